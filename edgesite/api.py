@@ -1,0 +1,29 @@
+"""The API's root (DESIGN 5.6): OpenAPI at /api/docs, every call authenticated."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import ValidationError
+
+from detection.api import router as detection_router
+from edgesite.api_auth import SessionAuth, TokenAuth, signed_in
+from recordings.api import router as media_router
+
+api = NinjaAPI(
+    title="edgesite",
+    version="1",
+    description="Cameras, live numbers, alerts and their evidence. Machines send `Authorization: Bearer TOKEN`.",
+    auth=[TokenAuth(), SessionAuth()],
+    docs_url="/docs",
+    docs_decorator=signed_in,
+)
+api.add_router("", detection_router)
+api.add_router("", media_router)
+
+
+@api.exception_handler(ValidationError)
+def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    """422 with what is wrong where, without repeating the input."""
+    detail = [{"loc": e.get("loc"), "msg": e.get("msg")} for e in error.errors]
+    return api.create_response(request, {"detail": detail}, status=422)

@@ -1,0 +1,197 @@
+"""The box's own SQLite file: applied documents and the outbox. Plain `sqlite3`, so that edge workers need no other database.
+
+WAL with `synchronous=FULL`: what was committed survives a power cut (PARTS). One connection per process, shared by its
+threads under a lock; transactions are short.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE documents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    epoch TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    body TEXT NOT NULL,              -- encrypted: it holds camera credentials
+    state TEXT NOT NULL CHECK (state IN ('trying', 'applied', 'confirmed', 'refused', 'reverted')),
+    reason TEXT NOT NULL DEFAULT '',
+    at REAL NOT NULL
+);
+CREATE UNIQUE INDEX documents_number ON documents (epoch, version, sha256);
+CREATE TABLE outbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    event_id TEXT NOT NULL UNIQUE,
+    camera_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    refused TEXT
+);
+CREATE INDEX outbox_waiting ON outbox (camera_id, seq) WHERE refused IS NULL;
+CREATE TABLE journal (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at REAL NOT NULL,
+    epoch TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    changes TEXT NOT NULL            -- sentences, one a line, never a secret
+);
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE evidence (
+    event_id TEXT PRIMARY KEY,
+    camera_id TEXT NOT NULL,
+    key TEXT NOT NULL,
+    created_at REAL NOT NULL
+);
+PRAGMA user_version = 1;
+"""
+
+
+class EdgeStoreError(Exception):
+    """The edge store cannot be used. `retryable` says whether waiting can help (a full disk) or not."""
+
+    def __init__(self, text: str, *, retryable: bool) -> None:
+        super().__init__(text)
+        self.retryable = retryable
+
+
+class EdgeDatabase:
+    """The open file. Raises EdgeStoreError when it can neither be opened nor made anew.
+
+    A file that SQLite cannot read is set aside under another name, never deleted, and a new one is begun.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._connection = self._open_or_replace()
+
+    def _open_or_replace(self) -> sqlite3.Connection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # One process at a time: of two that find damage, the second would set the first one's new file aside.
+            with open(f"{self.path}.opening", "wb") as turn:
+                fcntl.flock(turn, fcntl.LOCK_EX)
+                try:
+                    return self._open()
+                except sqlite3.OperationalError:
+                    raise
+                except sqlite3.DatabaseError as error:
+                    self._set_aside(str(error))
+                    return self._open()
+        except (OSError, sqlite3.Error) as error:
+            raise EdgeStoreError(f"The edge store {self.path} cannot be opened: {error}", retryable=True) from error
+
+    def _set_aside(self, reason: str) -> None:
+        stem, number = f"{self.path.name}.damaged-{int(time.time())}", 0
+        aside = self.path.with_name(stem)
+        while aside.exists():
+            number += 1
+            aside = self.path.with_name(f"{stem}-{number}")
+        log.error("edge store is damaged and was set aside", file=str(aside), reason=reason)
+        self.path.rename(aside)
+        for ending in ("-wal", "-shm"):  # the log holds what was committed last
+            with contextlib.suppress(FileNotFoundError):
+                self.path.with_name(self.path.name + ending).rename(aside.with_name(aside.name + ending))
+
+    def _open(self) -> sqlite3.Connection:
+        # Made here, so that SQLite gives its log the same narrow permissions from the first byte on.
+        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+        connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise EdgeStoreError(
+                    f"The edge store {self.path} was written by a newer edgesite (schema {version}). Update this box.",
+                    retryable=False,
+                )
+            if version == 0:
+                self._create(connection)
+            if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise sqlite3.DatabaseError("quick_check found damage")
+            os.chmod(self.path, 0o600)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    @staticmethod
+    def _create(connection: sqlite3.Connection) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        # Another process may have made the tables while this one waited for the lock.
+        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
+            for statement in SCHEMA.split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+        connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing, durable when the block ends. Raises EdgeStoreError when SQLite cannot write (a full disk)."""
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                except BaseException:
+                    self._roll_back()
+                    raise
+                self._connection.execute("COMMIT")
+            except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+                raise
+            except sqlite3.DatabaseError as error:
+                self._roll_back()
+                raise EdgeStoreError(f"The edge store cannot be written: {error}", retryable=True) from error
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:  # a full disk makes SQLite roll back by itself
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._connection.execute("ROLLBACK")
+
+    def rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        """What the query finds. Raises EdgeStoreError when SQLite cannot read."""
+        with self._lock:
+            try:
+                return self._connection.execute(query, values).fetchall()
+            except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+                raise
+            except sqlite3.DatabaseError as error:
+                raise EdgeStoreError(f"The edge store cannot be read: {error}", retryable=True) from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+
+def try_lock(path: Path) -> IO[bytes] | None:
+    """The edge store's lock, held until the returned file is closed or the process ends; None when another holds it.
+
+    Of several workers on a box the one that holds it syncs, reports and delivers.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = open(f"{path}.lock", "wb")  # noqa: SIM115  the open file is the lock
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file

@@ -1,0 +1,79 @@
+"""Redis clients. `redis.exceptions.RedisError` is the one exception type; connection errors and time-outs can be retried."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+Client = redis.Redis
+Entry = tuple[str, dict[str, str]]
+
+CONNECT_SECONDS = 2.0
+ANSWER_SECONDS = 5.0
+
+
+def connect(url: str, *, decode: bool = True) -> Client:
+    """A lazy client: nothing is sent before the first call. Time-outs are short, retrying is the caller's decision.
+
+    decode: answers are `str` instead of `bytes`.
+    """
+    return redis.Redis.from_url(
+        url,
+        decode_responses=decode,
+        encoding_errors="replace",  # what is not UTF-8 must not stop the reader of a stream that many write to
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        health_check_interval=15,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+    )
+
+
+def get_texts(client: Client, keys: list[str]) -> list[str | None]:
+    """The strings under these keys, None where there is none. Raises RedisError."""
+    return cast("list[str | None]", client.mget(keys)) if keys else []
+
+
+def read_streams(client: Client, positions: dict[str, str], *, count: int, block_ms: int) -> dict[str, list[Entry]]:
+    """Entries behind the positions, by stream; waits up to `block_ms` for the first. Raises RedisError."""
+    return dict(cast(Any, client.xread(cast(Any, positions), count=count, block=block_ms)) or [])
+
+
+def entry_place(entry_id: str) -> tuple[int, int]:
+    """A stream entry's place in time, for comparing; anything that is no entry id comes first."""
+    milliseconds, _, number = entry_id.partition("-")
+    if not (milliseconds.isdecimal() and (number or "0").isdecimal()):
+        return (-1, 0)
+    return int(milliseconds), int(number or "0")
+
+
+def last_entry(client: Client, stream: str) -> str:
+    """The id of the newest entry; "0-0" when there is none. Raises RedisError."""
+    entries = cast(Any, client.xrevrange(stream, count=1))
+    return str(entries[0][0]) if entries else "0-0"
+
+
+def read_group(
+    client: Client, streams: list[str], *, group: str, consumer: str, count: int, block_ms: int | None
+) -> dict[str, list[Entry]]:
+    """Entries for this consumer: new ones, waiting up to `block_ms`; with None its own unacknowledged ones, at once.
+
+    Raises RedisError.
+    """
+    place = "0" if block_ms is None else ">"
+    answer = client.xreadgroup(group, consumer, dict.fromkeys(streams, place), count=count, block=block_ms)
+    return {stream: entries for stream, entries in cast(Any, answer) or [] if entries}
+
+
+def describe(error: Exception) -> str:
+    """A short reason for logs and reports, without an address that may hold a password."""
+    if isinstance(error, redis.exceptions.AuthenticationError):
+        return "Redis refused the user or password"
+    if isinstance(error, redis.exceptions.TimeoutError):
+        return "Redis did not answer in time"
+    if isinstance(error, redis.exceptions.ConnectionError):
+        return "Redis cannot be reached"
+    return f"Redis answered: {error}"

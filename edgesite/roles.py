@@ -1,0 +1,60 @@
+"""The three roles, as groups with permissions. Migrations bring the database to this table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+VIEWER, OPERATOR, ADMIN = "viewer", "operator", "admin"
+ROLES = (VIEWER, OPERATOR, ADMIN)
+
+VIEW = {
+    "cameras": ("site", "device", "devicestatus", "camera", "roi", "binding"),
+    "detection": ("alert",),
+}
+EDIT = {"cameras": ("camera", "roi", "binding")}
+ADMINISTER = {
+    "cameras": ("site", "siteaccess", "device"),
+    "edgesite": ("apitoken",),
+    "auth": ("user",),
+}
+
+
+def _codes(table: Mapping[str, tuple[str, ...]], *actions: str) -> set[tuple[str, str]]:
+    return {(app, f"{action}_{model}") for app, models in table.items() for model in models for action in actions}
+
+
+def permissions(role: str) -> set[tuple[str, str]]:
+    """`(app label, codename)` of everything that the role may do; each role has what the one below it has."""
+    codes = _codes(VIEW, "view")
+    if role in (OPERATOR, ADMIN):
+        codes |= _codes(EDIT, "add", "change", "delete") | {
+            ("cameras", "view_configversion"),
+            ("detection", "change_alert"),
+        }
+    if role == ADMIN:
+        codes |= _codes(ADMINISTER, "view", "add", "change", "delete") | {("auth", "view_group")}
+    return codes
+
+
+def sync_roles(apps: Any, schema_editor: Any) -> None:
+    """For `RunPython`: makes the groups and gives them exactly their permissions.
+
+    Django makes permissions only after the last migration, so those that are missing are made here first.
+    """
+    from django.contrib.auth.management import create_permissions  # noqa: PLC0415  needs the app registry
+
+    for label in ("auth", "edgesite", "cameras", "detection"):
+        config = apps.get_app_config(label)
+        config.models_module = True
+        create_permissions(config, apps=apps, verbosity=0)
+        config.models_module = None
+    group_model = apps.get_model("auth", "Group")
+    permission_model = apps.get_model("auth", "Permission")
+    for role in ROLES:
+        group, _ = group_model.objects.get_or_create(name=role)
+        wanted = [
+            permission_model.objects.get(content_type__app_label=app, codename=codename)
+            for app, codename in sorted(permissions(role))
+        ]
+        group.permissions.set(wanted)

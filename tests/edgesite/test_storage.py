@@ -1,0 +1,121 @@
+"""Objects as files: whole or not there, under exactly their key, never outside their folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgesite.storage import DurableFileStorage, StorageError, check_key, exists, open_object, put
+
+
+@pytest.fixture
+def media(tmp_path: Path, settings: Any) -> Path:
+    folder = tmp_path / "media"
+    settings.STORAGES = settings.STORAGES | {
+        "default": {
+            "BACKEND": "edgesite.storage.DurableFileStorage",
+            "OPTIONS": {"location": str(folder), "file_permissions_mode": 0o640},
+        }
+    }
+    return folder
+
+
+def read(key: str) -> bytes:
+    file, size = open_object(key)
+    with file:
+        content = file.read()
+    assert size == len(content)
+    return content
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+def test_what_is_put_is_read_under_exactly_its_key(media: Path) -> None:
+    put("captures/20261122/vid1_a.jpg", b"one")
+    assert read("captures/20261122/vid1_a.jpg") == b"one"
+    assert files(media) == ["captures/20261122/vid1_a.jpg"]
+    assert exists("captures/20261122/vid1_a.jpg")
+    assert not exists("captures/20261122/vid1_b.jpg")
+    assert stat.S_IMODE((media / "captures/20261122/vid1_a.jpg").stat().st_mode) == 0o640
+
+
+def test_putting_again_replaces_the_object(media: Path) -> None:
+    put("a/b.jpg", b"one" * 1000)
+    put("a/b.jpg", b"two")
+    assert read("a/b.jpg") == b"two"
+    assert files(media) == ["a/b.jpg"]
+
+
+@pytest.mark.parametrize(
+    "key", ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "./a", "a/.", "a\\b", "a\nb", "a\x00b", "x" * 501]
+)
+def test_what_is_no_key_is_refused_for_good(media: Path, key: str) -> None:
+    for act in (lambda: put(key, b"x"), lambda: open_object(key), lambda: exists(key)):
+        with pytest.raises(StorageError) as caught:
+            act()
+        assert not caught.value.retryable
+    assert not media.exists()
+
+
+@given(st.text(max_size=30))
+def test_a_key_that_passes_stays_in_its_folder(key: str) -> None:
+    try:
+        check_key(key)
+    except StorageError:
+        return
+    assert Path(os.path.normpath(f"/media/{key}")).is_relative_to("/media")
+    assert os.path.normpath(f"/media/{key}") == f"/media/{key}"
+
+
+def test_what_is_not_there_is_not_found(media: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        open_object("a/b.jpg")
+
+
+def test_a_write_that_fails_leaves_the_old_object_and_no_rest(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put("a/b.jpg", b"old")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("edgesite.storage.os.fsync", full)
+    with pytest.raises(StorageError, match="No space left") as caught:
+        put("a/b.jpg", b"new")
+    assert caught.value.retryable
+    assert read("a/b.jpg") == b"old"
+    assert files(media) == ["a/b.jpg"]
+
+
+def test_file_and_folder_are_on_disk_before_the_save_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    real_fsync, real_replace = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        order.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        real_fsync(descriptor)
+
+    def replace(source: str, target: Path) -> None:
+        order.append("rename")
+        real_replace(source, target)
+
+    monkeypatch.setattr("edgesite.storage.os.fsync", fsync)
+    monkeypatch.setattr("edgesite.storage.os.replace", replace)
+    DurableFileStorage(location=str(tmp_path)).save("x.jpg", ContentFile(b"x"))
+    assert order == ["file", "rename", "folder"]
+
+
+@pytest.fixture(autouse=True)
+def _unchanged_umask() -> Iterator[None]:
+    before = os.umask(0o077)  # a strict umask does not take the group's right to read
+    yield
+    os.umask(before)

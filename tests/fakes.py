@@ -1,0 +1,118 @@
+"""Fakes for unit tests, all in this one file: clocks, and as much of a Redis as the code under test asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from edgesite.redis_clients import Client
+
+Entry = tuple[str, dict[str, str]]
+
+
+class Clock:
+    """A clock that only goes on when it is told to."""
+
+    def __init__(self, now: float = 0.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def _place(entry_id: str) -> tuple[int, int]:
+    time, _, sequence = entry_id.partition("-")
+    return int(time), int(sequence or 0)
+
+
+class FakeRedis:
+    """Strings and streams in memory. `down` makes every command fail; `calls` counts them by name.
+
+    on_block: called instead of waiting when a blocking read finds nothing.
+    """
+
+    def __init__(self, on_block: Callable[[], None] = lambda: None) -> None:
+        self.strings: dict[str, str] = {}
+        self.streams: dict[str, list[Entry]] = {}
+        self.published: list[tuple[str, str]] = []
+        self.down = False
+        self.calls: dict[str, int] = {}
+        self.on_block = on_block
+        self._next = 1
+
+    def client(self) -> Client:
+        """This fake, as the type that the code under test takes."""
+        return cast(Client, self)
+
+    def _command(self, name: str) -> None:
+        self.calls[name] = self.calls.get(name, 0) + 1
+        if self.down:
+            raise RedisConnectionError("the fake is down")
+
+    def get(self, key: str) -> str | None:
+        self._command("get")
+        return self.strings.get(key)
+
+    def set(self, key: str, value: str, **options: Any) -> None:
+        self._command("set")
+        self.strings[key] = value
+
+    def mget(self, keys: list[str]) -> list[str | None]:
+        self._command("mget")
+        return [self.strings.get(key) for key in keys]
+
+    def mset(self, values: dict[str, str]) -> None:
+        self._command("mset")
+        self.strings.update(values)
+
+    def xadd(self, stream: str, fields: dict[str, str], **options: Any) -> str:
+        self._command("xadd")
+        entry_id = f"{self._next}-0"
+        self._next += 1
+        self.streams.setdefault(stream, []).append((entry_id, fields))
+        return entry_id
+
+    def xrevrange(self, stream: str, count: int) -> list[Entry]:
+        self._command("xrevrange")
+        return self.streams.get(stream, [])[::-1][:count]
+
+    def xread(self, positions: dict[str, str], count: int, block: int) -> list[tuple[str, list[Entry]]]:
+        self._command("xread")
+        found = self._behind(positions, count)
+        if not found:
+            self.on_block()
+            found = self._behind(positions, count)
+        return found
+
+    def _behind(self, positions: dict[str, str], count: int) -> list[tuple[str, list[Entry]]]:
+        answer = []
+        for stream, position in positions.items():
+            newer = [e for e in self.streams.get(stream, []) if _place(e[0]) > _place(position)]
+            if newer:
+                answer.append((stream, newer[:count]))
+        return answer
+
+
+class FakeReader:
+    """A camera's reader that reads nothing; `made` are all of them, in order."""
+
+    made: ClassVar[list[FakeReader]] = []
+
+    def __init__(self, camera_id: str, url: str, **options: Any) -> None:
+        from detection.ingest.reader import CameraState  # it brings FFmpeg along, which few tests need
+
+        self.camera_id, self.url, self.options = camera_id, url, options
+        self.acts: list[str] = []
+        self.state = CameraState("connecting", 1000.0)
+        FakeReader.made.append(self)
+
+    def start(self) -> None:
+        self.acts.append("start")
+
+    def stop(self, timeout: float = 3.0) -> None:
+        self.acts.append("stop")
