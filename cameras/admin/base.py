@@ -1,0 +1,100 @@
+"""What every configuration page shares: sites that the person may see, and publishing what was saved."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.contrib import admin, messages
+from django.db import models, transaction
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from cameras.core.document import DocumentError
+from cameras.models import ROI, Binding, Camera, Device, Site
+from cameras.selectors import visible_sites
+from cameras.services import publish_edit
+
+Row = TypeVar("Row", bound=models.Model)
+
+# How each kind of row is reached from its site.
+SITE_PATH: dict[type[models.Model], str] = {
+    Site: "pk",
+    Device: "site",
+    Camera: "device__site",
+    ROI: "camera__device__site",
+    Binding: "roi__camera__device__site",
+}
+
+
+class VisibleOnly(admin.RelatedFieldListFilter):
+    """A list's filter that offers only rows of the sites that the person may see."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> Any:
+        condition = {f"{SITE_PATH[field.related_model]}__in": visible_sites(request.user)}
+        ordering = self.field_admin_ordering(field, request, model_admin)
+        return field.get_choices(include_blank=False, ordering=ordering, limit_choices_to=condition)
+
+
+class SiteLimitedAdmin(admin.ModelAdmin[Row]):
+    """Lists, pages and choices hold only rows of the sites that the person may see."""
+
+    site_path = ""
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Row]:
+        rows = super().get_queryset(request)
+        return rows.filter(**{f"{self.site_path}__in": visible_sites(request.user)})
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        path = SITE_PATH.get(db_field.related_model)
+        if path is not None:
+            rows = db_field.related_model._default_manager.all()
+            kwargs["queryset"] = rows.filter(**{f"{path}__in": visible_sites(request.user)})
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class PublishingAdmin(SiteLimitedAdmin[Row]):
+    """After a save or a deletion, in its transaction: a new config version for each device concerned."""
+
+    def device_ids(self, rows: models.QuerySet[Row]) -> set[str]:
+        """The devices whose document holds these rows."""
+        raise NotImplementedError
+
+    def _of(self, row: Row) -> set[str]:
+        return self.device_ids(self.model._default_manager.filter(pk=row.pk))
+
+    def save_model(self, request: HttpRequest, obj: Row, form: Any, change: bool) -> None:
+        # A row that moves to another device changes both.
+        before = self._of(obj) if change else set()
+        request._edited_devices = getattr(request, "_edited_devices", set()) | before  # type: ignore[attr-defined]
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: ModelForm[Row], formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        edited: set[str] = getattr(request, "_edited_devices", set())
+        self.publish(request, edited | self._of(form.instance))
+
+    def delete_model(self, request: HttpRequest, obj: Row) -> None:
+        devices = self._of(obj)
+        super().delete_model(request, obj)
+        self.publish(request, devices)
+
+    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Row]) -> None:
+        with transaction.atomic():
+            devices = self.device_ids(queryset)
+            super().delete_queryset(request, queryset)
+            self.publish(request, devices)
+
+    def publish(self, request: HttpRequest, device_ids: set[str]) -> None:
+        """Issues and announces, and tells the person what happened."""
+        results = publish_edit(device_ids=device_ids, author=request.user.get_username())
+        for device_id, result in results.items():
+            if isinstance(result, DocumentError):
+                text = _("Saved, but not published to %(device)s: %(problem)s. The box goes on with what it has.")
+                messages.warning(request, text % {"device": device_id, "problem": result})
+            elif isinstance(result, Exception):
+                text = _("Saved, but not published to %(device)s: %(problem)s")
+                messages.error(request, text % {"device": device_id, "problem": result})
+            else:
+                text = _("Published to %(device)s as version %(version)s.")
+                messages.info(request, text % {"device": device_id, "version": result.version})

@@ -1,0 +1,157 @@
+"""A device's configuration page: desired against reported, what is pending, history, publish, rollback, new epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from cameras.admin.chips import sync_chip
+from cameras.core.difference import Change
+from cameras.core.document import DocumentError
+from cameras.models import ConfigVersion, Device
+from cameras.services import issue_version
+from cameras.versions import VersionError, begin_epoch, changes_between, pending_changes, roll_back
+from edgesite.fields import DecryptionError
+
+PER_PAGE = 25
+LONGEST_REASON = 500
+PUBLISH, RENEW = "cameras.change_camera", "cameras.change_device"
+
+
+def sentences(changes: list[Change]) -> list[dict[str, str]]:
+    """Translated sentences with their signs, for a template."""
+    return [{"sign": c.sign, "text": _(c.template) % c.values} for c in changes]
+
+
+def _versions(device: Device) -> Any:
+    return ConfigVersion.objects.filter(device=device, epoch=device.epoch).defer("document").order_by("-version")
+
+
+def _numbered(device: Device, text: str) -> ConfigVersion:
+    version = _versions(device).filter(version=int(text)).first() if text.isdecimal() and len(text) < 19 else None
+    if version is None:
+        raise Http404(_("There is no such version."))
+    return version  # type: ignore[no-any-return]
+
+
+def _compared(request: HttpRequest, device: Device) -> dict[str, Any] | None:
+    old, new = request.GET.get("old", ""), request.GET.get("new", "")
+    if not (old and new):
+        return None
+    first, second = sorted((_numbered(device, old), _numbered(device, new)), key=lambda v: v.version)
+    return {"old": first.version, "new": second.version, "changes": sentences(changes_between(first, second))}
+
+
+def configuration_page(request: HttpRequest, device: Device) -> HttpResponse:
+    """GET: the page. `old` and `new` in the query compare two versions."""
+    problem = ""
+    try:
+        pending = sentences(pending_changes(device))
+    except DecryptionError as error:
+        pending, problem = [], str(error)
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Configuration of %(device)s") % {"device": device},
+        "opts": Device._meta,
+        "original": device,
+        "device": device,
+        "status": getattr(device, "status", None),
+        "sync": sync_chip(device),
+        "pending": pending,
+        "problem": problem or device.publish_error,
+        "history": Paginator(_versions(device), PER_PAGE).get_page(request.GET.get("page")),
+        "compared": _compared(request, device),
+        "may_publish": request.user.has_perm(PUBLISH),
+        "may_renew": request.user.has_perm(RENEW),
+    }
+    return render(request, "admin/cameras/device/configuration.html", context)
+
+
+def _act(
+    request: HttpRequest, device: Device, permission: str, act: Callable[[str], ConfigVersion | None], nothing: str
+) -> HttpResponse:
+    """Does it, tells what came of it, and goes back to the page."""
+    if not request.user.has_perm(permission):
+        raise PermissionDenied
+    try:
+        version = act(request.POST.get("reason", "").strip()[:LONGEST_REASON])
+    except (DocumentError, VersionError, DecryptionError) as error:
+        messages.error(request, _("Not published: %(problem)s") % {"problem": error})
+    else:
+        if version is None:
+            messages.info(request, nothing)
+        else:
+            text = _("Issued version %(version)s. The box reports below when it runs.")
+            messages.success(request, text % {"version": version.version})
+    return HttpResponseRedirect(reverse("admin:cameras_device_configuration", args=[device.pk]))
+
+
+def publish(request: HttpRequest, device: Device) -> HttpResponse:
+    """POST: issues what is pending."""
+    author = request.user.get_username()
+    return _act(
+        request,
+        device,
+        PUBLISH,
+        lambda reason: issue_version(device_id=device.pk, author=author, reason=reason),
+        _("Nothing changed since the last version."),
+    )
+
+
+def rollback(request: HttpRequest, device: Device, number: str) -> HttpResponse:
+    """GET: asks, with the difference in words. POST: does it."""
+    if not request.user.has_perm(PUBLISH):
+        raise PermissionDenied
+    target = _numbered(device, number)
+    author = request.user.get_username()
+    if request.method == "POST":
+        return _act(
+            request,
+            device,
+            PUBLISH,
+            lambda reason: roll_back(device_id=device.pk, version=target.version, author=author, reason=reason),
+            "",
+        )
+    newest = _versions(device).first()
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Roll %(device)s back to version %(version)s?") % {"device": device, "version": target.version},
+        "opts": Device._meta,
+        "original": device,
+        "device": device,
+        "target": target,
+        "changes": sentences(changes_between(newest, target)),
+        "lost": sentences(pending_changes(device)),
+    }
+    return render(request, "admin/cameras/device/rollback.html", context)
+
+
+def new_epoch(request: HttpRequest, device: Device) -> HttpResponse:
+    """GET: asks. POST: gives the device a new epoch and publishes its first version."""
+    if not request.user.has_perm(RENEW):
+        raise PermissionDenied
+    author = request.user.get_username()
+    if request.method == "POST":
+        return _act(
+            request,
+            device,
+            RENEW,
+            lambda reason: begin_epoch(device_id=device.pk, author=author, reason=reason),
+            _("A new epoch began."),
+        )
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Begin a new epoch for %(device)s?") % {"device": device},
+        "opts": Device._meta,
+        "original": device,
+        "device": device,
+    }
+    return render(request, "admin/cameras/device/new_epoch.html", context)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from cameras.admin import configuration as pages
+from cameras.admin.base import PublishingAdmin, SiteLimitedAdmin, VisibleOnly
+from cameras.admin.chips import sync_chip
+from cameras.models import ConfigVersion, Device, DeviceStatus
+from edgesite.core.urls import mask_url
+
+
+@admin.register(Device)
+class DeviceAdmin(PublishingAdmin[Device]):
+    site_path = "site"
+    list_display = ["device_id", "name", "site", "configuration", "version", "last_seen", "publish_on_save"]
+    list_filter = [("site", VisibleOnly), "publish_on_save"]
+    search_fields = ["device_id", "name", "site__name"]
+    list_select_related = ["site", "status"]
+    readonly_fields = ["configuration", "version", "last_seen", "epoch", "health", "revoked_at"]
+    fieldsets = [
+        (None, {"fields": ["device_id", "name", "site", "publish_on_save"]}),
+        (
+            gettext_lazy("Reported"),
+            {"fields": ["configuration", "version", "last_seen", "health", "epoch", "revoked_at"]},
+        ),
+    ]
+
+    def device_ids(self, rows: QuerySet[Device]) -> set[str]:
+        return set(rows.values_list("pk", flat=True))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Device | None = None) -> Any:
+        return [*self.readonly_fields, "device_id"] if obj else self.readonly_fields
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view
+        own = [
+            path("<str:pk>/configuration/", view(self.configuration_view), name="cameras_device_configuration"),
+            path("<str:pk>/publish/", view(require_POST(self.publish_view)), name="cameras_device_publish"),
+            path("<str:pk>/rollback/<str:number>/", view(self.rollback_view), name="cameras_device_rollback"),
+            path("<str:pk>/new-epoch/", view(self.new_epoch_view), name="cameras_device_new_epoch"),
+        ]
+        return own + super().get_urls()
+
+    def _device(self, request: HttpRequest, pk: str) -> Device:
+        device = self.get_queryset(request).filter(pk=pk).first()
+        if device is None or not self.has_view_permission(request, device):
+            raise Http404
+        return device
+
+    def configuration_view(self, request: HttpRequest, pk: str) -> HttpResponse:
+        return pages.configuration_page(request, self._device(request, pk))
+
+    def publish_view(self, request: HttpRequest, pk: str) -> HttpResponse:
+        return pages.publish(request, self._device(request, pk))
+
+    def rollback_view(self, request: HttpRequest, pk: str, number: str) -> HttpResponse:
+        return pages.rollback(request, self._device(request, pk), number)
+
+    def new_epoch_view(self, request: HttpRequest, pk: str) -> HttpResponse:
+        return pages.new_epoch(request, self._device(request, pk))
+
+    @admin.display(description=gettext_lazy("configuration"))
+    def configuration(self, device: Device) -> SafeString:
+        return sync_chip(device)
+
+    @admin.display(description=gettext_lazy("version"), ordering="last_version")
+    def version(self, device: Device) -> str:
+        return str(device.last_version) if device.last_version else "–"
+
+    @admin.display(description=gettext_lazy("last seen"), ordering="status__reported_at")
+    def last_seen(self, device: Device) -> str:
+        status: DeviceStatus | None = getattr(device, "status", None)
+        if status is None or status.reported_at is None:
+            return _("never")
+        return _("%(time)s ago") % {"time": timesince(status.reported_at)}
+
+    @admin.display(description=gettext_lazy("health"))
+    def health(self, device: Device) -> SafeString | str:
+        status: DeviceStatus | None = getattr(device, "status", None)
+        if status is None or not status.health:
+            return "–"
+        return format_html('<pre class="document">{}</pre>', json.dumps(status.health, indent=2, ensure_ascii=False))
+
+
+@admin.register(ConfigVersion)
+class ConfigVersionAdmin(SiteLimitedAdmin[ConfigVersion]):
+    """History. Nothing here can be edited; camera credentials are masked."""
+
+    site_path = "device__site"
+    list_display = ["device", "version", "issued_at", "author", "reason", "short_hash"]
+    list_filter = [("device", VisibleOnly), "author"]
+    search_fields = ["device__device_id", "reason", "sha256"]
+    date_hierarchy = "issued_at"
+    fields = ["device", "version", "rollback_of", "issued_at", "author", "reason", "sha256", "epoch", "masked"]
+
+    @admin.display(description="SHA-256")
+    def short_hash(self, version: ConfigVersion) -> str:
+        return version.sha256[:12]
+
+    @admin.display(description=gettext_lazy("document"))
+    def masked(self, version: ConfigVersion) -> SafeString:
+        document = json.loads(version.document)
+        for camera in document.get("cameras", []):
+            camera["rtsp_url"] = mask_url(camera.get("rtsp_url", ""))
+        return format_html('<pre class="document">{}</pre>', json.dumps(document, indent=2, ensure_ascii=False))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ConfigVersion]:
+        return super().get_queryset(request).select_related("device")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ConfigVersion | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ConfigVersion | None = None) -> bool:
+        return False

@@ -1,0 +1,121 @@
+"""The difference between two documents, as sentences that an operator can check (`dwell_s` 3 → 10). Pure.
+
+A sentence is an English template with values, so that whoever shows it can translate the template. Values of `rtsp_url`
+are never part of it: they may hold a password.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+SECRET = ("rtsp_url",)
+NEAR = 0.005  # half a percent of the picture: nobody sees it
+
+# What a kind of row is called, how it is identified and what its name for people is.
+KINDS = {
+    "cameras": ("Camera", "camera_id", "camera_name"),
+    "rois": ("ROI", "roi_id", "roi_name"),
+    "binds": ("Binding", "bind_id", "algo_code"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One sentence: `template % values`. sign: `+` added, `-` removed, `~` changed."""
+
+    sign: str
+    template: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.template % self.values
+
+
+def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
+    """What leads from one content to the other; empty when they mean the same. Contents are those of `compile_content`."""
+    changes = list(_site(old.get("site", {}), new.get("site", {})))
+    for kind in KINDS:
+        changes += _rows(kind, old.get(kind, []), new.get(kind, []), new)
+    return changes
+
+
+def _site(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    for key in sorted({*old, *new}):
+        if old.get(key) != new.get(key):
+            yield Change("~", "Site: %(key)s %(old)s → %(new)s", _values(key, old.get(key), new.get(key)))
+
+
+def _rows(kind: str, old: Sequence[Any], new: Sequence[Any], document: Mapping[str, Any]) -> Iterator[Change]:
+    word, identifier, _ = KINDS[kind]
+    before = {row[identifier]: row for row in old}
+    after = {row[identifier]: row for row in new}
+    for code in sorted({*before, *after}):
+        name = _name(kind, after.get(code) or before[code], document)
+        if code not in before:
+            yield Change("+", word + " %(name)s added", {"name": name})
+        elif code not in after:
+            yield Change("-", word + " %(name)s removed", {"name": name})
+        else:
+            yield from _row(word, name, before[code], after[code])
+
+
+def _name(kind: str, row: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    _, identifier, label = KINDS[kind]
+    if kind == "binds":
+        rois = {r["roi_id"]: r for r in document.get("rois", [])}
+        roi = rois.get(row["roi_id"], {})
+        return f"{row['algo_code']} · {roi.get('roi_name') or row['roi_id']}"
+    return str(row.get(label) or row[identifier])
+
+
+def _row(word: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if before == after:
+            continue
+        if key == "coordinates":
+            yield _shape(word, name, before or [], after or [])
+        elif key == "params":
+            yield from _params(word, name, before or {}, after or {})
+        elif key == "enabled":
+            yield Change("~", word + (" %(name)s enabled" if after else " %(name)s disabled"), {"name": name})
+        elif key in SECRET:
+            yield Change("~", word + " %(name)s: stream URL changed", {"name": name})
+        else:
+            yield Change(
+                "~", word + " %(name)s: %(key)s %(old)s → %(new)s", {"name": name, **_values(key, before, after)}
+            )
+
+
+def _params(word: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    for key in sorted({*old, *new}):
+        if old.get(key) == new.get(key) and (key in old) == (key in new):
+            continue
+        values = {"name": name, **_values(key, old.get(key, "default"), new.get(key, "default"))}
+        yield Change("~", word + " %(name)s: parameter %(key)s %(old)s → %(new)s", values)
+
+
+def _shape(word: str, name: str, old: Sequence[Any], new: Sequence[Any]) -> Change:
+    if len(old) != len(new):
+        counts = {"name": name, "old": len(old), "new": len(new)}
+        return Change("~", word + " %(name)s: reshaped, %(old)s → %(new)s points", counts)
+    moves = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(old, new, strict=True)]
+    right, down = moves[0]
+    if all(abs(dx - right) < NEAR and abs(dy - down) < NEAR for dx, dy in moves):
+        template = word + " %(name)s: moved by %(right)+.1f %% of the width, %(down)+.1f %% of the height"
+        return Change("~", template, {"name": name, "right": 100 * right, "down": 100 * down})
+    moved = sum(abs(dx) >= NEAR or abs(dy) >= NEAR for dx, dy in moves)
+    return Change(
+        "~", word + " %(name)s: %(moved)s of %(count)s points moved", {"name": name, "moved": moved, "count": len(new)}
+    )
+
+
+def _values(key: str, old: Any, new: Any) -> dict[str, Any]:
+    return {"key": key, "old": _text(old), "new": _text(new)}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)

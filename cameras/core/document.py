@@ -1,0 +1,293 @@
+"""The config document: its schema, its hash and its checks (DESIGN 5.4). Pure: no I/O, no clock.
+
+A document of ours forbids unknown keys, and anything wrong in it refuses it as a whole with the path and the reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import rfc8785
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from cameras.core.algorithms import Registry
+from cameras.core.geometry import GeometryError, Points, validate_shape
+from cameras.core.values import check_epoch, check_source, check_time_zone
+
+SCHEMA = 1
+SCHEMAS = (1,)
+HEADER = ("schema", "device_id", "epoch", "version", "rollback_of", "issued_at", "sha256")
+LARGEST = 16 * 1024 * 1024
+
+Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f/]+$")]
+Point = Annotated[tuple[float, float], Field(strict=False)]
+Priority = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+RoiType = Literal["polygon", "rectangle", "line"]
+Severity = Literal["info", "warning", "critical"]
+
+
+class DocumentError(ValueError):
+    """A document cannot be used. `path` says where (`rois[2].coordinates`), `reason` what is wrong, for people."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path[:200], reason[:500]  # both may repeat what the document says, at any length
+        super().__init__(f"{self.path}: {self.reason}" if path else self.reason)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Site(_Part):
+    name: str = Field(default="", max_length=200)
+    time_zone: Annotated[str, AfterValidator(check_time_zone)] = "UTC"
+
+
+class Camera(_Part):
+    camera_id: Identifier
+    camera_name: str = Field(default="", max_length=200)
+    rtsp_url: Annotated[str, Field(max_length=2000), AfterValidator(check_source)]
+    enabled: bool = True
+    location: str = Field(default="", max_length=200)
+    analyse: bool = True
+    max_fps: float = Field(default=10.0, gt=0, le=60, allow_inf_nan=False)
+
+
+class Roi(_Part):
+    roi_id: Identifier
+    camera_id: Identifier
+    roi_name: str = Field(default="", max_length=200)
+    roi_type: RoiType
+    coordinates: tuple[Point, ...] = Field(strict=False)
+    enabled: bool = True
+    priority: Priority = 0
+
+
+class Bind(_Part):
+    bind_id: Identifier
+    roi_id: Identifier
+    algo_code: Identifier
+    params: dict[str, Any] = Field(default_factory=dict)
+    priority: Priority = 0
+    enabled: bool = True
+    severity: Severity = "warning"
+    schedule_id: None = None
+
+
+class Content(_Part):
+    """Everything but the header: what the hash covers and what the edge runs on."""
+
+    site: Site = Site()
+    cameras: tuple[Camera, ...] = Field(strict=False)
+    rois: tuple[Roi, ...] = Field(strict=False)
+    binds: tuple[Bind, ...] = Field(strict=False)
+
+
+class Header(_Part):
+    """A bare document has one too, made on the box: schema 0, no epoch, no time of issue."""
+
+    schema_: int = Field(alias="schema")
+    device_id: Identifier
+    epoch: str
+    version: int = Field(ge=1, le=2**53)
+    rollback_of: int | None
+    issued_at: Annotated[datetime | None, Field(strict=False)]
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class IssuedHeader(Header):
+    """The header of a document that a hub issued."""
+
+    epoch: Annotated[str, AfterValidator(check_epoch)]
+    issued_at: Annotated[datetime, Field(strict=False)]
+
+
+class Document(BaseModel):
+    """One verified document. Immutable: a change swaps the whole object.
+
+    pixels: points of ROIs that a bare document gives in pixels, by `roi_id`; they wait for the picture's size.
+    """
+
+    model_config = ConfigDict(frozen=True)
+    header: Header
+    content: Content
+    pixels: Mapping[str, tuple[tuple[float, float], ...]] = Field(default_factory=dict)
+
+    @property
+    def number(self) -> tuple[str, int]:
+        """`(epoch, version)`; versions only compare inside one epoch."""
+        return self.header.epoch, self.header.version
+
+
+def content_of(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """All keys but the header's."""
+    return {key: value for key, value in raw.items() if key not in HEADER}
+
+
+def content_hash(content: Mapping[str, Any]) -> str:
+    """SHA-256, hex, of the canonical JSON (RFC 8785). Raises DocumentError for values that have no canonical form."""
+    try:
+        return hashlib.sha256(rfc8785.dumps(dict(content))).hexdigest()
+    except (rfc8785.CanonicalizationError, ValueError, RecursionError) as error:
+        raise DocumentError("", f"has no canonical form: {error}") from None
+
+
+def _no_constant(name: str) -> Any:
+    raise DocumentError("", f"{name} is not a number that JSON knows")
+
+
+def _no_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise DocumentError("", f"key {twice!r} stands twice in one object")
+    return result
+
+
+def check_json(text: str | bytes, *, constants: bool = False) -> Any:
+    """The JSON value in the text; repeated keys, too deep and too large texts raise DocumentError.
+
+    So do NaN and Infinity, unless `constants`: for a caller that then names the value that is not a number.
+    """
+    if len(text) > LARGEST:
+        raise DocumentError("", f"is larger than {LARGEST // 2**20} MB")
+    try:
+        return json.loads(text, parse_constant=float if constants else _no_constant, object_pairs_hook=_no_repetition)
+    except DocumentError:
+        raise
+    except (ValueError, RecursionError) as error:  # also numbers of more digits than Python reads
+        raise DocumentError("", f"is not JSON: {error}") from None
+
+
+def load_json(text: str | bytes) -> dict[str, Any]:
+    """The JSON object in the text. Raises DocumentError as `check_json` does, and for other kinds of values."""
+    value = check_json(text)
+    if not isinstance(value, dict):
+        raise DocumentError("", "is not a JSON object")
+    return value
+
+
+def _path(location: Iterable[int | str]) -> str:
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text
+
+
+def _validated(model: type[_Part], value: Any) -> Any:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        reason = {"extra_forbidden": "is an unknown key", "missing": "is missing"}.get(first["type"], first["msg"])
+        raise DocumentError(_path(first["loc"]), reason.removeprefix("Value error, ")) from None
+
+
+def _unique(kind: str, key: str, items: Iterable[Any]) -> dict[str, Any]:
+    known: dict[str, Any] = {}
+    for index, item in enumerate(items):
+        identifier = getattr(item, key)
+        if identifier in known:
+            raise DocumentError(f"{kind}[{index}].{key}", f"{identifier!r} stands twice")
+        known[identifier] = item
+    return known
+
+
+def _check_shapes(content: Content, cameras: Mapping[str, Camera]) -> None:
+    for index, roi in enumerate(content.rois):
+        if roi.camera_id not in cameras:
+            raise DocumentError(f"rois[{index}].camera_id", f"no camera {roi.camera_id!r} in this document")
+        try:
+            validate_shape(roi.roi_type, roi.coordinates)
+        except GeometryError as error:
+            raise DocumentError(f"rois[{index}].coordinates", str(error)) from None
+
+
+def _check_binds(content: Content, rois: Mapping[str, Roi], registry: Registry) -> None:
+    for index, bind in enumerate(content.binds):
+        where = f"binds[{index}]"
+        roi = rois.get(bind.roi_id)
+        if roi is None:
+            raise DocumentError(f"{where}.roi_id", f"no ROI {bind.roi_id!r} in this document")
+        algorithm = registry.get(bind.algo_code)
+        if algorithm is None:
+            known = ", ".join(a.code for a in registry.all())
+            raise DocumentError(f"{where}.algo_code", f"unknown algorithm {bind.algo_code!r}; known: {known}")
+        if roi.roi_type not in algorithm.roi_types:
+            raise DocumentError(f"{where}.roi_id", f"{bind.algo_code} cannot watch a {roi.roi_type}")
+        try:
+            algorithm.parameters.model_validate(bind.params)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            reason = "is an unknown parameter" if first["type"] == "extra_forbidden" else first["msg"]
+            raise DocumentError(_path([*_split(where), "params", *first["loc"]]), reason) from None
+
+
+def _split(where: str) -> list[int | str]:
+    name, _, rest = where.partition("[")
+    return [name, int(rest.rstrip("]"))]
+
+
+def parse_content(raw: Mapping[str, Any], registry: Registry) -> Content:
+    """Verified content: known keys, valid shapes, references that exist, parameters that the algorithm takes.
+
+    Raises DocumentError with the path of the first thing that is wrong.
+    """
+    content: Content = _validated(Content, dict(raw))
+    cameras = _unique("cameras", "camera_id", content.cameras)
+    rois = _unique("rois", "roi_id", content.rois)
+    _unique("binds", "bind_id", content.binds)
+    _check_shapes(content, cameras)
+    _check_binds(content, rois, registry)
+    return content
+
+
+def parse_document(text: str | bytes, *, device_id: str, registry: Registry) -> Document:
+    """A document of ours, verified: device, schema, hash, content. Raises DocumentError."""
+    raw = load_json(text)
+    schema = raw.get("schema")
+    if schema not in SCHEMAS or isinstance(schema, bool):
+        raise DocumentError(
+            "schema", f"{schema!r} is not a schema that this box knows ({', '.join(map(str, SCHEMAS))})"
+        )
+    header: IssuedHeader = _validated(IssuedHeader, {key: raw[key] for key in HEADER if key in raw})
+    if header.device_id != device_id:
+        raise DocumentError("device_id", f"is for {header.device_id!r}, this box is {device_id!r}")
+    content = content_of(raw)
+    if content_hash(content) != header.sha256:
+        raise DocumentError("sha256", "does not match the content")
+    return Document(header=header, content=parse_content(content, registry))
+
+
+def make_document(
+    content: Mapping[str, Any],
+    *,
+    device_id: str,
+    epoch: str,
+    version: int,
+    rollback_of: int | None,
+    issued_at: datetime,
+) -> tuple[str, str]:
+    """`(JSON text, sha256)` of a new document with its header in front."""
+    sha256 = content_hash(content)
+    header = {
+        "schema": SCHEMA,
+        "device_id": device_id,
+        "epoch": epoch,
+        "version": version,
+        "rollback_of": rollback_of,
+        "issued_at": issued_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "sha256": sha256,
+    }
+    text = json.dumps({**header, **content}, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text, sha256
+
+
+def shape_of(roi: Roi) -> Points:
+    """The ROI's points as the geometry functions take them."""
+    return tuple((float(x), float(y)) for x, y in roi.coordinates)

@@ -1,0 +1,245 @@
+"""What importing a file would do to a site: the rows afterwards and the difference in words. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from cameras.core.algorithms import Registry
+from cameras.core.difference import Change, difference
+from cameras.core.geometry import GeometryError, validate_shape
+from cameras.core.transfer_file import KEYS, REQUIRED, Path, Problems, Row, SiteFile, shown
+from edgesite.core.urls import MASK, mask_url
+
+Rows = dict[str, dict[str, Any]]
+REFERENCES = {"cameras": ("device", "devices"), "rois": ("camera", "cameras"), "bindings": ("roi", "rois")}
+# How the config document, and so the difference between two, names what the file names otherwise.
+DOCUMENT_KEYS = {
+    "cameras": {"name": "camera_name"},
+    "rois": {"name": "roi_name", "camera": "camera_id"},
+    "bindings": {"roi": "roi_id"},
+}
+REMOVABLE = ("cameras", "rois", "bindings")  # a device carries history: an import never deletes one
+
+
+@dataclass(frozen=True, slots=True)
+class SiteState:
+    """A site's rows. rows: kind → identifier → every field under the file's own names."""
+
+    site: dict[str, Any]
+    rows: dict[str, Rows] = field(default_factory=lambda: {kind: {} for kind in KEYS})
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What the file names and other sites have. rows: kind → identifiers; names: of sites."""
+
+    rows: Mapping[str, set[str]] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an import would do."""
+
+    before: SiteState
+    after: SiteState
+    changes: list[Change]
+    devices: frozenset[str]
+
+    @property
+    def site_changed(self) -> bool:
+        return self.before.site != self.after.site
+
+    def added(self, kind: str) -> list[str]:
+        return sorted(self.after.rows[kind].keys() - self.before.rows[kind].keys())
+
+    def removed(self, kind: str) -> list[str]:
+        return sorted(self.before.rows[kind].keys() - self.after.rows[kind].keys())
+
+    def changed(self, kind: str) -> list[str]:
+        old, new = self.before.rows[kind], self.after.rows[kind]
+        return sorted(code for code in old.keys() & new.keys() if old[code] != new[code])
+
+
+def plan_import(file: SiteFile, *, stored: SiteState, elsewhere: Elsewhere, delete: bool, registry: Registry) -> Plan:
+    """What the file would make of the stored rows. Raises TransferError with everything that is wrong.
+
+    A row keeps what the file does not say of it. delete: cameras, ROIs and bindings of the sections in the file that it
+    does not name go, with all that hangs on them; without it nothing ever goes.
+    """
+    after = SiteState({**stored.site, **file.site}, {kind: dict(rows) for kind, rows in stored.rows.items()})
+    if file.site.get("name") in elsewhere.names:
+        file.problems.add(("site", "name"), "another site has this name")
+    for kind in KEYS:
+        for code, row in file.rows[kind].items():
+            if code in elsewhere.rows.get(kind, ()):
+                file.problems.add((kind, row.index, KEYS[kind]), "“%(code)s” belongs to another site", code=code)
+            else:
+                after.rows[kind][code] = _merged(kind, row, stored.rows[kind].get(code), file.problems)
+    if delete:
+        _remove_unnamed(file, after)
+    _check_references(file, after)
+    _check_shapes(file, stored, after)
+    _check_bindings(file, stored, after, registry)
+    file.problems.raise_any()
+    return Plan(stored, after, changes_between(stored, after), _devices_concerned(stored, after))
+
+
+def _merged(kind: str, row: Row, old: Mapping[str, Any] | None, problems: Problems) -> dict[str, Any]:
+    given = row.given
+    if old is None:
+        for name in REQUIRED[kind]:
+            if name not in given:
+                problems.add((kind, row.index, name), "is missing: “%(code)s” is new", code=given[KEYS[kind]])
+    merged = {**(old if old is not None else row.part.model_dump()), **given}
+    if "rtsp_url" in given:
+        merged["rtsp_url"] = _source(row, given["rtsp_url"], old, problems)
+    return merged
+
+
+def _source(row: Row, given: str, old: Mapping[str, Any] | None, problems: Problems) -> str:
+    """The stored URL where the file has only its masked form. A masked password must never be stored as one."""
+    stored: str = old["rtsp_url"] if old else ""
+    if stored and given in (stored, mask_url(stored)):
+        return stored
+    if MASK in given:
+        text = (
+            "is masked: write the password in place of *** to change the URL"
+            if stored
+            else "is masked: a new camera needs its whole URL"
+        )
+        problems.add(("cameras", row.index, "rtsp_url"), text)
+    return given
+
+
+def _remove_unnamed(file: SiteFile, after: SiteState) -> None:
+    """Top down, because what hangs on a removed row goes with it unless the file says where else it belongs."""
+    for kind in REMOVABLE:
+        reference, parents = REFERENCES[kind]
+        for code, row in list(after.rows[kind].items()):
+            unnamed = code not in file.names[kind]
+            orphaned = kind != "cameras" and row[reference] not in after.rows[parents]
+            if unnamed and (kind in file.sections or orphaned):
+                del after.rows[kind][code]
+
+
+def _check_references(file: SiteFile, after: SiteState) -> None:
+    texts = {
+        "devices": "there is no device “%(code)s” at this site or in the file",
+        "cameras": "there is no camera “%(code)s” at this site or in the file",
+        "rois": "there is no ROI “%(code)s” at this site or in the file",
+    }
+    for kind, (reference, parents) in REFERENCES.items():
+        for code, row in file.rows[kind].items():
+            target = after.rows[kind].get(code, {}).get(reference)
+            if target and target not in after.rows[parents] and target not in file.names[parents]:
+                file.problems.add((kind, row.index, reference), texts[parents], code=shown(target))
+
+
+def _check_shapes(file: SiteFile, stored: SiteState, after: SiteState) -> None:
+    for code, row in file.rows["rois"].items():
+        roi, old = after.rows["rois"].get(code), stored.rows["rois"].get(code, {})
+        same = roi is not None and all(roi[key] == old.get(key) for key in ("roi_type", "coordinates"))
+        if roi is None or same or (not old and "coordinates" not in row.given):
+            continue
+        try:
+            roi["coordinates"] = [[x, y] for x, y in validate_shape(roi["roi_type"], roi["coordinates"])]
+        except GeometryError as error:
+            file.problems.add(("rois", row.index, "coordinates"), "%(problem)s", problem=error)
+
+
+def _check_bindings(file: SiteFile, stored: SiteState, after: SiteState, registry: Registry) -> None:
+    """Bindings that the file changes, and those whose ROI it gives another shape."""
+    for code, binding in after.rows["bindings"].items():
+        row, roi = file.rows["bindings"].get(code), after.rows["rois"].get(binding["roi"])
+        old_roi = stored.rows["rois"].get(binding["roi"], {})
+        reshaped = bool(old_roi) and roi is not None and roi["roi_type"] != old_roi["roi_type"]
+        if row is None:
+            shape = file.rows["rois"].get(binding["roi"])
+            where: Path = ("rois", shape.index, "roi_type") if shape else ()
+        else:
+            where = ("bindings", row.index)
+        if binding["algo_code"] and (reshaped or (row and binding != stored.rows["bindings"].get(code))):
+            _check_binding(file.problems, where, binding, roi, registry, named=row is not None)
+
+
+def _check_binding(
+    problems: Problems,
+    where: Path,
+    binding: Mapping[str, Any],
+    roi: Mapping[str, Any] | None,
+    registry: Registry,
+    *,
+    named: bool,
+) -> None:
+    algorithm = registry.get(binding["algo_code"])
+    if algorithm is None:
+        known = ", ".join(a.code for a in registry.all())
+        problems.add((*where, "algo_code"), "is an unknown algorithm; known: %(known)s", known=known)
+        return
+    if roi is not None and roi["roi_type"] not in algorithm.roi_types:
+        values = {"code": binding["bind_id"], "algo": algorithm.code, "shape": roi["roi_type"]}
+        text = "“%(code)s”: %(algo)s cannot watch a %(shape)s"
+        problems.add((*where, "roi") if named else where, text, **values)
+    if named:
+        try:
+            algorithm.parameters.model_validate(binding["params"])
+        except ValidationError as error:
+            problems.add_invalid((*where, "params"), error)
+
+
+def content(state: SiteState) -> dict[str, Any]:
+    """The rows as `difference` takes them: under the config document's names."""
+    document: dict[str, Any] = {"site": state.site}
+    for kind, names in DOCUMENT_KEYS.items():
+        rows = [{names.get(key, key): value for key, value in row.items()} for row in state.rows[kind].values()]
+        document["binds" if kind == "bindings" else kind] = rows
+    return document
+
+
+def changes_between(before: SiteState, after: SiteState) -> list[Change]:
+    """Sentences: the site, its devices, then cameras, ROIs and bindings."""
+    found = difference(content(before), content(after))
+    site = [change for change in found if change.template.startswith("Site: ")]
+    return [*site, *_device_changes(before.rows["devices"], after.rows["devices"]), *found[len(site) :]]
+
+
+def _device_changes(before: Rows, after: Rows) -> Iterator[Change]:
+    for code, row in sorted(after.items()):
+        name = row["name"] or code
+        if code not in before:
+            yield Change("+", "Device %(name)s added", {"name": name})
+            continue
+        for key in sorted(row):
+            if row[key] != before[code][key]:
+                values = {"name": name, "key": key, "old": _value(before[code][key]), "new": _value(row[key])}
+                yield Change("~", "Device %(name)s: %(key)s %(old)s → %(new)s", values)
+
+
+def _value(value: Any) -> str:
+    """As `difference` writes values: text as it is, everything else as JSON."""
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+
+
+def _devices_concerned(before: SiteState, after: SiteState) -> frozenset[str]:
+    old, new = _documents(before), _documents(after)
+    return frozenset(code for code in old.keys() | new.keys() if old.get(code) != new.get(code))
+
+
+def _documents(state: SiteState) -> dict[str, list[Any]]:
+    """What each device's document is made of."""
+    found: dict[str, list[Any]] = {code: [state.site, row] for code, row in state.rows["devices"].items()}
+    owner = {"devices": {code: code for code in found}}
+    for kind, (reference, parents) in REFERENCES.items():
+        owner[kind] = {}
+        for code, row in sorted(state.rows[kind].items()):
+            device = owner[parents].get(row[reference], "")
+            owner[kind][code] = device
+            found.setdefault(device, []).append(row)
+    found.pop("", None)
+    return found

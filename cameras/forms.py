@@ -1,0 +1,109 @@
+"""Form fields whose stored value must not be shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+
+from cameras.core.algorithms import registry
+from cameras.core.document import check_json
+from cameras.models import ROI, Binding, Camera
+from edgesite.core.urls import MASK, mask_url
+
+
+class MaskedInput(forms.TextInput):
+    """Never repeats a password, not even the one that was just typed beside a mistake in another field."""
+
+    def format_value(self, value: Any) -> str | None:
+        shown = super().format_value(value)
+        return mask_url(shown) if shown else shown
+
+
+class CameraForm(forms.ModelForm[Camera]):
+    """The stream URL is shown with its secrets masked; left as it is, the stored one stays."""
+
+    rtsp_url = forms.CharField(
+        label=capfirst(Camera._meta.get_field("rtsp_url").verbose_name),
+        help_text=Camera._meta.get_field("rtsp_url").help_text,
+        max_length=2000,
+        widget=MaskedInput(attrs={"class": "vLargeTextField", "autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    class Meta:
+        model = Camera
+        fields = "__all__"  # noqa: DJ007  the admin class names the fields
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._stored = self.instance.rtsp_url if not self.instance._state.adding else ""
+        if self._stored:
+            self.initial["rtsp_url"] = mask_url(self._stored)
+
+    def clean_rtsp_url(self) -> str:
+        given: str = self.cleaned_data["rtsp_url"].strip()
+        if self._stored and given == mask_url(self._stored):
+            return self._stored
+        if MASK in given:
+            # A masked password would be sent to another address, or saved as one.
+            raise ValidationError(_("The password is hidden here. Type it again when you change the URL."))
+        return given
+
+
+class PlainJSONField(forms.JSONField):
+    """JSON without repeated keys, and without a depth or a number that Python gives up on.
+
+    NaN goes through: the model's check names where it stands.
+    """
+
+    def to_python(self, value: Any) -> Any:
+        if isinstance(value, str) and value.strip():
+            try:
+                check_json(value, constants=True)
+            except ValueError as error:
+                raise ValidationError(_("This is not valid JSON: %(problem)s") % {"problem": error}) from None
+        return super().to_python(value)
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        try:
+            return super().bound_data(data, initial)
+        except (ValueError, RecursionError):
+            return InvalidJSONInput(data)  # shown again as it was typed
+
+
+class ROIForm(forms.ModelForm[ROI]):
+    coordinates = PlainJSONField(
+        label=capfirst(ROI._meta.get_field("coordinates").verbose_name),
+        help_text=ROI._meta.get_field("coordinates").help_text,
+        widget=forms.Textarea(attrs={"rows": 4, "class": "vLargeTextField code"}),
+    )
+
+    class Meta:
+        model = ROI
+        fields = "__all__"  # noqa: DJ007  as above
+
+
+def algorithm_choices() -> list[tuple[str, str]]:
+    """Registered algorithms with their translated labels, for a select box."""
+    return [(a.code, _(a.label)) for a in registry.all()]
+
+
+class BindingForm(forms.ModelForm[Binding]):
+    params = PlainJSONField(
+        label=capfirst(Binding._meta.get_field("params").verbose_name),
+        help_text=Binding._meta.get_field("params").help_text,
+        required=False,
+        initial=dict,
+        widget=forms.Textarea(attrs={"rows": 4, "class": "vLargeTextField code"}),
+    )
+    algo_code = forms.ChoiceField(
+        label=capfirst(Binding._meta.get_field("algo_code").verbose_name), choices=algorithm_choices
+    )
+
+    class Meta:
+        model = Binding
+        fields = "__all__"  # noqa: DJ007  as above

@@ -1,0 +1,273 @@
+"""WHAT should run WHERE: the authoritative configuration."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from pydantic import ValidationError as ParametersError
+
+from cameras.core.algorithms import registry
+from cameras.validators import clean_shape, validate_code, validate_source, validate_time_zone
+from edgesite.fields import EncryptedTextField
+from edgesite.ids import short_id, uuid7
+
+PRIORITY_RANGE = [MinValueValidator(-1_000_000), MaxValueValidator(1_000_000)]  # the config document's
+
+
+class RoiType(models.TextChoices):
+    POLYGON = "polygon", _("Polygon")
+    RECTANGLE = "rectangle", _("Rectangle")
+    LINE = "line", _("Line")
+
+
+class Severity(models.TextChoices):
+    INFO = "info", _("Info")
+    WARNING = "warning", _("Warning")
+    CRITICAL = "critical", _("Critical")
+
+
+class Site(models.Model):
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, default="UTC", validators=[validate_time_zone],
+        help_text=_("IANA name, such as Europe/Vienna or Asia/Shanghai. Schedules and dates in file names follow it."),
+    )  # fmt: skip
+
+    class Meta:
+        verbose_name = _("site")
+        verbose_name_plural = _("sites")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SiteAccess(models.Model):
+    """Which sites a person may see. Without a row: all of them, as far as the person's role goes."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="site_access", verbose_name=_("user")
+    )
+    all_sites = models.BooleanField(_("all sites"), default=False)
+    sites = models.ManyToManyField(Site, blank=True, related_name="access", verbose_name=_("sites"))
+
+    class Meta:
+        verbose_name = _("site access")
+        verbose_name_plural = _("site access")
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class Device(models.Model):
+    """An edge box. `epoch` and `last_version` number its config documents."""
+
+    device_id = models.CharField(_("device ID"), max_length=64, primary_key=True, validators=[validate_code])
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    site = models.ForeignKey(Site, models.PROTECT, related_name="devices", verbose_name=_("site"))
+    publish_on_save = models.BooleanField(
+        _("publish on save"), default=True,
+        help_text=_("Every saved change reaches the box at once. Otherwise changes wait until somebody publishes them."),
+    )  # fmt: skip
+    epoch = models.CharField(_("epoch"), max_length=36, default=uuid7, editable=False)
+    last_version = models.PositiveBigIntegerField(_("last version"), default=0, editable=False)
+    publish_error = models.TextField(_("publish error"), blank=True, editable=False)
+    redis_ahead = models.BooleanField(_("Redis is ahead"), default=False, editable=False)
+    token_hash = models.CharField(_("token's hash"), max_length=64, blank=True, editable=False)
+    redis_password_hash = models.CharField(_("hash of the Redis password"), max_length=64, blank=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("device")
+        verbose_name_plural = _("devices")
+        ordering = ["device_id"]
+
+    def __str__(self) -> str:
+        return self.name or self.device_id
+
+
+class DeviceStatus(models.Model):
+    """What the device last reported (DESIGN 5.3). Written by `run_hub` only."""
+
+    device = models.OneToOneField(Device, models.CASCADE, primary_key=True, related_name="status")
+    epoch = models.CharField(max_length=36, blank=True)
+    observed = models.PositiveBigIntegerField(default=0)
+    applied = models.PositiveBigIntegerField(default=0)
+    confirmed = models.PositiveBigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=16, blank=True)
+    reason = models.TextField(blank=True)
+    reported_at = models.DateTimeField(null=True)
+    health = models.JSONField(default=dict)
+    device_at = models.CharField(max_length=40, blank=True)  # the box's own time stamp of the report
+
+    class Meta:
+        verbose_name = _("device status")
+        verbose_name_plural = _("device status")
+
+    def __str__(self) -> str:
+        return f"{self.device_id}: {self.state}"
+
+
+class Camera(models.Model):
+    camera_id = models.CharField(_("camera ID"), max_length=64, primary_key=True, validators=[validate_code])
+    device = models.ForeignKey(Device, models.CASCADE, related_name="cameras", verbose_name=_("device"))
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    rtsp_url = EncryptedTextField(
+        _("stream URL"), max_length=2000, validators=[validate_source],
+        help_text=_("rtsp://user:password@host/path, rtsps://…, webcam:0, or file:///… which loops."),
+    )  # fmt: skip
+    location = models.CharField(_("location"), max_length=200, blank=True)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    analyse = models.BooleanField(
+        _("analyse"), default=True, help_text=_("Whether detection should run on this camera.")
+    )
+    max_fps = models.FloatField(
+        _("analyses per second"), default=10.0, validators=[MinValueValidator(0.1), MaxValueValidator(60)],
+        help_text=_("At most this many frames a second are analysed."),
+    )  # fmt: skip
+
+    class Meta:
+        verbose_name = _("camera")
+        verbose_name_plural = _("cameras")
+        ordering = ["camera_id"]
+
+    def __str__(self) -> str:
+        return self.name or self.camera_id
+
+
+class ROI(models.Model):
+    roi_id = models.CharField(
+        _("ROI ID"), max_length=64, unique=True, default=partial(short_id, "roi"), validators=[validate_code]
+    )
+    camera = models.ForeignKey(Camera, models.CASCADE, related_name="rois", verbose_name=_("camera"))
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    roi_type = models.CharField(_("shape"), max_length=16, choices=RoiType, default=RoiType.POLYGON)
+    coordinates = models.JSONField(
+        _("coordinates"),
+        help_text=_("Points as [[x, y], …], each from 0 to 1 of the picture's width and height, from the top left."),
+    )
+    enabled = models.BooleanField(_("enabled"), default=True)
+    priority = models.IntegerField(
+        _("priority"), default=0, validators=PRIORITY_RANGE, help_text=_("Larger comes first.")
+    )
+
+    class Meta:
+        verbose_name = _("ROI")
+        verbose_name_plural = _("ROIs")
+        ordering = ["camera", "-priority", "roi_id"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(roi_type__in=RoiType.values), name="roi_type_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.roi_id
+
+    def clean(self) -> None:
+        if self.coordinates is not None:
+            try:
+                self.coordinates = clean_shape(self.roi_type, self.coordinates)
+            except ValidationError as error:
+                raise ValidationError({"coordinates": error}) from None
+
+
+class Binding(models.Model):
+    bind_id = models.CharField(
+        _("binding ID"), max_length=64, unique=True, default=partial(short_id, "bind"), validators=[validate_code]
+    )
+    roi = models.ForeignKey(ROI, models.CASCADE, to_field="roi_id", related_name="bindings", verbose_name=_("ROI"))
+    algo_code = models.CharField(_("algorithm"), max_length=64)
+    params = models.JSONField(
+        _("parameters"), default=dict, blank=True,
+        help_text=_("A JSON object; what is left out takes its default."),
+    )  # fmt: skip
+    severity = models.CharField(_("severity"), max_length=16, choices=Severity, default=Severity.WARNING)
+    priority = models.IntegerField(
+        _("priority"), default=0, validators=PRIORITY_RANGE, help_text=_("Larger comes first.")
+    )
+    enabled = models.BooleanField(_("enabled"), default=True)
+
+    class Meta:
+        verbose_name = _("binding")
+        verbose_name_plural = _("bindings")
+        ordering = ["roi", "-priority", "bind_id"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(severity__in=Severity.values), name="binding_severity_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.algo_code} · {self.roi}"
+
+    def clean(self) -> None:
+        algorithm = registry.get(self.algo_code)
+        if algorithm is None:
+            known = ", ".join(a.code for a in registry.all())
+            raise ValidationError({"algo_code": _("Unknown algorithm; known: %(known)s.") % {"known": known}})
+        roi = ROI.objects.filter(roi_id=self.roi_id).first()
+        if roi is not None and roi.roi_type not in algorithm.roi_types:
+            raise ValidationError({"roi": _("%(algo)s cannot watch this shape.") % {"algo": _(algorithm.label)}})
+        if not isinstance(self.params, dict):
+            raise ValidationError({"params": _('Parameters must be a JSON object, such as {"dwell_s": 2}.')})
+        try:
+            algorithm.parameters.model_validate(self.params)
+        except ParametersError as error:
+            raise ValidationError({"params": [_parameter_problem(e) for e in error.errors()]}) from None
+
+
+def _parameter_problem(error: Any) -> str:
+    name = ".".join(str(part) for part in error["loc"])
+    text = _("is an unknown parameter") if error["type"] == "extra_forbidden" else error["msg"]
+    return f"{name}: {text}"
+
+
+class ImmutableError(Exception):
+    """An issued config version was about to be changed or deleted."""
+
+
+class ConfigVersionQuerySet(models.QuerySet["ConfigVersion"]):
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise ImmutableError("Config versions never change.")
+
+    def delete(self) -> NoReturn:
+        raise ImmutableError("Config versions are kept.")
+
+
+class ConfigVersion(models.Model):
+    """One issued config document. Never changed; the document is encrypted because it holds camera credentials."""
+
+    device = models.ForeignKey(Device, models.CASCADE, related_name="versions", verbose_name=_("device"))
+    epoch = models.CharField(_("epoch"), max_length=36)
+    version = models.PositiveBigIntegerField(_("version"))
+    rollback_of = models.PositiveBigIntegerField(_("rollback of"), null=True)
+    sha256 = models.CharField("SHA-256", max_length=64)
+    document = EncryptedTextField(_("document"))
+    author = models.CharField(_("author"), max_length=150)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    issued_at = models.DateTimeField(_("issued"))
+
+    objects = ConfigVersionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("config version")
+        verbose_name_plural = _("config versions")
+        ordering = ["-issued_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["device", "epoch", "version"], name="config_version_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device_id} v{self.version}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise ImmutableError("Config versions never change.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise ImmutableError("Config versions are kept.")

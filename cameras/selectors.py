@@ -1,0 +1,120 @@
+"""Reads. What a person may see is decided here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
+
+from cameras.core.compiler import DeviceRows
+from cameras.models import ROI, Binding, Camera, Device, Site, SiteAccess
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def visible_sites(user: User | AnonymousUser) -> QuerySet[Site]:
+    """The sites that the person may know of. Inactive and anonymous people see none."""
+    if not user.is_authenticated or not user.is_active:
+        return Site.objects.none()
+    access = None if user.is_superuser else SiteAccess.objects.filter(user__pk=user.pk or 0).first()
+    if access is None or access.all_sites:
+        return Site.objects.all()
+    return access.sites.all()
+
+
+def sites_are_limited(user: User | AnonymousUser) -> bool:
+    """Whether the person's sites are restricted, so that a query needs the condition at all."""
+    if user.is_superuser:
+        return False
+    return SiteAccess.objects.filter(user__pk=user.pk or 0, all_sites=False).exists()
+
+
+def visible_devices(user: User | AnonymousUser) -> QuerySet[Device]:
+    """Devices of the person's sites, if the role may see devices at all."""
+    if not user.is_authenticated or not user.has_perm("cameras.view_device"):
+        return Device.objects.none()
+    devices = Device.objects.all()
+    return devices.filter(site__in=visible_sites(user)) if sites_are_limited(user) else devices
+
+
+def visible_cameras(user: User | AnonymousUser) -> QuerySet[Camera]:
+    """Cameras of the person's sites, if the role may see cameras at all."""
+    if not user.is_authenticated or not user.has_perm("cameras.view_camera"):
+        return Camera.objects.none()
+    cameras = Camera.objects.select_related("device__site", "device__status")
+    return cameras.filter(device__site__in=visible_sites(user)) if sites_are_limited(user) else cameras
+
+
+def device_rows(device: Device) -> DeviceRows:
+    """The rows that the device's document is compiled from, under the document's own names."""
+    return DeviceRows(
+        site={"name": device.site.name, "time_zone": device.site.time_zone},
+        cameras=[
+            {
+                "camera_id": c.camera_id,
+                "camera_name": c.name,
+                "rtsp_url": c.rtsp_url,
+                "enabled": c.enabled,
+                "location": c.location,
+                "analyse": c.analyse,
+                "max_fps": c.max_fps,
+            }
+            for c in Camera.objects.filter(device=device)
+        ],
+        rois=[
+            {
+                "roi_id": r.roi_id,
+                "camera_id": r.camera_id,
+                "roi_name": r.name,
+                "roi_type": r.roi_type,
+                "coordinates": r.coordinates,
+                "enabled": r.enabled,
+                "priority": r.priority,
+            }
+            for r in ROI.objects.filter(camera__device=device)
+        ],
+        binds=[
+            {
+                "bind_id": b.bind_id,
+                "roi_id": b.roi_id,
+                "algo_code": b.algo_code,
+                "params": b.params,
+                "priority": b.priority,
+                "enabled": b.enabled,
+                "severity": b.severity,
+            }
+            for b in Binding.objects.filter(roi__camera__device=device)
+        ],
+    )
+
+
+def row_fingerprints() -> dict[str, int]:
+    """A number for each device that changes when any row of its document does, without decrypting or parsing a column."""
+    prints: dict[str, int] = {}
+    sites = Device.objects.values_list("pk", "epoch", "publish_on_save", "site__name", "site__time_zone")
+    for row in sites:
+        prints[row[0]] = hash(row)
+    for rows in (_raw_cameras(), _raw_rois(), _raw_bindings()):
+        for row in rows:
+            prints[row[0]] = hash((prints.get(row[0], 0), row))
+    return prints
+
+
+def _raw_cameras() -> QuerySet[Camera, tuple[Any, ...]]:
+    raw = Camera.objects.annotate(source=Cast("rtsp_url", TextField())).order_by("pk")
+    return raw.values_list("device_id", "pk", "name", "source", "enabled", "location", "analyse", "max_fps")
+
+
+def _raw_rois() -> QuerySet[ROI, tuple[Any, ...]]:
+    raw = ROI.objects.annotate(points=Cast("coordinates", TextField())).order_by("pk")
+    columns = ("roi_id", "camera_id", "name", "roi_type", "points", "enabled", "priority")
+    return raw.values_list("camera__device_id", *columns)
+
+
+def _raw_bindings() -> QuerySet[Binding, tuple[Any, ...]]:
+    raw = Binding.objects.annotate(given=Cast("params", TextField())).order_by("pk")
+    columns = ("bind_id", "roi_id", "algo_code", "given", "priority", "enabled", "severity")
+    return raw.values_list("roi__camera__device_id", *columns)

@@ -1,0 +1,133 @@
+"""Writes. Issuing a config version, publishing it, and making what Redis holds agree with the rows."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from cameras.core.algorithms import registry
+from cameras.core.compiler import compile_content
+from cameras.core.document import DocumentError, content_hash, make_document, parse_content
+from cameras.models import ConfigVersion, Device
+from cameras.publish import Outcome, write_document
+from cameras.selectors import device_rows
+from edgesite.fields import DecryptionError
+from edgesite.redis_clients import Client, connect, describe
+
+log = structlog.get_logger(__name__)
+
+
+@functools.lru_cache(maxsize=2)
+def cloud_redis(url: str) -> Client:
+    """The process's client for the cloud Redis."""
+    return connect(url)
+
+
+def latest_version(device: Device) -> ConfigVersion | None:
+    """The newest version issued in the device's epoch."""
+    return ConfigVersion.objects.filter(device=device, epoch=device.epoch).order_by("-version").first()
+
+
+def issue_version(
+    *, device_id: str, author: str, reason: str = "", rollback_of: int | None = None
+) -> ConfigVersion | None:
+    """Compiles the device's rows and issues a new version, unless nothing changed (then None).
+
+    Runs inside one transaction with the caller's edit and publishes after its commit (invariant 6: the counter is
+    raised under a row lock, so that two publishers make two versions). Raises DocumentError when the rows do not make a
+    valid document; nothing is issued then.
+    """
+    with transaction.atomic():
+        device = Device.objects.select_for_update().select_related("site").get(pk=device_id)
+        content = compile_content(device_rows(device))
+        sha256 = content_hash(content)
+        newest = latest_version(device)
+        if newest is not None and newest.sha256 == sha256:
+            _note_problem(device, "")
+            return None
+        parse_content(content, registry)
+        Device.objects.filter(pk=device_id).update(last_version=F("last_version") + 1, publish_error="")
+        device.refresh_from_db(fields=["last_version"])
+        now = timezone.now()
+        text, sha256 = make_document(
+            content,
+            device_id=device_id,
+            epoch=device.epoch,
+            version=device.last_version,
+            rollback_of=rollback_of,
+            issued_at=now,
+        )
+        version = ConfigVersion.objects.create(
+            device=device,
+            epoch=device.epoch,
+            version=device.last_version,
+            rollback_of=rollback_of,
+            sha256=sha256,
+            document=text,
+            author=author,
+            reason=reason,
+            issued_at=now,
+        )
+        transaction.on_commit(lambda: publish_after_commit(version))
+        return version
+
+
+def _note_problem(device: Device, text: str) -> None:
+    if device.publish_error != text:
+        if text:
+            log.warning("the rows do not make a valid configuration", device=device.pk, reason=text)
+        Device.objects.filter(pk=device.pk).update(publish_error=text)
+
+
+def publish_version(version: ConfigVersion) -> Outcome:
+    """Writes an issued version to the cloud Redis. Raises RedisError."""
+    outcome = write_document(
+        cloud_redis(settings.CLOUD_REDIS_URL),
+        device_id=version.device_id,
+        epoch=version.epoch,
+        version=version.version,
+        text=version.document,
+    )
+    ahead = outcome is Outcome.AHEAD
+    if Device.objects.filter(pk=version.device_id).exclude(redis_ahead=ahead).update(redis_ahead=ahead) and ahead:
+        log.error("Redis holds a newer configuration than this hub", device=version.device_id, version=version.version)
+    if outcome is Outcome.WRITTEN:
+        log.info("configuration published", device=version.device_id, version=version.version)
+    return outcome
+
+
+def publish_after_commit(version: ConfigVersion) -> None:
+    """Publishes now if Redis is there; otherwise the reconcile step of `run_hub` does it when it is back."""
+    try:
+        publish_version(version)
+    except RedisError as error:
+        log.warning(
+            "not published yet, run_hub will do it", device=version.device_id, version=version.version,
+            reason=describe(error),
+        )  # fmt: skip
+
+
+def publish_edit(*, device_ids: Iterable[str], author: str, reason: str = "") -> dict[str, ConfigVersion | Exception]:
+    """After an edit: issues a version for each device that publishes on save.
+
+    Answers what happened where anything did: the version, or why its rows do not make a valid document (noted on the
+    device too, so that the admin shows it).
+    """
+    results: dict[str, ConfigVersion | Exception] = {}
+    for device in Device.objects.filter(pk__in=set(device_ids), publish_on_save=True):
+        try:
+            version = issue_version(device_id=device.pk, author=author, reason=reason)
+        except (DocumentError, DecryptionError) as error:
+            _note_problem(device, str(error))
+            results[device.pk] = error
+        else:
+            if version is not None:
+                results[device.pk] = version
+    return results

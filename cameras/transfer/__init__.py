@@ -1,0 +1,1 @@
+"""A site as one file: reading and writing it, and what an import does to the rows."""

@@ -1,0 +1,44 @@
+"""Model validators: the config document's own checks, worded for a form field."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from cameras.core import values
+from cameras.core.geometry import GeometryError, validate_shape
+
+CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+def validate_code(value: str) -> None:
+    """Identifiers stand in URLs, file names and Redis keys."""
+    if not CODE.fullmatch(value):
+        raise ValidationError(
+            _("Use up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit.")
+        )
+
+
+def validate_source(value: str) -> None:
+    try:
+        values.check_source(value)
+    except ValueError as error:
+        raise ValidationError(_("The URL %(problem)s.") % {"problem": error}) from None
+
+
+def validate_time_zone(value: str) -> None:
+    try:
+        values.check_time_zone(value)
+    except ValueError as error:
+        raise ValidationError(_("“%(value)s” %(problem)s.") % {"value": value, "problem": error}) from None
+
+
+def clean_shape(roi_type: str, coordinates: Any) -> list[list[float]]:
+    """The points as plain lists. Raises ValidationError that names the point and what is wrong."""
+    try:
+        return [[x, y] for x, y in validate_shape(roi_type, coordinates)]
+    except GeometryError as error:
+        raise ValidationError(str(error)) from None

@@ -1,0 +1,105 @@
+"""History at work: what is pending, what differs between versions, rolling back, beginning a new epoch."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import structlog
+from django.db import transaction
+
+from cameras.core.compiler import compile_content
+from cameras.core.difference import Change, difference
+from cameras.core.document import content_of
+from cameras.models import ROI, Binding, Camera, ConfigVersion, Device
+from cameras.selectors import device_rows
+from cameras.services import issue_version, latest_version
+from edgesite.ids import uuid7
+
+log = structlog.get_logger(__name__)
+
+
+class VersionError(Exception):
+    """A version cannot be rolled back to; the text says why."""
+
+
+def content_of_version(version: ConfigVersion | None) -> dict[str, Any]:
+    """The stored content; empty for none."""
+    return content_of(json.loads(version.document)) if version else {}
+
+
+def pending_changes(device: Device) -> list[Change]:
+    """What the rows say beyond the newest issued version: what a publish would bring to the box."""
+    return difference(content_of_version(latest_version(device)), compile_content(device_rows(device)))
+
+
+def changes_between(old: ConfigVersion, new: ConfigVersion) -> list[Change]:
+    """What led from one version to the other."""
+    return difference(content_of_version(old), content_of_version(new))
+
+
+def roll_back(*, device_id: str, version: int, author: str, reason: str = "") -> ConfigVersion:
+    """Writes the content of an earlier version of this epoch back into the rows and issues it as a new version.
+
+    Secrets stay current: a camera that still exists keeps its stream URL. Everything happens in one transaction, so that
+    rows, history and box agree afterwards and the reconcile step finds nothing to do. Raises VersionError.
+    """
+    with transaction.atomic():
+        device = Device.objects.select_for_update().get(pk=device_id)
+        target = ConfigVersion.objects.filter(device=device, epoch=device.epoch, version=version).first()
+        if target is None:
+            raise VersionError(f"Device {device_id} has no version {version} in its present epoch.")
+        _restore_rows(device, content_of_version(target))
+        issued = issue_version(
+            device_id=device_id, author=author, reason=reason or f"rollback to version {version}", rollback_of=version
+        )
+        if issued is None:
+            raise VersionError(f"Version {version} is what device {device_id} has now: there is nothing to roll back.")
+        log.info("rolled back", device=device_id, to=version, issued=issued.version)
+        return issued
+
+
+def begin_epoch(*, device_id: str, author: str, reason: str = "") -> ConfigVersion | None:
+    """Gives the device a new epoch and issues its first version: for a box or a hub whose history was lost."""
+    with transaction.atomic():
+        Device.objects.filter(pk=device_id).update(epoch=uuid7(), last_version=0, publish_error="")
+        return issue_version(device_id=device_id, author=author, reason=reason or "new epoch")
+
+
+def _restore_rows(device: Device, content: dict[str, Any]) -> None:
+    """Full-set replacement: what the content does not name goes, what it names is as it says."""
+    cameras = {c["camera_id"]: c for c in content["cameras"]}
+    rois = {r["roi_id"]: r for r in content["rois"]}
+    binds = {b["bind_id"]: b for b in content["binds"]}
+    _refuse_foreign(device, cameras, rois, binds)
+    Binding.objects.filter(roi__camera__device=device).exclude(bind_id__in=binds).delete()
+    ROI.objects.filter(camera__device=device).exclude(roi_id__in=rois).delete()
+    Camera.objects.filter(device=device).exclude(pk__in=cameras).delete()
+    kept = {c.pk: c.rtsp_url for c in Camera.objects.filter(device=device)}
+    for code, row in cameras.items():
+        values = {
+            "device": device,
+            "name": row["camera_name"],
+            "rtsp_url": kept.get(code, row["rtsp_url"]),
+            **{key: row[key] for key in ("enabled", "location", "analyse", "max_fps")},
+        }
+        Camera.objects.update_or_create(camera_id=code, defaults=values)
+    for code, row in rois.items():
+        values = {key: row[key] for key in ("camera_id", "roi_type", "coordinates", "enabled", "priority")}
+        ROI.objects.update_or_create(roi_id=code, defaults={**values, "name": row["roi_name"]})
+    for code, row in binds.items():
+        values = {key: row[key] for key in ("roi_id", "algo_code", "params", "priority", "enabled", "severity")}
+        Binding.objects.update_or_create(bind_id=code, defaults=values)
+
+
+def _refuse_foreign(device: Device, cameras: dict[str, Any], rois: dict[str, Any], binds: dict[str, Any]) -> None:
+    """A row that has moved to another device since then is not taken away from there."""
+    moved = [
+        *Camera.objects.filter(pk__in=cameras).exclude(device=device).values_list("pk", flat=True),
+        *ROI.objects.filter(roi_id__in=rois).exclude(camera__device=device).values_list("roi_id", flat=True),
+        *Binding.objects.filter(bind_id__in=binds)
+        .exclude(roi__camera__device=device)
+        .values_list("bind_id", flat=True),
+    ]
+    if moved:
+        raise VersionError(f"{', '.join(moved)} belongs to another device now. Move it back first, or delete it there.")

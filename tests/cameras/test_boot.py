@@ -1,0 +1,120 @@
+"""What a box runs at its start, and its journal."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from cameras.boot import FAILED_BOOTS
+from edgesite import redis_keys
+from tests.cameras.box import Box
+from tests.cameras.documents import DEVICE, content, document
+from tests.fakes import Clock, FakeRedis
+
+
+def test_an_empty_store_takes_the_local_redis_copy_and_keeps_it(box: Box, tmp_path: Path, clock: Clock) -> None:
+    box.publish(4)
+    box.pass_window()
+    fresh = Box(tmp_path / "other.sqlite3", FakeRedis(), clock)
+    fresh.local.strings.update(box.local.strings)
+    fresh.sync.boot()
+    assert fresh.version == 4
+    fresh.local.strings.clear()
+    again = Box(tmp_path / "other.sqlite3", FakeRedis(), clock)
+    again.sync.boot()
+    assert again.version == 4
+    fresh.database.close()
+    again.database.close()
+
+
+def test_a_spoiled_copy_gives_way_to_the_backup(box: Box, tmp_path: Path, clock: Clock) -> None:
+    box.publish(1)
+    box.pass_window()
+    box.publish(2)
+    box.pass_window()
+    fresh = Box(tmp_path / "other.sqlite3", FakeRedis(), clock)
+    fresh.local.strings.update(box.local.strings)
+    fresh.local.strings[redis_keys.LOCAL_CURRENT] = '{"schema": 1'
+    fresh.sync.boot()
+    assert fresh.version == 1
+    fresh.database.close()
+
+
+def test_nothing_anywhere_waits(tmp_path: Path, clock: Clock, cloud: FakeRedis) -> None:
+    fresh = Box(tmp_path / "edge.sqlite3", cloud, clock)
+    fresh.local.down = True
+    fresh.sync.boot()
+    assert fresh.running == []
+    fresh.database.close()
+
+
+def test_a_document_that_ends_every_start_is_left_after_the_third(box: Box, tmp_path: Path, cloud: FakeRedis) -> None:
+    box.publish(1)
+    box.pass_window()
+    box.publish(2)
+    box.step()
+    versions = []
+    for _ in range(FAILED_BOOTS):  # each ends before its window does
+        start = Box(tmp_path / "edge.sqlite3", cloud, Clock())
+        start.sync.boot()
+        versions.append(start.version)
+        start.database.close()
+    assert versions == [2, 2, 1]
+    last = Box(tmp_path / "edge.sqlite3", cloud, Clock())
+    last.sync.boot()
+    last.step()
+    assert last.version == 1
+    assert last.report["state"] == "reverted"
+    assert "3 starts in a row" in last.report["reason"]
+    last.database.close()
+
+
+def test_a_confirmed_document_may_be_started_any_number_of_times(box: Box, tmp_path: Path, cloud: FakeRedis) -> None:
+    box.publish(1)
+    box.pass_window()
+    for _ in range(2 * FAILED_BOOTS):
+        start = Box(tmp_path / "edge.sqlite3", cloud, Clock())
+        start.sync.boot()
+        assert start.version == 1
+        start.database.close()
+
+
+@pytest.fixture
+def journal(box: Box, settings: Any, tmp_path: Path) -> Box:
+    settings.EDGE_DATABASE = tmp_path / "edge.sqlite3"
+    box.publish(1)
+    box.pass_window()
+    box.sick = "camera vid1: broken"
+    changed = content(cameras=[{"camera_id": "vid9", "rtsp_url": "rtsp://u:hunter2@h/"}], rois=[], binds=[])
+    box.put(document(changed, version=2), 2)
+    box.step()
+    return box
+
+
+def read(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command("config_log", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_journal_says_when_what_and_how_it_ended(journal: Box) -> None:
+    states = [(e.version, e.state) for e in reversed(journal.documents.journal(10))]
+    assert states == [(1, "trying"), (1, "applied"), (1, "confirmed"), (2, "trying"), (2, "applied"), (2, "reverted")]
+    text = read()
+    assert "version 2      reverted   (version 2: camera vid1: broken)" in text
+    assert "+ Camera vid9 added" in text
+    assert "hunter2" not in text
+    assert DEVICE not in text
+    first = json.loads(read("--json", "--limit", "1"))
+    assert (first["version"], first["state"]) == (2, "reverted")
+
+
+def test_without_an_edge_store_it_says_so(settings: Any, tmp_path: Path) -> None:
+    settings.EDGE_DATABASE = tmp_path / "none.sqlite3"
+    with pytest.raises(CommandError, match="no edge store"):
+        read()

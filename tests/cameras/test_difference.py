@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cameras.core.difference import difference
+
+
+def content() -> dict[str, Any]:
+    return {
+        "site": {"name": "Plant", "time_zone": "UTC"},
+        "cameras": [
+            {"camera_id": "c1", "camera_name": "Line 1", "rtsp_url": "rtsp://u:secret@h/1", "enabled": True, "max_fps": 10.0}
+        ],
+        "rois": [
+            {
+                "roi_id": "r1", "camera_id": "c1", "roi_name": "Door", "roi_type": "polygon", "enabled": True,
+                "coordinates": [[0.1, 0.1], [0.3, 0.1], [0.3, 0.3]],
+            }
+        ],
+        "binds": [
+            {"bind_id": "b1", "roi_id": "r1", "algo_code": "intrusion", "params": {"dwell_s": 3}, "severity": "warning"}
+        ],
+    }  # fmt: skip
+
+
+def words(new: dict[str, Any]) -> list[str]:
+    return [f"{c.sign} {c}" for c in difference(content(), new)]
+
+
+def test_nothing_changed() -> None:
+    assert words(content()) == []
+
+
+def test_everything_that_an_operator_does_has_its_sentence() -> None:
+    new = content()
+    new["site"]["time_zone"] = "Asia/Shanghai"
+    new["cameras"][0]["rtsp_url"] = "rtsp://u:other@h/1"
+    new["cameras"][0]["max_fps"] = 5.0
+    new["cameras"].append({"camera_id": "c2", "rtsp_url": "webcam:0"})
+    new["rois"][0]["coordinates"] = [[0.2, 0.15], [0.4, 0.15], [0.4, 0.35]]
+    new["binds"][0]["params"] = {"dwell_s": 10, "exit_s": 4}
+    new["binds"][0]["severity"] = "critical"
+    assert words(new) == [
+        "~ Site: time_zone UTC → Asia/Shanghai",
+        "~ Camera Line 1: max_fps 10.0 → 5.0",
+        "~ Camera Line 1: stream URL changed",
+        "+ Camera c2 added",
+        "~ ROI Door: moved by +10.0 % of the width, +5.0 % of the height",
+        "~ Binding intrusion · Door: parameter dwell_s 3 → 10",
+        "~ Binding intrusion · Door: parameter exit_s default → 4",
+        "~ Binding intrusion · Door: severity warning → critical",
+    ]
+
+
+def test_removal_disabling_and_reshaping() -> None:
+    new = content()
+    new["binds"] = []
+    new["cameras"][0]["enabled"] = False
+    new["rois"][0]["coordinates"] = [[0.1, 0.1], [0.3, 0.1], [0.9, 0.9]]
+    assert words(new) == [
+        "~ Camera Line 1 disabled",
+        "~ ROI Door: 1 of 3 points moved",
+        "- Binding intrusion · Door removed",
+    ]
+    new["rois"][0]["coordinates"].append([0.1, 0.9])
+    assert "~ ROI Door: reshaped, 3 → 4 points" in words(new)
+
+
+@given(password=st.text(min_size=8, max_size=20, alphabet="abcdefghXYZ0123456789"))
+def test_a_password_is_never_part_of_a_sentence(password: str) -> None:
+    new = copy.deepcopy(content())
+    new["cameras"][0]["rtsp_url"] = f"rtsp://u:{password}@h/1"
+    new["cameras"].append({"camera_id": "added", "rtsp_url": f"rtsp://u:{password}@h/2"})
+    text = " ".join(words(new))
+    assert password not in text
+    assert "secret" not in text

@@ -1,0 +1,56 @@
+"""Of several workers on a box one leads, and another takes over when it ends."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from cameras import lead as module
+from cameras.lead import Lead
+from edgesite.edge_store.database import try_lock
+
+
+def test_one_leads_and_the_other_takes_over(tmp_path: Path) -> None:
+    first, second = Lead(tmp_path / "edge.sqlite3"), Lead(tmp_path / "edge.sqlite3")
+    with capture_logs() as logs:
+        assert [first.held(), second.held(), first.held(), second.held()] == [True, False, True, False]
+        first.release()
+        assert second.held()
+        second.release()
+    assert len(logs) == 3  # one line a change
+
+
+def test_only_the_leader_steps(tmp_path: Path) -> None:
+    first, second = Lead(tmp_path / "edge.sqlite3"), Lead(tmp_path / "edge.sqlite3")
+    steps = [lead.only(lambda: True, lambda: False) for lead in (first, second)]
+    assert [step() for step in steps] == [True, False]
+    assert second.only(lambda: True)() is False
+    first.release()
+    assert [second.only(lambda: True)(), first.only(lambda: True)()] == [True, False]
+    second.release()
+
+
+def test_loops_that_ask_at_once_do_not_lose_the_lead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(path: Path) -> object:
+        lock = try_lock(path)
+        time.sleep(0.02 if lock is None else 0)  # the one that failed answers last
+        return lock
+
+    monkeypatch.setattr(module, "try_lock", slow)
+    lead, gate, answers = Lead(tmp_path / "edge.sqlite3"), threading.Barrier(4), []
+
+    def ask() -> None:
+        gate.wait(5)
+        answers.append(lead.held())
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert answers == [True] * 4
+    lead.release()

@@ -1,0 +1,116 @@
+"""History at work: pending changes, rollback, a new epoch, immutability."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, ImmutableError, Site
+from cameras.services import issue_version
+from cameras.versions import VersionError, begin_epoch, changes_between, content_of_version, pending_changes, roll_back
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def device() -> Device:
+    site = Site.objects.create(name="Plant")
+    device = Device.objects.create(device_id="d1", site=site, publish_on_save=False)
+    camera = Camera.objects.create(camera_id="c1", device=device, name="Line 1", rtsp_url="rtsp://u:first@h/1")
+    roi = ROI.objects.create(roi_id="r1", camera=camera, name="Door", coordinates=[[0, 0], [1, 0], [1, 1]])
+    Binding.objects.create(bind_id="b1", roi=roi, algo_code="intrusion", params={"dwell_s": 3})
+    return device
+
+
+def issue(device: Device) -> ConfigVersion:
+    version = issue_version(device_id=device.pk, author="kim", reason="test")
+    assert version is not None
+    return version
+
+
+def test_pending_changes_are_those_beyond_the_newest_version(device: Device) -> None:
+    assert [str(c) for c in pending_changes(device)][:2] == ["Site: name null → Plant", "Site: time_zone null → UTC"]
+    issue(device)
+    assert pending_changes(device) == []
+    Binding.objects.update(params={"dwell_s": 10})
+    assert [str(c) for c in pending_changes(device)] == ["Binding intrusion · Door: parameter dwell_s 3 → 10"]
+
+
+def test_a_rollback_is_a_new_higher_version_with_the_old_content_and_the_present_secrets(device: Device) -> None:
+    first = issue(device)
+    ROI.objects.all().delete()
+    Camera.objects.filter(pk="c1").update(name="Renamed")
+    Camera.objects.create(camera_id="c2", device=device, rtsp_url="rtsp://h/2")
+    second = issue(device)
+    camera = Camera.objects.get(pk="c1")
+    camera.rtsp_url = "rtsp://u:second@h/1"
+    camera.save()
+
+    third = roll_back(device_id="d1", version=first.version, author="kim", reason="bad shift")
+
+    assert (third.version, third.rollback_of, third.reason) == (3, 1, "bad shift")
+    assert third.version > second.version
+    assert not Camera.objects.filter(pk="c2").exists()
+    assert Camera.objects.get(pk="c1").rtsp_url == "rtsp://u:second@h/1"
+    assert Binding.objects.get().params == {"dwell_s": 3}
+    assert [str(c) for c in changes_between(first, third)] == ["Camera Line 1: stream URL changed"]
+    assert json.loads(third.document)["rollback_of"] == 1
+    assert pending_changes(device) == []
+    assert issue_version(device_id="d1", author="reconcile") is None
+
+
+def test_a_camera_that_was_deleted_comes_back_with_its_old_secret(device: Device) -> None:
+    issue(device)
+    Camera.objects.all().delete()
+    issue(device)
+    roll_back(device_id="d1", version=1, author="kim")
+    assert Camera.objects.get(pk="c1").rtsp_url == "rtsp://u:first@h/1"
+    assert content_of_version(ConfigVersion.objects.get(version=3)) == content_of_version(
+        ConfigVersion.objects.get(version=1)
+    )
+
+
+def test_a_rollback_that_would_take_a_row_from_another_device_is_refused_whole(device: Device) -> None:
+    issue(device)
+    other = Device.objects.create(device_id="d2", site=device.site)
+    Camera.objects.filter(pk="c1").update(device=other)
+    issue(device)
+    with pytest.raises(VersionError, match="c1"):
+        roll_back(device_id="d1", version=1, author="kim")
+    assert Camera.objects.get(pk="c1").device_id == "d2"
+    assert ConfigVersion.objects.filter(device=device).count() == 2
+
+
+def test_no_such_version_and_nothing_to_roll_back(device: Device) -> None:
+    issue(device)
+    with pytest.raises(VersionError, match="no version 9"):
+        roll_back(device_id="d1", version=9, author="kim")
+    with pytest.raises(VersionError, match="nothing to roll back"):
+        roll_back(device_id="d1", version=1, author="kim")
+
+
+def test_a_new_epoch_is_later_and_begins_at_one(device: Device) -> None:
+    first = issue(device)
+    renewed = begin_epoch(device_id="d1", author="kim")
+    assert renewed is not None
+    assert renewed.version == 1
+    assert renewed.epoch > first.epoch
+    assert renewed.sha256 == first.sha256
+    with pytest.raises(VersionError):
+        roll_back(device_id="d1", version=2, author="kim")
+
+
+def test_issued_versions_never_change_not_even_by_sql(device: Device) -> None:
+    version = issue(device)
+    version.reason = "other"
+    with pytest.raises(ImmutableError):
+        version.save()
+    with pytest.raises(ImmutableError):
+        ConfigVersion.objects.update(reason="other")
+    with pytest.raises(ImmutableError):
+        version.delete()
+    with pytest.raises(DatabaseError, match="never change"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE cameras_configversion SET reason = 'other'")
+    assert ConfigVersion.objects.get().reason == "test"
