@@ -1,0 +1,160 @@
+"""Cameras, live numbers and alerts over HTTP (DESIGN 5.6)."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, Literal
+
+from django.conf import settings
+from django.http import HttpRequest
+from ninja import Query, Router, Schema
+from ninja.errors import HttpError
+from pydantic import Field
+from redis.exceptions import RedisError
+
+from cameras.models import Camera
+from cameras.selectors import visible_cameras
+from detection.models import Alert
+from detection.selectors import (
+    alert_message,
+    camera_message,
+    cameras_for,
+    decode_cursor,
+    encode_cursor,
+    newest_stats,
+    visible_alerts,
+)
+from edgesite.api_auth import require
+from edgesite.redis_clients import Client, connect, describe
+
+router = Router()
+
+
+class CameraOut(Schema):
+    """A camera and what it is doing. Times are Unix seconds."""
+
+    camera_id: str
+    name: str
+    location: str
+    device_id: str
+    device_name: str
+    site: str
+    time_zone: str
+    enabled: bool
+    analyse: bool
+    state: str
+    reason: str
+    since: float | None
+    last_frame_at: float | None
+    last_frame_age_s: float | None
+
+
+class CameraList(Schema):
+    items: list[CameraOut]
+    next: str | None = None
+
+
+class AlertOut(Schema):
+    """The event's fields (DESIGN 5.5) and the hub's own. `capture_url` is null until the picture can be fetched there."""
+
+    type: Literal["event"]
+    event_id: str
+    device_id: str
+    camera_id: str
+    camera_name: str
+    roi_id: str
+    roi_name: str
+    bind_id: str
+    algo_code: str
+    phase: str
+    severity: str
+    timestamp: float
+    data: dict[str, Any]
+    capture: str | None
+    capture_url: str | None
+    capture_problem: str
+    state: Literal["open", "acknowledged", "resolved"]
+    received_at: float
+    cursor: str
+
+
+class AlertList(Schema):
+    items: list[AlertOut]
+    next: str | None = None
+
+
+class AlertQuery(Schema):
+    """`after` is the `next` of the page before, or the `cursor` of any alert."""
+
+    after: str | None = None
+    camera: str | None = Field(None, max_length=128, pattern=r"^[^\x00-\x1f]+$")
+    state: Literal["open", "acknowledged", "resolved"] | None = None
+    order: Literal["newest", "oldest"] = Field(
+        "newest", description="`oldest` makes a feed: ask again after the last cursor."
+    )
+    limit: int = Field(100, ge=1, le=500)
+
+
+class Problem(Schema):
+    detail: Any
+
+
+@functools.lru_cache(maxsize=2)
+def channel_redis(url: str) -> Client:
+    """The process's client for the hub's own Redis."""
+    return connect(url)
+
+
+def _camera(request: HttpRequest, camera_id: str) -> Camera:
+    user = require(request, "cameras.view_camera")
+    camera = visible_cameras(user).filter(pk=camera_id).first()
+    if camera is None:
+        raise HttpError(404, "There is no such camera.")
+    return camera
+
+
+@router.get("/cameras", response=CameraList, tags=["cameras"])
+def list_cameras(request: HttpRequest) -> dict[str, Any]:
+    """Every camera that the caller may see, with its state and the age of its last frame."""
+    return {"items": cameras_for(require(request, "cameras.view_camera")), "next": None}
+
+
+@router.get("/cameras/{camera_id}", response={200: CameraOut, 404: Problem}, tags=["cameras"])
+def one_camera(request: HttpRequest, camera_id: str) -> dict[str, Any]:
+    return camera_message(_camera(request, camera_id))
+
+
+@router.get("/cameras/{camera_id}/stats", response={200: dict[str, Any], 404: Problem}, tags=["cameras"])
+def camera_stats(request: HttpRequest, camera_id: str) -> dict[str, Any]:
+    """The newest statistics message (DESIGN 5.5); 404 when there is none or it is older than 10 s."""
+    camera = _camera(request, camera_id)
+    try:
+        message = newest_stats(channel_redis(settings.CHANNEL_REDIS_URL), [camera.pk]).get(camera.pk)
+    except RedisError as error:
+        raise HttpError(503, f"{describe(error)}; see /readyz.") from None
+    if message is None:
+        raise HttpError(404, "No real-time stats available.")
+    return message
+
+
+@router.get("/alerts", response={200: AlertList, 422: Problem}, tags=["alerts"])
+def list_alerts(request: HttpRequest, query: Query[AlertQuery]) -> dict[str, Any]:
+    """Alerts of the cameras that the caller may see, newest first; page on with `after`."""
+    alerts = visible_alerts(require(request, "detection.view_alert"))
+    if query.camera is not None:
+        alerts = alerts.filter(camera_id=query.camera)
+    if query.state is not None:
+        alerts = alerts.filter(state=query.state)
+    if query.order == "oldest":
+        alerts = alerts.order_by("id")
+    if query.after is not None:
+        try:
+            place = decode_cursor(query.after)
+        except ValueError:
+            raise HttpError(422, "`after` is not a cursor of this list.") from None
+        alerts = alerts.filter(id__gt=place) if query.order == "oldest" else alerts.filter(id__lt=place)
+    page: list[Alert] = list(alerts[: query.limit + 1])
+    more, page = len(page) > query.limit, page[: query.limit]
+    names = dict(Camera.objects.filter(pk__in={a.camera_id for a in page}).values_list("pk", "name"))
+    items = [alert_message(a, camera_name=names.get(a.camera_id, "")) for a in page]
+    return {"items": items, "next": encode_cursor(page[-1]) if more else None}

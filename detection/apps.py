@@ -1,0 +1,16 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class DetectionConfig(AppConfig):
+    name = "detection"
+    verbose_name = _("Detection")
+
+    def ready(self) -> None:
+        from cameras.core.algorithms import registry  # noqa: PLC0415
+        from detection.core.rules.registry import register_all  # noqa: PLC0415
+        from detection.selectors import may_see_capture  # noqa: PLC0415
+        from recordings import access  # noqa: PLC0415
+
+        register_all(registry)
+        access.register("captures", may_see_capture)

@@ -1,0 +1,45 @@
+"""The one typed object in which detections travel (house rule: arrays never as positional tuples)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """What a detector saw in one frame.
+
+    boxes: float32 ``(n, 4)``, x1, y1, x2, y2 as shares (0..1) of the picture's width and height, x1 <= x2, y1 <= y2.
+    scores: float32 ``(n,)``, 0..1. class_ids: int32 ``(n,)``, indexes into the model's class names.
+
+    Raises ValueError when the shapes disagree or a value is not finite.
+    """
+
+    boxes: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    class_ids: NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        count = len(self.scores)
+        if self.boxes.shape != (count, 4) or self.scores.shape != (count,) or self.class_ids.shape != (count,):
+            raise ValueError(
+                f"detections disagree: boxes {self.boxes.shape}, scores {self.scores.shape}, "
+                f"class_ids {self.class_ids.shape}"
+            )
+        if not (np.isfinite(self.boxes).all() and np.isfinite(self.scores).all()):
+            raise ValueError("detections hold a value that is not a finite number")
+
+    @classmethod
+    def empty(cls) -> Detections:
+        """No detections: arrays of length 0."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int32))
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def pick(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Detections:
+        """The detections that a mask or an index array selects, in its order."""
+        return Detections(self.boxes[keep], self.scores[keep], self.class_ids[keep])

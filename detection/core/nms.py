@@ -1,0 +1,39 @@
+"""Non-maximum suppression: of boxes that overlap and are of one class, the best one stays."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def nms(
+    boxes: NDArray[np.float32], scores: NDArray[np.float32], class_ids: NDArray[np.int32], iou_threshold: float
+) -> NDArray[np.intp]:
+    """Indexes of the boxes that stay, by descending score; equal scores keep their order.
+
+    boxes: ``(n, 4)``, x1, y1, x2, y2 in any one unit, x1 <= x2, y1 <= y2. scores, class_ids: ``(n,)``. A box goes when
+    a better box of the same class that stays overlaps it by an intersection over union above ``iou_threshold`` (0..1).
+    Boxes without an area overlap nothing. Greedy, as in Felzenszwalb et al., "Object detection with discriminatively
+    trained part-based models", 2010, section 4.4. Takes O(n * kept) time and O(n) memory.
+    """
+    order = np.argsort(-scores, kind="stable")
+    low, high = boxes[order, :2].T.copy(), boxes[order, 2:].T.copy()
+    kinds = class_ids[order]
+    mixed = len(order) > 0 and bool((kinds != kinds[0]).any())
+    # shared / (a + b - shared) > t is the same as shared > t / (1 + t) * (a + b): no division, nothing to guard.
+    weighted = (high[0] - low[0]) * (high[1] - low[1]) * np.float32(iou_threshold / (1.0 + iou_threshold))
+    alive = np.ones(len(order), np.bool_)
+    kept: list[int] = []
+    for best in range(len(order)):
+        if not alive[best]:
+            continue
+        kept.append(best)
+        rest = slice(best + 1, None)
+        overlap = np.minimum(high[:, rest], high[:, best, None])
+        overlap -= np.maximum(low[:, rest], low[:, best, None])
+        np.maximum(overlap, 0, out=overlap)
+        beaten = overlap[0] * overlap[1] > weighted[rest] + weighted[best]
+        if mixed:
+            beaten &= kinds[rest] == kinds[best]
+        alive[rest] &= ~beaten
+    return order[np.asarray(kept, np.intp)]

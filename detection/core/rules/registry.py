@@ -1,0 +1,34 @@
+"""Which rules exist. A new rule is one file beside this one and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cameras.core.algorithms import Algorithm, Registry
+from detection.core.rules import intrusion
+from detection.core.rules.base import Binding, Rule
+
+RULES: tuple[tuple[Algorithm, Callable[[Binding], Rule]], ...] = ((intrusion.ALGORITHM, intrusion.Intrusion),)
+
+
+def register_all(registry: Registry) -> None:
+    """Tell the configuration which algorithms there are. Doing it twice changes nothing."""
+    for algorithm, _ in RULES:
+        registry.register(algorithm)
+
+
+def make_rule(binding: Binding) -> Rule:
+    """The state machine for a binding.
+
+    Raises ValueError when there is no such algorithm, the shape of the region does not suit it, or the parameters
+    are not of its model.
+    """
+    for algorithm, rule in RULES:
+        if algorithm.code != binding.algo_code:
+            continue
+        if binding.roi_type not in algorithm.roi_types:
+            raise ValueError(f"algorithm {algorithm.code!r} cannot be bound to a {binding.roi_type}")
+        if not isinstance(binding.params, algorithm.parameters):
+            raise ValueError(f"algorithm {algorithm.code!r} needs parameters of {algorithm.parameters.__name__}")  # noqa: TRY004 - a bad binding, whatever is wrong with it
+        return rule(binding)
+    raise ValueError(f"there is no algorithm {binding.algo_code!r}")

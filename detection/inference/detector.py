@@ -1,0 +1,126 @@
+"""A detector: a picture in, detections out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detection.core.detections import Detections
+from detection.inference.errors import ModelError
+from detection.inference.families import Adapter, make_adapter
+from detection.inference.manifest import ModelManifest, checked_file, load_manifest
+from detection.inference.preprocess import Preprocessor
+from detection.inference.session import CPU, Session, Tensor, available_providers, choose_provider, open_session
+
+DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "weights" / "nanodet-g"
+# Which weights to take when nobody says so: integers are fast on processors and slow or refused on accelerators.
+CPU_WEIGHTS = ("int8", "fp32", "fp16")
+ACCELERATOR_WEIGHTS = ("fp32", "fp16", "int8")
+
+
+class Detector:
+    """One model, loaded. Not thread-safe, since its buffers are reused: give every thread an instance of its own.
+
+    classes: names by class id. provider: the execution provider that runs, by its full name. weights: fp32, fp16 or
+    int8. input_size: width and height into which pictures are fitted. score: detections below it are left out.
+    """
+
+    def __init__(self, manifest: ModelManifest, adapter: Adapter, session: Session, weights: str) -> None:
+        """Use `load`. Raises ModelError when the file is not what the manifest promises."""
+        # Accelerators build code for one shape, so a blob of another size would cost them seconds.
+        trim = session.provider == CPU
+        _check_input(manifest, session.inputs, trim=trim)
+        adapter.check(session.outputs)
+        self.classes = manifest.classes
+        self.provider = session.provider
+        self.weights = weights
+        self.input_size = (manifest.input.width, manifest.input.height)
+        self.score = manifest.thresholds.score
+        self._input_name = manifest.input.name
+        self._adapter = adapter
+        self._session = session
+        self._preprocessor = Preprocessor(manifest.input, trim=trim)
+
+    @classmethod
+    def load(
+        cls, folder: Path = DEFAULT_MODEL, *, weights: str | None = None, provider: str = "auto", threads: int = 1
+    ) -> Detector:
+        """Loads the model in `folder`.
+
+        weights: a set that the manifest lists; None takes int8 on the CPU and fp32 on an accelerator. provider: as for
+        `choose_provider`. threads: of the CPU, per picture. Raises ModelError.
+        """
+        manifest = load_manifest(folder)
+        adapter = make_adapter(manifest)
+        on_cpu = choose_provider(provider, available_providers())[:1] == [CPU]
+        chosen = weights or _preferred(manifest, CPU_WEIGHTS if on_cpu else ACCELERATOR_WEIGHTS)
+        fixed = {"batch": 1, "width": manifest.input.width, "height": manifest.input.height}
+        path = checked_file(folder, manifest, chosen)
+        session = open_session(path, provider=provider, threads=threads, fixed_axes=fixed)
+        if session.provider == CPU and not on_cpu and not weights and _preferred(manifest, CPU_WEIGHTS) != chosen:
+            chosen = _preferred(manifest, CPU_WEIGHTS)  # every accelerator failed
+            session = open_session(checked_file(folder, manifest, chosen), provider="cpu", threads=threads)
+        try:
+            return cls(manifest, adapter, session, chosen)
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}", retryable=error.retryable) from None
+
+    def fit(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height to which a picture of that size is to be scaled, its shape kept, in pixels."""
+        return self._preprocessor.fit(width, height)
+
+    def detect(self, scaled: NDArray[np.uint8], *, min_score: float | None = None) -> Detections:
+        """Finds objects in a picture: BGR uint8 ``(h, w, 3)``, scaled to `fit`; its rows may have a stride.
+
+        min_score: 0..1, instead of the manifest's. Boxes are shares (0..1) of the picture, so they hold for the
+        unscaled one too. Raises ModelError when the run fails, ValueError for an array of another size or type.
+        """
+        blob = self.prepare(scaled)
+        return self.postprocess(self.run(blob), scaled.shape[1], scaled.shape[0], min_score)
+
+    def prepare(self, scaled: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """First stage of `detect`: the network's input, good until the next call."""
+        return self._preprocessor.prepare(scaled)
+
+    def run(self, blob: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Second stage of `detect`: the network's outputs."""
+        return self._session.run(self._adapter.output_names, {self._input_name: blob})
+
+    def postprocess(
+        self, outputs: Sequence[NDArray[np.float32]], width: int, height: int, min_score: float | None = None
+    ) -> Detections:
+        """Third stage of `detect`; width and height are those of the scaled picture, in pixels."""
+        limit = self.score if min_score is None else min_score
+        return self._adapter.decode(outputs, self._preprocessor.letterbox(width, height), limit)
+
+
+def _preferred(manifest: ModelManifest, order: Sequence[str]) -> str:
+    return next(weights for weights in order if weights in manifest.files)
+
+
+def _check_input(manifest: ModelManifest, inputs: Sequence[Tensor], *, trim: bool) -> None:
+    """Raises ModelError when the file's input is not the one that the manifest describes."""
+    spec = manifest.input
+    by_name = {tensor.name: tensor for tensor in inputs}
+    tensor = by_name.get(spec.name)
+    if tensor is None or len(inputs) != 1:
+        raise ModelError(
+            f"the inputs are {', '.join(by_name)}, the manifest says {spec.name!r}. Correct its input.name."
+        )
+    if tensor.type != "tensor(float)":
+        raise ModelError(
+            f"input {spec.name!r} takes {tensor.type}, not tensor(float). Export the model with float input."
+        )
+    expected = (1, 3, spec.height, spec.width)
+    fits = len(tensor.shape) == len(expected) and all(
+        size in (None, wanted) for size, wanted in zip(tensor.shape, expected, strict=True)
+    )
+    if not fits:
+        raise ModelError(
+            f"input {spec.name!r} has the shape {tensor.shape}, the manifest makes {expected}. Correct it."
+        )
+    if trim and spec.trim_to and tensor.shape[2:] != (None, None):
+        raise ModelError(f"input {spec.name!r} has a fixed size; remove input.trim_to from the manifest.")

@@ -1,0 +1,165 @@
+"""The only place that touches onnxruntime: which provider runs, with which options, and what its errors become."""
+
+from __future__ import annotations
+
+import os
+
+# onnxruntime looks up a collector's address when it is imported: a box must not talk to anyone it was not told about.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import structlog
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
+
+from detection.inference.errors import ModelError
+
+log = structlog.get_logger(__name__)
+
+CPU = "CPUExecutionProvider"
+# Best first. Each with the setting's word and the pip package that brings it.
+PROVIDERS = {
+    "tensorrt": ("TensorrtExecutionProvider", "onnxruntime-gpu"),
+    "cuda": ("CUDAExecutionProvider", "onnxruntime-gpu"),
+    "openvino": ("OpenVINOExecutionProvider", "onnxruntime-openvino"),
+    "cpu": (CPU, "onnxruntime"),
+}
+_CORRUPT: tuple[type[Exception], ...] = (
+    ort_errors.InvalidProtobuf,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidArgument,
+    ort_errors.NoModel,
+)
+# onnxruntime's own errors have no base class, and which ones exist depends on its version.
+_FAILURES: tuple[type[Exception], ...] = (
+    RuntimeError,
+    ValueError,
+    *(each for each in vars(ort_errors).values() if isinstance(each, type) and issubclass(each, Exception)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One input or output: shape has None where an axis is free; type is onnxruntime's word, e.g. ``tensor(float)``."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    type: str
+
+
+class Session:
+    """A loaded network. Not to be run by two threads at once when buffers are shared; see Detector."""
+
+    def __init__(self, native: Any) -> None:
+        self._native = native
+        self.provider: str = native.get_providers()[0]
+        self.inputs = tuple(_tensor(each) for each in native.get_inputs())
+        self.outputs = tuple(_tensor(each) for each in native.get_outputs())
+
+    def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """The named outputs, in that order. Raises ModelError (retryable: an accelerator may be short of memory)."""
+        try:
+            outputs: list[NDArray[np.float32]] = self._native.run(names, feeds)
+        except _FAILURES as error:
+            raise ModelError(f"The model did not run on {self.provider}: {_line(error)}.", retryable=True) from error
+        return outputs
+
+
+def available_providers() -> list[str]:
+    """The execution providers of the installed onnxruntime, by their full names."""
+    names: list[str] = onnxruntime.get_available_providers()
+    return names
+
+
+def choose_provider(wanted: str, available: Sequence[str]) -> list[str]:
+    """The providers to try, best first, by their full names; each may leave single operators to the CPU.
+
+    wanted: auto, tensorrt, cuda, openvino or cpu (the setting ORT_PROVIDER). auto takes what is available in the order
+    TensorRT, CUDA, OpenVINO, CPU. Raises ModelError for another word, and for a wanted provider that is not available.
+    """
+    if wanted == "auto":
+        return [name for name, _package in PROVIDERS.values() if name in available]
+    if wanted not in PROVIDERS:
+        raise ModelError(f"ORT_PROVIDER must be auto or one of {', '.join(PROVIDERS)}, not {wanted!r}.")
+    name, package = PROVIDERS[wanted]
+    if name not in available:
+        raise ModelError(
+            f"ORT_PROVIDER asks for {wanted} ({name}), but this installation has only {', '.join(available)}. "
+            f"The pip package {package} brings it (instead of the onnxruntime package that is installed)."
+        )
+    return [name]
+
+
+def open_session(
+    path: Path, *, provider: str = "auto", threads: int = 1, fixed_axes: Mapping[str, int] | None = None
+) -> Session:
+    """Loads an ONNX file on the best provider that really starts, and logs which one that is.
+
+    provider: as for `choose_provider`. With auto an accelerator that fails here (no driver, no memory, an operator that
+    it does not know) is logged and left out; a provider asked for by name must run. threads: of the CPU, per run.
+    fixed_axes: sizes of free axes by their names, which accelerators get as constants: they build code for one shape.
+    Raises ModelError when the file is not a usable ONNX model or no provider takes it.
+    """
+    candidates = choose_provider(provider, available_providers())
+    for candidate in candidates:
+        try:
+            session = _start(path, candidate, threads, {} if candidate == CPU else fixed_axes or {})
+        except ModelError as error:
+            if candidate == candidates[-1]:
+                raise
+            log.warning("accelerator does not start", provider=candidate, model=path.name, reason=str(error))
+        else:
+            log.info("model loaded", model=path.name, provider=session.provider, threads=threads)
+            return session
+    raise ModelError(f"This onnxruntime has no provider for {path}. Install the pip package onnxruntime.")
+
+
+def _start(path: Path, provider: str, threads: int, fixed_axes: Mapping[str, int]) -> Session:
+    providers = [provider] if provider == CPU else [provider, CPU]
+    options = _options(threads)
+    for name, size in fixed_axes.items():
+        options.add_free_dimension_override_by_name(name, size)
+    try:
+        # Its own fallback would print to the console and hide what failed.
+        native = onnxruntime.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
+    except _CORRUPT as error:
+        raise ModelError(f"{path} is not a usable ONNX model: {_line(error)}. Export or copy it again.") from error
+    except _FAILURES as error:
+        raise ModelError(
+            f"{path} cannot be loaded on {provider}: {_line(error)}.", retryable=provider != CPU
+        ) from error
+    session = Session(native)
+    if session.provider != provider:  # onnxruntime itself falls back without an error
+        raise ModelError(
+            f"{path} was to run on {provider}, but onnxruntime fell back to {session.provider}: its driver or a "
+            "library is missing. Install it, or set ORT_PROVIDER to auto or cpu.",
+            retryable=True,
+        )
+    return session
+
+
+def _options(threads: int) -> Any:
+    """Options for small boxes: waiting threads sleep, since cameras and recordings need the same cores."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.log_severity_level = 3  # errors only: warnings of the optimiser are nothing an operator can act upon
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _tensor(argument: Any) -> Tensor:
+    shape = tuple(size if isinstance(size, int) else None for size in argument.shape)
+    return Tensor(argument.name, shape, argument.type)
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300].rstrip(".")

@@ -1,0 +1,70 @@
+"""One decoded picture of one camera."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import cast
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
+
+
+class _Scaler(threading.local):
+    """swscale keeps its tables in here; one for each thread, because it is not safe to share."""
+
+    def __init__(self) -> None:
+        self.reformatter = VideoReformatter()
+
+
+_scaler = _Scaler()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A picture, still as YUV, and its moment.
+
+    media_time: seconds; goes up from frame to frame, over the seam of a loop and over a reconnect; only differences
+    mean anything. timestamp: Unix seconds. generation: rises where the picture does not follow from the one before
+    (seam, reconnect, jump): tracks start anew.
+    """
+
+    camera_id: str
+    picture: av.VideoFrame
+    media_time: float
+    timestamp: float
+    generation: int
+
+    @property
+    def width(self) -> int:
+        """Pixels."""
+        return self.picture.width
+
+    @property
+    def height(self) -> int:
+        """Pixels."""
+        return self.picture.height
+
+    def scaled_bgr(self, width: int, height: int) -> NDArray[np.uint8]:
+        """The picture as contiguous uint8 ``(height, width, 3)`` BGR, stretched to that size, straight from YUV.
+
+        Raises ValueError for a size below one pixel. Any thread may call it.
+        """
+        if width < 1 or height < 1:
+            raise ValueError(f"a picture is at least 1×1, not {width}×{height}")
+        scaled = _scaler.reformatter.reformat(
+            self.picture, width=width, height=height, format="bgr24", interpolation="AREA"
+        )
+        return np.ascontiguousarray(cast("NDArray[np.uint8]", scaled.to_ndarray()))
+
+    def jpeg(self, *, quality: int = 85, max_width: int = 1920, max_height: int = 1080) -> bytes:
+        """The picture as JPEG, made smaller (never larger) to fit, its shape kept. quality: 1..100."""
+        share = min(1.0, max_width / self.width, max_height / self.height)
+        size = max(1, round(self.width * share)), max(1, round(self.height * share))
+        done, encoded = cv2.imencode(".jpg", self.scaled_bgr(*size), [cv2.IMWRITE_JPEG_QUALITY, quality])
+        if not done:
+            raise ValueError("OpenCV could not encode the picture as JPEG")
+        return encoded.tobytes()

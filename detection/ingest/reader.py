@@ -1,0 +1,232 @@
+"""One camera's thread: keeps it open, decodes it, and offers the newest picture to whoever has time for it."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import structlog
+
+from detection.ingest.errors import IngestError
+from detection.ingest.frame import Frame
+from detection.ingest.pictures import Decoded
+from detection.ingest.source import open_source
+from detection.ingest.stop import EitherStop
+from detection.ingest.timing import Backoff, MediaClock, RateGate
+from edgesite.core.urls import mask_url
+
+log = structlog.get_logger(__name__)
+
+# A connection that lasted so long was a good one: after it the pauses start small again.
+SETTLED_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class CameraState:
+    """How a camera is.
+
+    word: ``connecting`` until the first picture or failure, then ``live`` or ``lost``. since: Unix seconds at which
+    the word became true. reason: why it is lost, for people; else empty. last_frame_at: Unix seconds of the newest
+    decoded picture, None before the first.
+    """
+
+    word: Literal["connecting", "live", "lost"]
+    since: float
+    reason: str = ""
+    last_frame_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderCounters:
+    """What happened since the start; none of these ever falls.
+
+    decoded: pictures decoded. skipped: of those, not offered because of `max_fps` or, in a file, because they were
+    late. dropped: offered, but a newer one came before anybody took them. taken: handed out by `take`. reconnects:
+    times the camera came back. errors: failed connections and packets that could not be decoded.
+    """
+
+    decoded: int = 0
+    dropped: int = 0
+    taken: int = 0
+    skipped: int = 0
+    reconnects: int = 0
+    errors: int = 0
+
+
+class CameraReader:
+    """Reads one camera in a thread of its own, for ever, and never gives up.
+
+    url: as `parse_target` takes it. max_fps: pictures offered a second, of media time. on_frame: called in the
+    reader's thread after each offered picture; it must only wake somebody. on_state: called in that thread with the
+    camera's id at each change of word or reason. stop: the worker's stop event; `stop()` ends this reader alone.
+    clock, monotonic: Unix and monotonic seconds. rng: the jitter of the pauses between tries.
+
+    After a loss it tries again after 0.5 s, 1 s, 2 s and then every 3 s, each up to a half shorter, so that a camera
+    that returns is read again within 5 s; what only a person can mend (a wrong password) is tried every 10 s.
+    """
+
+    def __init__(
+        self,
+        camera_id: str,
+        url: str,
+        *,
+        max_fps: float = 10.0,
+        transport: str = "tcp",
+        on_frame: Callable[[], None],
+        on_state: Callable[[str, CameraState], None],
+        stop: threading.Event | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.camera_id = camera_id
+        self._url, self._transport = url, transport
+        self._on_frame, self._on_state = on_frame, on_state
+        self._clock, self._monotonic = clock, monotonic
+        self._stop = EitherStop(stop)
+        self._gate = RateGate(max_fps)
+        self._media = MediaClock()
+        self._backoff = Backoff(rng or random.Random())  # noqa: S311  # jitter, not a secret
+        self._lock = threading.Lock()
+        self._newest: Frame | None = None
+        self._counters = ReaderCounters()
+        self._state = CameraState("connecting", since=clock())
+        self._last_frame_at: float | None = None
+        # A thread inside FFmpeg cannot be ended from outside; as a daemon it never keeps the process.
+        self._thread = threading.Thread(target=self._run, name=f"camera {camera_id}", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread; once."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 3.0) -> None:
+        """Ends the thread, usually within a moment.
+
+        Returns after `timeout` seconds at the latest. A thread that is still inside FFmpeg then (a name server or a
+        camera that does not answer) ends when its own limit of some seconds strikes; it delivers nothing any more.
+        """
+        self._stop.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def take(self) -> Frame | None:
+        """The newest picture that nobody has taken yet."""
+        with self._lock:
+            frame, self._newest = self._newest, None
+            if frame is not None:
+                self._counters = replace(self._counters, taken=self._counters.taken + 1)
+            return frame
+
+    def counters(self) -> ReaderCounters:
+        """A consistent picture of the counters."""
+        with self._lock:
+            return self._counters
+
+    @property
+    def state(self) -> CameraState:
+        """How the camera is now."""
+        with self._lock:
+            return replace(self._state, last_frame_at=self._last_frame_at)
+
+    def _run(self) -> None:
+        log.info("camera reader started", camera=self.camera_id, url=mask_url(self._url))
+        while not self._stop.is_set():
+            self._stop.wait(self._connection())
+        log.info("camera reader ended", camera=self.camera_id)
+
+    def _connection(self) -> float:
+        """One connection from opening to its loss; seconds to wait before the next."""
+        began, retryable = self._monotonic(), True
+        try:
+            self._read()
+        except IngestError as error:
+            reason, retryable = error.reason, error.retryable
+        except Exception:
+            # Not `log.exception`: a message inside the traceback could hold the URL with its password.
+            trace = traceback.format_exc().replace(self._url, mask_url(self._url))
+            log.error("camera reader failed", camera=self.camera_id, traceback=trace)
+            reason = "an error inside this program; its log says more"
+        else:
+            return 0.0
+        if self._stop.is_set():
+            return 0.0
+        if self._monotonic() - began > SETTLED_S and self._state.word == "live":
+            self._backoff.reset()
+        self._count(errors=1)
+        self._become("lost", reason)
+        return self._backoff.pause(retryable=retryable)
+
+    def _read(self) -> None:
+        source = open_source(
+            self._url,
+            stop=self._stop,
+            on_damage=lambda: self._count(errors=1),
+            transport=self._transport,
+            clock=self._clock,
+            monotonic=self._monotonic,
+        )
+        with closing(source):
+            self._media.reconnect()
+            first = True
+            for decoded in source.pictures():
+                if self._stop.is_set():
+                    return
+                if decoded.seam and not first:
+                    self._media.seam()
+                self._accept(decoded)
+                first = False
+
+    def _accept(self, decoded: Decoded) -> None:
+        now = self._clock()
+        wall = now if decoded.wall is None else decoded.wall
+        media_time = self._media.place(decoded.stamp, arrived=self._monotonic(), wall=wall)
+        with self._lock:
+            self._last_frame_at = now
+        self._count(decoded=1)
+        if self._state.word != "live":
+            self._count(reconnects=int(self._state.word == "lost" and self._counters.decoded > 1))
+            self._become("live", "")
+        if decoded.late or not self._gate.admits(media_time):
+            self._count(skipped=1)
+            return
+        self._offer(Frame(self.camera_id, decoded.picture, media_time, wall, self._media.generation))
+
+    def _offer(self, frame: Frame) -> None:
+        with self._lock:
+            dropped = self._newest is not None
+            self._newest = frame
+        self._count(dropped=int(dropped))
+        self._on_frame()
+
+    def _count(
+        self, *, decoded: int = 0, dropped: int = 0, skipped: int = 0, reconnects: int = 0, errors: int = 0
+    ) -> None:
+        with self._lock:
+            was = self._counters
+            self._counters = replace(
+                was,
+                decoded=was.decoded + decoded,
+                dropped=was.dropped + dropped,
+                skipped=was.skipped + skipped,
+                reconnects=was.reconnects + reconnects,
+                errors=was.errors + errors,
+            )
+
+    def _become(self, word: Literal["live", "lost"], reason: str) -> None:
+        was = self._state
+        if (was.word, was.reason) == (word, reason):
+            return
+        since = was.since if was.word == word else self._clock()
+        with self._lock:
+            self._state = CameraState(word, since=since, reason=reason)
+        log.info("camera state changed", camera=self.camera_id, state=word, reason=reason)
+        try:
+            self._on_state(self.camera_id, self.state)
+        except Exception:
+            log.exception("a listener of camera states failed", camera=self.camera_id)

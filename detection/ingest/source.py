@@ -1,0 +1,108 @@
+"""Opens what a camera's URL names and yields its pictures, however long that takes. Blocking: one thread for each.
+
+FFmpeg is only ever given a format and a list of protocols that fit the URL's kind: without them ``concat:`` or a
+playlist inside a file would make it open anything else that the process may read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+
+from detection.ingest.errors import IngestError, explain
+from detection.ingest.live import READ_TIMEOUT_S, LiveSource
+from detection.ingest.loop import LoopingFile
+from detection.ingest.pictures import Source, video_stream
+from detection.ingest.rtsp_check import checked_rtsp
+from detection.ingest.stop import StopSignal
+from detection.ingest.target import Target, parse_target
+
+OPEN_TIMEOUT_S = 4.0
+QUICK_REFUSAL_S = 2.0
+SECOND_TRY_S = 0.3
+SOCKET_TIMEOUT_US = 20_000_000  # FFmpeg's own, longer than ours, which is the one that counts
+
+FORMATS = {"rtsp": "rtsp", "webcam": "v4l2", "file": None}
+FILE_FORMATS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf"
+_LIVE = {"analyzeduration": "500000", "fpsprobesize": "0"}  # else FFmpeg collects 25 pictures before the first one
+
+
+def open_source(
+    url: str,
+    *,
+    stop: StopSignal,
+    on_damage: Callable[[], None],
+    transport: str = "tcp",
+    clock: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Source:
+    """Opens a camera's URL; raises IngestError in plain words.
+
+    stop: ends opening and reading. on_damage: called for each packet that cannot be decoded. transport: ``tcp`` or
+    ``udp``, of RTSP. clock: Unix seconds, which say where a looping file is.
+    """
+    target = parse_target(url)
+    if target.kind == "file" and not Path(target.location).is_file():
+        raise IngestError(f"no such file: {target.location}", retryable=True)
+    container = _open_rtsp(target, transport, stop) if target.kind == "rtsp" else _open(target, transport)
+    try:
+        stream = video_stream(container)
+        if target.kind == "file":
+            return LoopingFile(container, stream, stop=stop, on_damage=on_damage, clock=clock)
+        return LiveSource(container, stream, stop=stop, on_damage=on_damage, monotonic=monotonic)
+    except IngestError:
+        container.close()
+        raise
+
+
+def _open_rtsp(target: Target, transport: str, stop: StopSignal) -> InputContainer:
+    with checked_rtsp(target, stop=stop):
+        asked = time.monotonic()
+        try:
+            return _open(target, transport)
+        except IngestError as error:
+            if not error.retryable or time.monotonic() - asked > QUICK_REFUSAL_S:
+                raise
+    stop.wait(SECOND_TRY_S)  # a camera that serves one connection at a time refuses the second; the first is gone now
+    return _open(target, transport)
+
+
+def _open(target: Target, transport: str) -> InputContainer:
+    # The monotonic clock proper, not the injected one: FFmpeg's limits are real seconds.
+    started = time.monotonic()
+    try:
+        name = f"file:{target.location}" if target.kind == "file" else target.location
+        return av.open(
+            name,
+            "r",
+            format=FORMATS[target.kind],
+            options=_options(target, transport),
+            timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
+        )
+    except av.FFmpegError as error:
+        if target.kind == "file" and isinstance(error, av.error.InvalidDataError | av.error.ArgumentError):
+            raise IngestError("the file is not a video that can be played", retryable=False) from None
+        if time.monotonic() - started >= OPEN_TIMEOUT_S:  # FFmpeg then often says "invalid data"
+            raise IngestError("timed out: the camera does not answer", retryable=True) from None
+        raise explain(error) from None
+
+
+def _options(target: Target, transport: str) -> dict[str, str]:
+    if target.kind == "file":
+        return {"protocol_whitelist": "file", "format_whitelist": FILE_FORMATS}
+    if target.kind == "webcam":
+        return {}
+    protocols = "rtsps,tls,tcp" if target.tls else "rtsp,tcp"
+    if transport == "udp":
+        protocols += ",rtp,udp"
+    return {
+        **_LIVE,
+        "rtsp_transport": transport,
+        "timeout": str(SOCKET_TIMEOUT_US),
+        "protocol_whitelist": protocols,
+        "allowed_media_types": "video",
+    }

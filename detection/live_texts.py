@@ -1,0 +1,124 @@
+"""The words, shapes and colours of the live page, for the template and (as JSON) for its scripts: one place for both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext, gettext_noop, ngettext
+
+from cameras.core.algorithms import registry
+
+# A state is shape + word + tone, never colour alone.
+Mark = tuple[str, str, str]
+
+STATES: dict[str, Mark] = {
+    "live": ("good", "dot", gettext_noop("live")),
+    "connecting": ("busy", "half", gettext_noop("connecting")),
+    "lost": ("bad", "triangle", gettext_noop("lost")),
+    "offline": ("off", "ring", gettext_noop("offline")),
+    "disabled": ("off", "ring", gettext_noop("disabled")),
+    "off": ("off", "ring", gettext_noop("not analysed")),
+    "unknown": ("warn", "half", gettext_noop("waiting for the box")),
+}
+SEVERITIES: dict[str, Mark] = {
+    "info": ("busy", "ring", gettext_noop("info")),
+    "warning": ("warn", "triangle", gettext_noop("warning")),
+    "critical": ("bad", "diamond", gettext_noop("critical")),
+}
+ALERT_STATES: dict[str, str] = {
+    "acknowledged": gettext_noop("acknowledged"),
+    "resolved": gettext_noop("resolved"),
+}
+CONNECTION: dict[str, Mark] = {
+    "live": ("good", "dot", gettext_noop("live")),
+    "connecting": ("busy", "half", gettext_noop("connecting")),
+    "away": ("warn", "triangle", gettext_noop("reconnecting since {time}")),
+    "ended": ("bad", "triangle", gettext_noop("ended")),
+}
+
+# States in which the picture is a memory.
+DEAD_STATES = frozenset({"lost", "offline", "disabled", "off"})
+
+# Reasons that boxes and the hub give in English; any other is shown as it comes.
+REASONS = (
+    gettext_noop("the box has never reported"),
+    gettext_noop("the box is silent"),
+    gettext_noop("the box does not run this camera yet"),
+    gettext_noop("timed out: the camera does not answer"),
+    gettext_noop("wrong user name or password (401)"),
+    gettext_noop("the camera forbids this stream (403)"),
+    gettext_noop("the camera has no stream at this path (404)"),
+    gettext_noop("the camera reports an error of its own (5xx)"),
+    gettext_noop("the camera refuses the request (4xx)"),
+    gettext_noop("connection refused"),
+    gettext_noop("the camera broke off the connection"),
+    gettext_noop("no such file or device"),
+    gettext_noop("no permission to open it"),
+    gettext_noop("the stream ended"),
+)
+
+# Algorithms name themselves in plain English, because their code knows no Django; this puts the names into the catalogue.
+ALGORITHM_NAMES = (gettext_noop("Intrusion"),)
+
+TEXTS: dict[str, str] = {
+    "just_now": gettext_noop("just now"),
+    "seconds_ago": gettext_noop("{n} s ago"),
+    "minutes_ago": gettext_noop("{n} min ago"),
+    "hours_ago": gettext_noop("{n} h ago"),
+    "days_ago": gettext_noop("{n} d ago"),
+    "since": gettext_noop("since {time}"),
+    "last_picture": gettext_noop("last picture {time}"),
+    "disabled": gettext_noop("switched off in its settings"),
+    "off": gettext_noop("detection is stopped"),
+    "fps": gettext_noop("fps"),
+    "ms": gettext_noop("ms"),
+    "dropped": gettext_noop("dropped"),
+    "no_picture_yet": gettext_noop("No picture yet"),
+    "picture_coming": gettext_noop("Picture is on its way"),
+    "picture_none": gettext_noop("No picture"),
+    "picture_failed": gettext_noop("No picture: {reason}"),
+    "picture_gone": gettext_noop("The picture cannot be loaded"),
+    "camera_picture": gettext_noop("Newest picture of {camera}"),
+    "alert_picture": gettext_noop("{what}, {roi}, {camera}"),
+    "summary": gettext_noop("cameras live: {live} of {total}"),
+    "signed_out": gettext_noop("You are logged out, so this page no longer receives anything."),
+    "forbidden": gettext_noop("Your account may no longer see cameras. Ask an administrator."),
+    "hub_down": gettext_noop(
+        "The hub's worker (run_hub) gives no sign of life: numbers, states and new alerts do not arrive. Boxes go on and "
+        "deliver their alerts when it is back."
+    ),
+    "redis_down": gettext_noop(
+        "The hub cannot reach its Redis: numbers, pictures and new alerts do not arrive. Boxes go on and deliver their "
+        "alerts when it is back."
+    ),
+    "away": gettext_noop("The server has not answered since {time}. What you see is from then; trying again."),
+    "log_in": gettext_noop("Log in"),
+}
+
+
+def _marks(table: dict[str, Mark]) -> dict[str, dict[str, str]]:
+    return {key: {"tone": tone, "shape": shape, "word": gettext(word)} for key, (tone, shape, word) in table.items()}
+
+
+def vocabulary() -> dict[str, Any]:
+    """Everything the scripts say, in the language of the current request; JSON values."""
+    return {
+        "states": _marks(STATES),
+        "severities": _marks(SEVERITIES),
+        "connection": _marks(CONNECTION),
+        "alert_states": {key: gettext(word) for key, word in ALERT_STATES.items()},
+        "dead": sorted(DEAD_STATES),
+        "reasons": {reason: gettext(reason) for reason in REASONS},
+        "algorithms": {algorithm.code: gettext(algorithm.label) for algorithm in registry.all()},
+        "texts": {key: gettext(text) for key, text in TEXTS.items()},
+        "person": ngettext("person", "persons", 1),
+        "persons": ngettext("person", "persons", 2),
+    }
+
+
+def relative(seconds: float) -> str:
+    """An age in words: `just now`, `40 s ago`, `12 min ago`, `3 h ago`, `4 d ago`."""
+    for unit, length in (("days_ago", 86_400), ("hours_ago", 3600), ("minutes_ago", 60), ("seconds_ago", 1)):
+        if seconds >= max(length, 5):
+            return gettext(TEXTS[unit]).replace("{n}", str(int(seconds // length)))
+    return gettext(TEXTS["just_now"])

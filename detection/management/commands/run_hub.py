@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, connection
+from redis.exceptions import RedisError
+
+from cameras.acl_users import AclKeeper
+from cameras.reconcile import Reconciler
+from detection.hub.ingest import Ingest
+from detection.hub.push import LivePusher
+from detection.hub.stats import StatsRelay
+from detection.hub.status import StatusReader
+from detection.models import Alert
+from edgesite.redis_clients import connect, describe
+from edgesite.worker import Loop, Step, stop_on_signals
+
+log = structlog.get_logger(__name__)
+
+RECONCILE_SECONDS = 15.0
+STATUS_SECONDS = 0.5
+EXPECTED = (RedisError, DatabaseError)
+
+
+def _explain(error: Exception) -> str:
+    return describe(error) if isinstance(error, RedisError) else f"database: {error}"
+
+
+def _database(step: Step) -> Step:
+    """A step that gives up a database connection that failed, so that the next try makes a new one."""
+
+    def guarded() -> bool:
+        try:
+            return step()
+        except DatabaseError:
+            connection.close()
+            raise
+
+    return guarded
+
+
+class Command(BaseCommand):
+    help = "The hub's worker: publishes, reconciles, takes in events and reports, feeds the live pages."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = stop_on_signals()
+        pusher = LivePusher()
+
+        def alerts_changed(event_ids: list[str]) -> None:
+            newest = Alert.objects.order_by("-id").values_list("id", flat=True).first() or 0
+            pusher.alerts(newest=newest, changed=event_ids)
+
+        ingest = Ingest(client=connect(settings.CLOUD_REDIS_URL), changed=alerts_changed)
+        relay = StatsRelay(
+            cloud=connect(settings.CLOUD_REDIS_URL), own=connect(settings.CHANNEL_REDIS_URL), pusher=pusher
+        )
+        status = StatusReader(client=connect(settings.CLOUD_REDIS_URL), cameras_changed=pusher.cameras)
+        reconciler = Reconciler(connect(settings.CLOUD_REDIS_URL))
+        keeper = AclKeeper(connect(settings.CLOUD_REDIS_URL))
+        loops = [
+            Loop(
+                "reconcile",
+                _database(reconciler.step),
+                stop,
+                RECONCILE_SECONDS,
+                EXPECTED,
+                _explain,
+            ),
+            Loop("Redis users", _database(keeper.step), stop, RECONCILE_SECONDS, EXPECTED, _explain),
+            Loop("ingest", _database(ingest.step), stop, 0.2, EXPECTED, _explain),
+            Loop("stats", _database(relay.step), stop, 0.1, EXPECTED, _explain),
+            Loop("status", _database(status.step), stop, STATUS_SECONDS, EXPECTED, _explain),
+        ]
+        log.info("hub started")
+        threads = [loop.start() for loop in loops]
+        stop.wait()
+        for thread in threads:
+            thread.join(4)
+        pusher.close()
+        log.info("hub stopped")
+        if any(thread.is_alive() for thread in threads):
+            log.error("a loop did not end in time", loops=[t.name for t in threads if t.is_alive()])
+            sys.exit(1)

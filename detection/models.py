@@ -1,0 +1,57 @@
+"""Alerts as the hub keeps them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from cameras.models import Camera, Device, Severity
+
+
+class AlertState(models.TextChoices):
+    OPEN = "open", _("Open")
+    ACKNOWLEDGED = "acknowledged", _("Acknowledged")
+    RESOLVED = "resolved", _("Resolved")
+
+
+class Alert(models.Model):
+    """An event that a rule raised. `event_id` makes it exactly one row; `id` is the order in which the hub stored it.
+
+    Device and camera are references without a database constraint: an alert outlives the row that it came from.
+    """
+
+    event_id = models.CharField(_("event ID"), max_length=64, unique=True)
+    device = models.ForeignKey(
+        Device, models.DO_NOTHING, db_constraint=False, related_name="alerts", verbose_name=_("device")
+    )
+    camera = models.ForeignKey(
+        Camera, models.DO_NOTHING, db_constraint=False, related_name="alerts", verbose_name=_("camera")
+    )
+    roi_id = models.CharField(_("ROI ID"), max_length=128)
+    roi_name = models.CharField(_("ROI"), max_length=200, blank=True)
+    bind_id = models.CharField(_("binding ID"), max_length=128)
+    algo_code = models.CharField(_("algorithm"), max_length=128)
+    phase = models.CharField(_("phase"), max_length=16)
+    severity = models.CharField(_("severity"), max_length=16, choices=Severity)
+    timestamp = models.DateTimeField(_("time"), db_index=True)
+    data = models.JSONField(_("data"), default=dict)
+    capture = models.CharField(_("capture"), max_length=500, blank=True, db_index=True)
+    capture_ready = models.BooleanField(_("picture stored"), default=False)
+    capture_problem = models.CharField(_("picture problem"), max_length=500, blank=True)
+    state = models.CharField(_("state"), max_length=16, choices=AlertState, default=AlertState.OPEN)
+    received_at = models.DateTimeField(_("received"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["camera", "-id"], name="alert_by_camera"),
+            models.Index(fields=["state", "-id"], name="alert_by_state"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=AlertState.values), name="alert_state_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.algo_code} · {self.camera_id}"

@@ -1,0 +1,129 @@
+"""The edge's running parts: turns a config document into readers and pipelines, and tells how they are."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from cameras.core.algorithms import Registry
+from cameras.core.document import Camera, Document
+from detection.analyser import Analyser, CameraSlot
+from detection.ingest.reader import CameraReader
+from detection.pipeline import CameraPipeline, Plan, make_plan
+
+log = structlog.get_logger(__name__)
+
+
+class Runtime:
+    """Applies documents: only what changed restarts, an ROI edit costs no camera a frame.
+
+    only: run just these cameras (all when empty). transport: for RTSP.
+    """
+
+    def __init__(
+        self,
+        *,
+        analyser: Analyser,
+        registry: Registry,
+        only: frozenset[str] = frozenset(),
+        transport: str = "tcp",
+        folder: Path,
+    ) -> None:
+        self.analyser = analyser
+        self.registry = registry
+        self.only = only
+        self.transport = transport
+        self.folder = folder
+        self._cameras: dict[str, Camera] = {}
+        self._enabled: dict[str, bool] = {}
+
+    def apply(self, document: Document) -> None:
+        """Makes the document the running one. Raises ValueError before anything changed when a rule cannot be made."""
+        content = document.content
+        wanted = {
+            c.camera_id: c
+            for c in content.cameras
+            if c.enabled and c.analyse and (not self.only or c.camera_id in self.only)
+        }
+        plans = {camera_id: make_plan(content, camera_id, self.registry, document.pixels) for camera_id in wanted}
+        for plan in plans.values():
+            CameraPipeline(self.analyser.detector.classes).use(plan)  # proves that every rule can be made
+        slots: dict[str, CameraSlot] = {}
+        ended: list[CameraSlot] = []
+        begun: list[CameraSlot] = []
+        for camera_id, camera in wanted.items():
+            slot = self.analyser.slots.get(camera_id)
+            if slot is not None and _same_source(self._cameras.get(camera_id), camera):
+                slot.plan = plans[camera_id]
+                slot.broken = ""  # what the document before did is not this one's fault
+            else:
+                if slot is not None:
+                    ended.append(slot)
+                slot = self._new_slot(camera, plans[camera_id], slot)
+                begun.append(slot)
+            slots[camera_id] = slot
+        ended += [slot for camera_id, slot in self.analyser.slots.items() if camera_id not in wanted]
+        self.analyser.slots = slots
+        self._cameras = wanted
+        self._enabled = {c.camera_id: c.enabled for c in content.cameras}
+        for slot in ended:
+            slot.reader.stop()
+        for slot in begun:
+            slot.reader.start()
+
+    def _new_slot(self, camera: Camera, plan: Plan, old: CameraSlot | None) -> CameraSlot:
+        reader = CameraReader(
+            camera.camera_id,
+            camera.rtsp_url,
+            max_fps=camera.max_fps,
+            transport=self.transport,
+            on_frame=self.analyser.frame_ready,
+            on_state=lambda camera, state: None,  # read when a report is made
+            stop=None,
+        )
+        slot = CameraSlot(reader, plan, CameraPipeline(self.analyser.detector.classes))
+        if old is not None:
+            slot.newest = old.newest
+        return slot
+
+    def unhealthy(self) -> str:
+        """Why the running document is not healthy; empty when it is. A camera that is away is not the document's fault."""
+        for camera_id, slot in self.analyser.slots.items():
+            if slot.broken:
+                return f"camera {camera_id}: {slot.broken}"
+        return ""
+
+    def health(self) -> dict[str, Any]:
+        """`disk_free` (bytes), and every camera's state with its details, for the report."""
+        words: dict[str, str] = {}
+        details: dict[str, dict[str, Any]] = {}
+        slots = self.analyser.slots
+        for camera_id, enabled in self._enabled.items():
+            slot = slots.get(camera_id)
+            if slot is None:
+                words[camera_id] = "off" if enabled else "disabled"
+                continue
+            state = slot.reader.state
+            words[camera_id] = state.word
+            details[camera_id] = {
+                "since": round(state.since, 3),
+                "reason": state.reason or slot.broken,
+                "last_frame_at": state.last_frame_at,
+            }
+        return {"disk_free": shutil.disk_usage(self.folder).free, "cameras": words, "camera_details": details}
+
+    def close(self) -> None:
+        """Stops every reader."""
+        threads = [threading.Thread(target=s.reader.stop, daemon=True) for s in self.analyser.slots.values()]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(3)
+
+
+def _same_source(old: Camera | None, new: Camera) -> bool:
+    return old is not None and (old.rtsp_url, old.max_fps) == (new.rtsp_url, new.max_fps)

@@ -1,0 +1,154 @@
+"""Reads of alerts and of what cameras are doing, limited to what the person may see."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from cameras.models import Camera, DeviceStatus
+from cameras.selectors import sites_are_limited, visible_cameras, visible_devices
+from detection.models import Alert
+from edgesite import redis_keys
+from edgesite.redis_clients import Client, get_texts
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+OFFLINE_AFTER_SECONDS = 15.0
+
+
+def visible_alerts(user: User | AnonymousUser) -> QuerySet[Alert]:
+    """Alerts of the devices that the person may see, if the role may see alerts at all; newest first."""
+    if not user.is_authenticated or not user.has_perm("detection.view_alert"):
+        return Alert.objects.none()
+    alerts = Alert.objects.order_by("-id")
+    return alerts.filter(device__in=visible_devices(user)) if sites_are_limited(user) else alerts
+
+
+def encode_cursor(alert: Alert) -> str:
+    """An opaque place in the list of alerts."""
+    return _cursor(alert.pk)
+
+
+def decode_cursor(cursor: str) -> int:
+    """The alert's number. Raises ValueError for anything that `encode_cursor` did not make."""
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (binascii.Error, UnicodeError):
+        raise ValueError("not a cursor") from None
+    if not text.startswith("a") or not text[1:].isdecimal() or len(text) > 20 or _cursor(int(text[1:])) != cursor:
+        raise ValueError("not a cursor")
+    return int(text[1:])
+
+
+def _cursor(number: int) -> str:
+    return base64.urlsafe_b64encode(f"a{number}".encode()).decode().rstrip("=")
+
+
+def capture_url(alert: Alert) -> str | None:
+    """Where the picture can be fetched, root-relative; None until it is stored."""
+    return f"/api/media/{quote(alert.capture)}" if alert.capture and alert.capture_ready else None
+
+
+def may_see_capture(user: User | AnonymousUser, key: str) -> bool:
+    """A capture is seen by those who see an alert that it belongs to."""
+    return visible_alerts(user).filter(capture=key).exists()
+
+
+def alert_message(alert: Alert, *, camera_name: str = "") -> dict[str, Any]:
+    """The alert as the API and the live page give it: the event's fields (DESIGN 5.5) and the hub's own."""
+    return {
+        "type": "event",
+        "event_id": alert.event_id,
+        "device_id": alert.device_id,
+        "camera_id": alert.camera_id,
+        "camera_name": camera_name or alert.camera_id,
+        "roi_id": alert.roi_id,
+        "roi_name": alert.roi_name or alert.roi_id,
+        "bind_id": alert.bind_id,
+        "algo_code": alert.algo_code,
+        "phase": alert.phase,
+        "severity": alert.severity,
+        "timestamp": alert.timestamp.timestamp(),
+        "data": alert.data,
+        "capture": alert.capture or None,
+        "capture_url": capture_url(alert),
+        "capture_problem": alert.capture_problem,
+        "state": alert.state,
+        "received_at": alert.received_at.timestamp(),
+        "cursor": encode_cursor(alert),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class CameraState:
+    """What a camera is doing: `live`, `connecting`, `lost`, `disabled`, `off` (not analysed), `offline` (its box is
+    silent) or `unknown`. since, last_frame_at: Unix seconds."""
+
+    word: str
+    reason: str = ""
+    since: float | None = None
+    last_frame_at: float | None = None
+
+
+def camera_state(camera: Camera, *, now: datetime | None = None) -> CameraState:
+    """The state that the camera's box reported last, or why there is none."""
+    status: DeviceStatus | None = getattr(camera.device, "status", None)
+    detail = status.health.get("camera_details", {}).get(camera.pk, {}) if status else {}
+    last_frame = detail.get("last_frame_at")
+    if not camera.enabled:
+        return CameraState("disabled", last_frame_at=last_frame)
+    if status is None or status.reported_at is None:
+        return CameraState("offline", reason="the box has never reported")
+    silent = ((now or timezone.now()) - status.reported_at).total_seconds()
+    if silent > OFFLINE_AFTER_SECONDS:
+        since = status.reported_at.timestamp()
+        return CameraState("offline", reason="the box is silent", since=since, last_frame_at=last_frame)
+    if not camera.analyse:
+        return CameraState("off", last_frame_at=last_frame)
+    word = status.health.get("cameras", {}).get(camera.pk)
+    if not isinstance(word, str):
+        return CameraState("unknown", reason="the box does not run this camera yet")
+    return CameraState(word, reason=detail.get("reason", ""), since=detail.get("since"), last_frame_at=last_frame)
+
+
+def newest_stats(client: Client, camera_ids: list[str]) -> dict[str, dict[str, Any]]:
+    """The newest statistics message of each camera that has one not older than 10 s. Raises RedisError."""
+    values = get_texts(client, [redis_keys.hub_stats(c) for c in camera_ids])
+    return {c: json.loads(v) for c, v in zip(camera_ids, values, strict=True) if v}
+
+
+def camera_message(camera: Camera) -> dict[str, Any]:
+    """The camera as the API and the live page give it."""
+    state = camera_state(camera)
+    now = datetime.now(UTC).timestamp()
+    return {
+        "camera_id": camera.pk,
+        "name": str(camera),
+        "location": camera.location,
+        "device_id": camera.device_id,
+        "device_name": str(camera.device),
+        "site": camera.device.site.name,
+        "time_zone": camera.device.site.time_zone,
+        "enabled": camera.enabled,
+        "analyse": camera.analyse,
+        "state": state.word,
+        "reason": state.reason,
+        "since": state.since,
+        "last_frame_at": state.last_frame_at,
+        "last_frame_age_s": None if state.last_frame_at is None else round(max(0.0, now - state.last_frame_at), 3),
+    }
+
+
+def cameras_for(user: User | AnonymousUser) -> list[dict[str, Any]]:
+    """Every camera that the person may see."""
+    return [camera_message(c) for c in visible_cameras(user).order_by("device__site__name", "name", "camera_id")]

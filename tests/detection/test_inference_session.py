@@ -1,0 +1,224 @@
+"""Which provider runs, what its failures become, and that loading a model talks to nobody."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+
+from detection.inference import session as layer
+from detection.inference.detector import DEFAULT_MODEL, Detector
+from detection.inference.errors import ModelError
+from detection.inference.session import choose_provider, open_session
+
+ROOT = Path(__file__).resolve().parents[2]
+FP32 = DEFAULT_MODEL / "nanodet_fp32.onnx"
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+TENSORRT = "TensorrtExecutionProvider"
+OPENVINO = "OpenVINOExecutionProvider"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "available", "chosen"),
+    [
+        ("auto", [CPU], [CPU]),
+        ("auto", [CPU, OPENVINO, CUDA, TENSORRT], [TENSORRT, CUDA, OPENVINO, CPU]),
+        ("auto", ["AzureExecutionProvider", CPU], [CPU]),
+        ("cpu", [TENSORRT, CUDA, CPU], [CPU]),
+        ("cuda", [TENSORRT, CUDA, CPU], [CUDA]),
+        ("tensorrt", [TENSORRT, CUDA, CPU], [TENSORRT]),
+        ("openvino", [OPENVINO, CPU], [OPENVINO]),
+    ],
+)
+def test_providers_are_tried_best_first(wanted: str, available: list[str], chosen: list[str]) -> None:
+    assert choose_provider(wanted, available) == chosen
+
+
+@pytest.mark.parametrize(
+    ("wanted", "package"),
+    [("cuda", "onnxruntime-gpu"), ("tensorrt", "onnxruntime-gpu"), ("openvino", "onnxruntime-openvino")],
+)
+def test_a_wanted_provider_that_is_absent_says_what_there_is_and_what_brings_it(wanted: str, package: str) -> None:
+    with pytest.raises(ModelError, match=rf"asks for {wanted} .* has only {CPU}.* {package} ") as caught:
+        choose_provider(wanted, [CPU])
+    assert not caught.value.retryable
+
+
+def test_another_word_for_the_provider_lists_the_words() -> None:
+    with pytest.raises(ModelError, match="auto or one of tensorrt, cuda, openvino, cpu, not 'gpu'"):
+        choose_provider("gpu", [CPU])
+
+
+def test_the_provider_that_runs_is_logged_once() -> None:
+    with capture_logs() as logs:
+        session = open_session(FP32, provider="cpu")
+        session.run(["scores"], {"image": np.zeros((1, 3, 32, 32), np.float32)})
+    assert session.provider == CPU
+    assert logs == [
+        {"event": "model loaded", "log_level": "info", "model": FP32.name, "provider": CPU, "threads": 1},
+    ]
+
+
+def _pretend_accelerator(monkeypatch: pytest.MonkeyPatch, provider: str, start: Callable[..., Any]) -> list[str]:
+    """An installation with one more provider, which `start` answers for; returns the files it was asked to load."""
+    asked: list[str] = []
+    real = layer.onnxruntime.InferenceSession  # type: ignore[attr-defined]
+
+    def session(path: str, options: object, *, providers: list[str], **more: object) -> Any:
+        if providers[0] == CPU:
+            return real(path, options, providers=providers, **more)
+        asked.append(Path(path).name)
+        return start(lambda: real(path, options, providers=[CPU], **more))
+
+    monkeypatch.setattr("detection.inference.session.onnxruntime.InferenceSession", session)
+    for module in ("session", "detector"):
+        monkeypatch.setattr(f"detection.inference.{module}.available_providers", lambda: [provider, CPU])
+    return asked
+
+
+def _no_driver(_fall_back: Callable[[], Any]) -> Any:
+    raise layer.ort_errors.Fail("libcudnn.so.9: cannot open shared object file")  # type: ignore[attr-defined]
+
+
+def _silent_fall_back(fall_back: Callable[[], Any]) -> Any:
+    return fall_back()
+
+
+class _Accelerated:
+    """A session on the CPU that says it runs on CUDA."""
+
+    def __init__(self, native: Any) -> None:
+        self._native = native
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._native, name)
+
+    def get_providers(self) -> list[str]:
+        return [CUDA, CPU]
+
+
+@pytest.mark.parametrize("wanted", ["auto", "cuda"])
+def test_an_accelerator_gets_floats_and_one_fixed_shape(monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
+    _pretend_accelerator(monkeypatch, CUDA, lambda start: _Accelerated(start()))
+    detector = Detector.load(provider=wanted)
+    assert (detector.provider, detector.weights) == (CUDA, "fp32")
+    blob = detector.prepare(np.zeros((234, 416, 3), np.uint8))
+    assert blob.shape == (1, 3, 416, 416)
+    scores, distances = detector.run(blob)
+    assert (scores.shape, distances.shape) == ((1, 80, 3549), (1, 44, 3549))
+    with pytest.raises(ModelError, match="Got: 256 Expected: 416"):
+        detector.run(blob[:, :, :256])
+
+
+@pytest.mark.parametrize(
+    ("start", "reason"), [(_no_driver, "libcudnn.so.9"), (_silent_fall_back, "fell back to CPUExecutionProvider")]
+)
+def test_auto_leaves_out_an_accelerator_that_does_not_start(
+    monkeypatch: pytest.MonkeyPatch, start: Callable[..., Any], reason: str
+) -> None:
+    asked = _pretend_accelerator(monkeypatch, CUDA, start)
+    with capture_logs() as logs:
+        detector = Detector.load()
+    assert asked == ["nanodet_fp32.onnx"]  # what an accelerator would have run
+    assert (detector.provider, detector.weights) == (CPU, "int8")
+    left_out = [entry for entry in logs if entry["event"] == "accelerator does not start"]
+    assert [(entry["provider"], entry["log_level"]) for entry in left_out] == [(CUDA, "warning")]
+    assert reason in left_out[0]["reason"]
+
+
+@pytest.mark.parametrize("start", [_no_driver, _silent_fall_back])
+def test_a_provider_asked_for_by_name_must_run(monkeypatch: pytest.MonkeyPatch, start: Callable[..., Any]) -> None:
+    _pretend_accelerator(monkeypatch, CUDA, start)
+    with pytest.raises(ModelError, match=CUDA) as caught:
+        Detector.load(provider="cuda")
+    assert caught.value.retryable  # the driver may still be loading
+
+
+def test_weights_asked_for_by_name_stay_when_the_accelerator_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    _pretend_accelerator(monkeypatch, OPENVINO, _no_driver)
+    assert Detector.load(weights="fp32").weights == "fp32"
+
+
+def test_a_failing_run_is_a_retryable_model_error() -> None:
+    session = open_session(FP32, provider="cpu")
+    with pytest.raises(ModelError, match="did not run on CPUExecutionProvider") as caught:
+        session.run(["scores"], {"image": np.zeros((1, 4, 32, 32), np.float32)})
+    assert caught.value.retryable
+
+
+def test_one_file_of_the_product_imports_onnxruntime_and_only_after_its_telemetry_is_off() -> None:
+    statement = re.compile(r"^\s*(import onnxruntime|from onnxruntime)", re.MULTILINE)
+    folders = ("edgesite", "cameras", "recordings", "detection", "tests", "scripts")
+    sources = {path: path.read_text() for folder in folders for path in (ROOT / folder).rglob("*.py")}
+    importing = {path: text for path, text in sources.items() if statement.search(text)}
+    product = {str(path.relative_to(ROOT)) for path in importing} - {"scripts/make_default_model.py"}
+    assert product == {"detection/inference/session.py"}
+    for path, text in importing.items():
+        found = statement.search(text)
+        assert found is not None
+        assert 'os.environ["ORT_DISABLE_TELEMETRY"] = "1"' in text[: found.start()], path
+
+
+# From <linux/filter.h>, <linux/seccomp.h> and <linux/prctl.h>: a filter that ends the process at socket(AF_INET…) and
+# socket(AF_INET6…), which every look-up of a name over the network and every connection begins with.
+_JAIL = """
+import ctypes, platform, sys
+class Step(ctypes.Structure):
+    _fields_ = [("code", ctypes.c_ushort), ("yes", ctypes.c_ubyte), ("no", ctypes.c_ubyte), ("value", ctypes.c_uint32)]
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("steps", ctypes.POINTER(Step))]
+LOAD, EQUAL, ANSWER = 0x20, 0x15, 0x06
+socket_call = {"x86_64": 41, "aarch64": 198}[platform.machine()]
+steps = [Step(LOAD, 0, 0, 0), Step(EQUAL, 0, 4, socket_call), Step(LOAD, 0, 0, 16), Step(EQUAL, 1, 0, 2),
+         Step(EQUAL, 0, 1, 10), Step(ANSWER, 0, 0, 0x80000000), Step(ANSWER, 0, 0, 0x7FFF0000)]
+program = Program(len(steps), (Step * len(steps))(*steps))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, ctypes.byref(program)) == 0, ctypes.get_errno()
+"""
+
+
+# onnxruntime 1.31 looks its collector up about nine seconds after the import, and keeps a database below HOME at once.
+LOOK_UP_AFTER_S = 13
+
+
+def _in_jail(code: str, home: Path) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    return subprocess.run(
+        [sys.executable, "-c", _JAIL + code],
+        cwd=ROOT,
+        env=environment | {"HOME": str(home)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_jail_ends_a_process_that_looks_up_a_name(tmp_path: Path) -> None:
+    done = _in_jail("import socket; socket.getaddrinfo('name.invalid', 443)", tmp_path)
+    assert done.returncode == -signal.SIGSYS
+
+
+@pytest.mark.integration
+def test_a_loaded_model_looks_up_no_name_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    code = f"""
+import time, numpy
+from detection.inference.detector import Detector
+detector = Detector.load(provider="cpu")
+detector.detect(numpy.zeros((416, 416, 3), numpy.uint8))
+time.sleep({LOOK_UP_AFTER_S})
+print("quiet")
+"""
+    done = _in_jail(code, tmp_path)
+    assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["quiet"]), done.stderr
+    assert list(tmp_path.iterdir()) == []
