@@ -1,0 +1,140 @@
+// The feed of alerts, newest first; each event once.
+
+import { absolute, ago, mark, page, say, setText } from "./words.js";
+import { zoneOf } from "./tiles.js";
+
+const KEPT = 200;
+const NEW_MS = 8000;
+
+const list = document.getElementById("feed");
+const template = document.getElementById("alert-template");
+const alerts = new Map();
+
+function elementFor(eventId) {
+  const known = [...list.children].find((element) => element.dataset.event === eventId);
+  const element = known ?? template.content.firstElementChild.cloneNode(true);
+  element.dataset.event = eventId;
+  const picture = element.querySelector("img");
+  picture.addEventListener("error", () => failed(element, picture));
+  if (known && picture.hasAttribute("src") && picture.complete && picture.naturalWidth === 0) failed(element, picture);
+  element.querySelector(".alert-picture").addEventListener("click", (event) => view(event, eventId));
+  return element;
+}
+
+function failed(element, picture) {
+  picture.hidden = true;
+  picture.dataset.failed = picture.getAttribute("src");
+  showBlank(element, say("picture_gone"));
+}
+
+function what(alert) {
+  return page.algorithms[alert.algo_code] ?? alert.algo_code;
+}
+
+function showBlank(element, text) {
+  const blank = element.querySelector(".alert-blank");
+  setText(blank, text);
+  blank.hidden = text === "";
+}
+
+function draw(element, alert) {
+  const severity = page.severities[alert.severity] ?? page.severities.info;
+  element.dataset.tone = severity.tone;
+  mark(element.querySelector(".alert-severity"), severity);
+  setText(element.querySelector(".alert-what span"), what(alert));
+  setText(element.querySelector(".alert-roi"), alert.roi_name);
+  const where = element.querySelector(".alert-where");
+  setText(where, alert.camera_name);
+  where.title = alert.camera_name;
+  const time = element.querySelector("time");
+  time.dateTime = new Date(alert.timestamp * 1000).toISOString();
+  time.title = absolute(alert.timestamp, zoneOf(alert.camera_id));
+  setText(time, ago(alert.timestamp));
+  const state = element.querySelector(".alert-state");
+  setText(state, page.alert_states[alert.state] ?? "");
+  state.hidden = !(alert.state in page.alert_states);
+  drawPicture(element, alert);
+}
+
+function drawPicture(element, alert) {
+  const link = element.querySelector(".alert-picture");
+  const picture = link.querySelector("img");
+  picture.alt = say("alert_picture", { what: what(alert), roi: alert.roi_name, camera: alert.camera_name });
+  if (alert.capture_url) {
+    if (picture.getAttribute("src") !== alert.capture_url) picture.src = alert.capture_url;
+    const gone = picture.dataset.failed === alert.capture_url;
+    picture.hidden = gone;
+    link.href = alert.capture_url;
+    showBlank(element, gone ? say("picture_gone") : "");
+    return;
+  }
+  picture.hidden = true;
+  link.removeAttribute("href");
+  if (alert.capture_problem) showBlank(element, say("picture_failed", { reason: alert.capture_problem }));
+  else showBlank(element, say(alert.capture ? "picture_coming" : "picture_none"));
+}
+
+// Returns whether the alert was not there before.
+export function put(alert) {
+  const known = alerts.get(alert.event_id);
+  const element = known?.element ?? elementFor(alert.event_id);
+  alerts.set(alert.event_id, { element, alert });
+  draw(element, alert);
+  if (known) return false;
+  element.classList.add("is-new");
+  setTimeout(() => element.classList.remove("is-new"), NEW_MS);
+  list.prepend(element);
+  while (list.children.length > KEPT) drop(list.lastElementChild);
+  showEmpty(true);
+  return true;
+}
+
+function drop(element) {
+  alerts.delete(element.dataset.event);
+  element.remove();
+}
+
+// The whole state: what the server does not name any more is gone. Returns the alerts that were not there before.
+export function showAll(newestFirst, seesAlerts) {
+  const first = alerts.size === 0;
+  const wanted = new Set(newestFirst.map((alert) => alert.event_id));
+  const shown = new Set([...list.children].map((element) => element.dataset.event));
+  for (const element of [...list.children]) {
+    if (!wanted.has(element.dataset.event)) drop(element);
+  }
+  const fresh = [];
+  for (const alert of [...newestFirst].reverse()) {
+    const isNew = put(alert);
+    const { element } = alerts.get(alert.event_id);
+    if (isNew && (first || shown.has(alert.event_id))) element.classList.remove("is-new");
+    else if (isNew) fresh.push(alert);
+    if (list.firstElementChild !== element) list.prepend(element);
+  }
+  showEmpty(seesAlerts);
+  return fresh;
+}
+
+function showEmpty(seesAlerts) {
+  document.getElementById("no-alerts").hidden = list.children.length > 0 || !seesAlerts;
+  document.getElementById("alerts-hidden").hidden = seesAlerts;
+}
+
+export function tick() {
+  for (const { element, alert } of alerts.values()) setText(element.querySelector("time"), ago(alert.timestamp));
+}
+
+export function forget() {
+  for (const element of [...list.children]) drop(element);
+}
+
+// The picture in full, on this page; with a modifier key the link opens as any other.
+function view(event, eventId) {
+  const alert = alerts.get(eventId)?.alert;
+  if (!alert?.capture_url || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const dialog = document.getElementById("viewer");
+  setText(dialog.querySelector("h2"), `${what(alert)} · ${alert.roi_name}`);
+  setText(dialog.querySelector(".viewer-where"), `${alert.camera_name} · ${absolute(alert.timestamp, zoneOf(alert.camera_id))}`);
+  dialog.querySelector("img").src = alert.capture_url;
+  dialog.showModal();
+}
