@@ -1,0 +1,136 @@
+"""`make bench`: configuration at size, and from a save in the admin to *applied* on the box."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import cast
+
+import pytest
+import redis
+
+from tests.servers.redis import RedisServer
+from tests.servers.stack import ROOT, Form, Stack, installation, wait_until
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
+
+DEVICES = 1000
+IDLE_SECONDS = 2.0
+SAVES = 40
+P99_SECONDS = 0.25
+
+
+def test_a_thousand_devices(redis_server: RedisServer, tmp_path: Path) -> None:
+    with Stack(tmp_path, redis_server.url) as stack:
+        stack.manage("migrate", "-v0")
+        command = [sys.executable, "-m", "tests.benchmarks.config", str(DEVICES)]
+        done = subprocess.run(command, cwd=ROOT, env=stack.env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    r = json.loads(done.stdout)
+    print(f"\n{r['devices']} devices × 8 cameras × 3 ROIs, {r['bytes'] / 1e6:.1f} MB of documents")
+    print(f"  compile and issue        {r['issue_s']:8.2f} s   {1000 * r['issue_s'] / DEVICES:6.2f} ms a device")
+    print(f"  publish                  {r['publish_s']:8.2f} s   raw SET of the same bytes {r['raw_set_s']:.2f} s")
+    print(f"  reconcile, first pass    {r['first_reconcile_s']:8.2f} s")
+    print(f"  reconcile, nothing new   {r['idle_reconcile_s']:8.2f} s   (at most {IDLE_SECONDS})")
+    print(f"  peak memory              {r['peak_mb']:8.0f} MB, {r['growth_mb']:.1f} MB more over the last passes")
+    assert r["idle_reconcile_s"] < IDLE_SECONDS
+
+
+def test_from_save_to_applied(redis_server: RedisServer, street_clip: Path, tmp_path: Path) -> None:
+    client = redis.Redis.from_url(redis_server.url(), decode_responses=True, protocol=2)
+    with installation(tmp_path, redis_server.url, street_clip.as_uri(), "web", "hub", "detector") as stack:
+
+        def applied() -> int:
+            text = cast("str | None", client.get(f"device:{stack.device_id}:report"))
+            return int(json.loads(text)["applied"]) if text else 0
+
+        wait_until(applied, seconds=30, what="applied configuration")
+        browser, path = stack.person(), "/admin/cameras/camera/vid1/change/"
+        seconds, saves, trips = [], [], []
+        for n in range(SAVES):
+            before, form = applied(), Form(browser.get(path).text).fields
+            began = time.perf_counter()
+            sent = form | {"location": [f"Hall {n}"], "_continue": ["1"]}
+            browser.post(path, data=sent, headers={"Referer": stack.url}, follow_redirects=False)
+            saved = time.perf_counter()
+            while applied() == before:
+                time.sleep(0.002)
+            seconds.append(time.perf_counter() - began)
+            saves.append(saved - began)
+            began = time.perf_counter()
+            client.ping()
+            trips.append(time.perf_counter() - began)
+        browser.close()
+    seconds.sort()
+    p50, p99 = statistics.median(seconds), seconds[int(0.99 * (SAVES - 1))]
+    print(f"\nadmin save sent → report applied, {SAVES} saves")
+    print(f"  p50 {1000 * p50:.0f} ms, p99 {1000 * p99:.0f} ms   (at most {1000 * P99_SECONDS:.0f})")
+    itself, trip = statistics.median(saves), statistics.median(trips)
+    print(f"  of that the save itself {1000 * itself:.0f} ms; a bare Redis round trip {1000 * trip:.2f} ms")
+    assert p99 < P99_SECONDS
+
+
+def test_edits_cost_no_frame(redis_server: RedisServer, street_clip: Path, tmp_path: Path) -> None:
+    """100 ROI edits in 60 s on one of four cameras, against the minute before without edits."""
+    with installation(tmp_path, redis_server.url, street_clip.as_uri(), "web", "hub") as stack:
+        stack.manage("shell", "-c", FOUR_CAMERAS)
+        stack.start("detector")
+        client = redis.Redis.from_url(redis_server.url(), decode_responses=True, protocol=2)
+        counts = {name: _frames(client, stack, edits=name == "with") for name in ("without", "with")}
+        assert stack.log("detector").count("camera reader started") == 4
+        assert stack.log("detector").count("configuration applied") > 100
+    print("\nframes analysed a second and camera over 60 s: without edits, with 100 ROI edits on the first")
+    ratios = {}
+    for camera, rate in sorted(counts["without"].items()):
+        ratios[camera] = counts["with"][camera] / rate
+        print(f"  {camera}   {rate:6.2f}   {counts['with'][camera]:6.2f}   ratio {ratios[camera]:.3f}")
+    assert min(ratios.values()) >= 0.98
+
+
+FOUR_CAMERAS = """
+from cameras.models import Camera, Device
+from cameras.services import publish_edit
+first = Camera.objects.get(pk="vid1")
+Camera.objects.filter(pk="vid1").update(max_fps=5)
+for n in (2, 3, 4):
+    Camera.objects.create(camera_id=f"vid{n}", device=first.device, rtsp_url=first.rtsp_url, max_fps=5)
+publish_edit(device_ids=[first.device_id], author="bench")
+"""
+
+
+EDITS = """
+import time
+from cameras.models import ROI
+from cameras.services import publish_edit
+began = time.monotonic()
+for n in range(100):
+    corner = 0.5 + 0.001 * n
+    shape = [[0.1, 0.5], [corner, 0.5], [0.5, 0.95], [0.1, 0.95]]
+    ROI.objects.filter(roi_id="street-pavement").update(coordinates=shape)
+    assert publish_edit(device_ids=["box-1"], author="bench")
+    time.sleep(max(0.0, began + 0.6 * (n + 1) - time.monotonic()))
+"""
+
+
+def _frames(client: redis.Redis, stack: Stack, *, edits: bool) -> dict[str, float]:
+    """Mean `fps` of every camera over a minute, with 100 edits by another process or without."""
+    listener: redis.client.PubSub = client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+    wait_until(stack.raised, seconds=60, what="running detector")
+    code = EDITS if edits else "import time; time.sleep(60)"
+    command = [sys.executable, "manage.py", "shell", "-v0", "-c", code]
+    editor = subprocess.Popen(command, cwd=ROOT, env=stack.env, stdout=subprocess.DEVNULL)
+    time.sleep(5)
+    listener.subscribe("hbd:stats")
+    rates: dict[str, list[float]] = {}
+    while editor.poll() is None:
+        message = listener.get_message(timeout=0.2)
+        if message:
+            stats = json.loads(message["data"])
+            rates.setdefault(stats["camera_id"], []).append(stats["data"]["fps"])
+    listener.close()
+    assert editor.returncode == 0
+    return {camera: statistics.mean(values) for camera, values in rates.items()}
