@@ -8,10 +8,10 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from cameras.models import Device, DeviceStatus
+from cameras.models import Camera, Device, DeviceStatus
+from cameras.states import OFFLINE_AFTER_SECONDS, camera_state
 
 SHAPES = {"good": "●", "busy": "◐", "warn": "▲", "bad": "▲", "off": "○"}
-OFFLINE_AFTER_SECONDS = 15
 
 
 def chip(kind: str, text: str) -> SafeString:
@@ -43,3 +43,24 @@ def _reported_chip(device: Device, status: DeviceStatus) -> SafeString:
         return chip("good", _("in sync"))
     numbers = {"applied": status.applied, "wanted": device.last_version}
     return chip("busy", _("pending %(applied)s → %(wanted)s") % numbers)
+
+
+CAMERA_KINDS = {"live": "good", "connecting": "busy", "lost": "bad", "unknown": "warn"}
+
+
+def camera_chip(camera: Camera) -> SafeString:
+    """What the camera is doing, since when and why."""
+    state = camera_state(camera)
+    words = {
+        "live": _("live"),
+        "connecting": _("connecting"),
+        "lost": _("lost"),
+        "disabled": _("disabled"),
+        "off": _("not analysed"),
+        "offline": _("box offline"),
+        "unknown": _("unknown"),
+    }
+    text = words.get(state.word, state.word)
+    if state.reason:
+        text = f"{text}: {state.reason}"
+    return chip(CAMERA_KINDS.get(state.word, "off"), text)

@@ -32,7 +32,8 @@ def test_an_alert_has_the_events_fields_and_the_hubs(sites: list[Site]) -> None:
     [alert] = answer["items"]
     received, cursor = alert.pop("received_at"), alert.pop("cursor")
     assert alert == {
-        "event_id": "e1", "device_id": "box-1", "camera_id": "vid1", "camera_name": "Line 1", "roi_id": "roi-1",
+        "type": "event", "event_id": "e1", "device_id": "box-1", "camera_id": "vid1", "camera_name": "Line 1",
+        "roi_id": "roi-1",
         "roi_name": "Door 1", "bind_id": "bind-1", "algo_code": "intrusion", "phase": "started",
         "severity": "warning", "timestamp": AT, "data": {}, "capture": None, "capture_url": None,
         "capture_problem": "", "state": "open",

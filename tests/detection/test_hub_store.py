@@ -11,6 +11,7 @@ from django.db import DatabaseError, IntegrityError, OperationalError
 from django.utils import timezone
 
 from cameras.models import Camera, DeviceStatus
+from cameras.states import camera_state
 from detection.core.events import EventError
 from detection.hub import ingest as ingest_module
 from detection.hub import store as store_module
@@ -19,7 +20,7 @@ from detection.hub.stats import LATEST, parse_stats
 from detection.hub.status import STALE_SECONDS, WRITE_SECONDS, StatusReader
 from detection.hub.store import store_event
 from detection.models import Alert
-from detection.selectors import camera_message, camera_state
+from detection.selectors import camera_message
 from edgesite import redis_keys
 from tests.detection.alerts import AT, alert_body, entry, evidence_body
 from tests.fakes import FakeRedis

@@ -15,6 +15,8 @@ import pytest
 from edgesite.console import Console
 from edgesite.supervise import Child, Supervisor, describe_status
 
+pytestmark = pytest.mark.integration  # real processes, killed and waited for
+
 SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
 PARENT = """
