@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cameras.admin.sentences import SENTENCES
 from cameras.core.difference import difference
 
 
@@ -78,3 +79,28 @@ def test_a_password_is_never_part_of_a_sentence(password: str) -> None:
     text = " ".join(words(new))
     assert password not in text
     assert "secret" not in text
+
+
+def test_every_sentence_is_named_for_translation() -> None:
+    """Rows that differ in every key, added, removed and changed in each way, give no sentence that gettext never sees."""
+    old, new = content(), content()
+    for kind in ("cameras", "rois", "binds"):
+        row = new[kind][0]
+        for key in row:
+            if key not in ("camera_id", "roi_id", "bind_id", "coordinates", "params"):
+                row[key] = not row[key] if isinstance(row[key], bool) else "other"
+        new[kind].append({**row, next(iter(row)): "added"})
+        old[kind].append({**row, next(iter(row)): "removed"})
+    new["site"]["name"] = "x"
+    new["binds"][0]["params"] = {"dwell_s": 9}
+    found = {c.template for c in [*difference(old, new), *difference(new, old)]}
+    for points in (
+        [[0.2, 0.2], [0.4, 0.2], [0.4, 0.4]],
+        [[0.1, 0.1], [0.3, 0.1], [0.9, 0.9]],
+        [[0, 0], [1, 0], [1, 1], [0, 1]],
+    ):
+        shaped = content()
+        shaped["rois"][0]["coordinates"] = points
+        found |= {c.template for c in difference(content(), shaped)}
+    assert found <= set(SENTENCES)
+    assert len(found) > 15
