@@ -74,6 +74,6 @@ def test_edit_publish_refuse_and_roll_back(running: Stack, browser: Browser) -> 
     page.click("button:has-text('Roll back to version 2')")
     expect(page.locator(".messagelist")).to_contain_text("Issued version 4")
     until_state(page, "in sync")
-    expect(page.locator("tbody")).to_contain_text("rollback to 2")
+    expect(page.locator(".configuration tbody")).to_contain_text("rollback to 2")
     assert visitor.complaints == []
     visitor.context.close()
