@@ -25,8 +25,7 @@ RENAME = "format: 1\ncameras: [{camera_id: vid1, name: Line 9}]"
 
 
 @pytest.fixture(autouse=True)
-def _fast(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.startswith("servestatic.")]
+def _no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "write_document", lambda *args, **values: Outcome.WRITTEN)
 
 

@@ -16,12 +16,6 @@ from tests.servers.process import free_port
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture(autouse=True)
-def _no_static_files(settings: Any) -> None:
-    """Every test client would look for all of them when it is made."""
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.startswith("servestatic.")]
-
-
 @pytest.fixture
 def machine() -> dict[str, str]:
     return {"Authorization": f"Bearer {create_token(name='machine', role='viewer')}"}

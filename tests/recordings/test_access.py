@@ -40,12 +40,6 @@ def test_what_no_rule_covers_nobody_sees(monkeypatch: pytest.MonkeyPatch) -> Non
     assert asked == ["clips/a/b"]
 
 
-@pytest.fixture(autouse=True)
-def _no_static_files(settings: Any) -> None:
-    """Every test client would look for all of them when it is made."""
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.startswith("servestatic.")]
-
-
 @pytest.fixture
 def site(db: None, tmp_path: Path, settings: Any) -> Site:
     """Two sites, a picture of the first one's alert."""
