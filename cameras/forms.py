@@ -11,7 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from cameras.core.algorithms import registry
-from cameras.core.document import check_json
+from cameras.core.strict_json import check_json
 from cameras.models import ROI, Binding, Camera
 from edgesite.core.urls import MASK, mask_url
 

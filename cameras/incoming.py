@@ -6,7 +6,8 @@ import structlog
 
 from cameras.core.algorithms import Registry
 from cameras.core.bare import is_bare, parse_bare
-from cameras.core.document import Document, DocumentError, Header, load_json, parse_document
+from cameras.core.document import Document, Header, parse_document
+from cameras.core.strict_json import DocumentError, load_json
 from edgesite.edge_store.documents import StoredDocument
 
 log = structlog.get_logger(__name__)

@@ -14,7 +14,8 @@ from redis.exceptions import RedisError
 
 from cameras.core.algorithms import registry
 from cameras.core.compiler import compile_content
-from cameras.core.document import DocumentError, content_hash, make_document, parse_content
+from cameras.core.document import canonical, is_hash_of, make_document, parse_content, signed
+from cameras.core.strict_json import DocumentError
 from cameras.models import ConfigVersion, Device
 from cameras.publish import Outcome, write_document
 from cameras.selectors import device_rows
@@ -38,7 +39,7 @@ def latest_version(device: Device) -> ConfigVersion | None:
 def issue_version(
     *, device_id: str, author: str, reason: str = "", rollback_of: int | None = None
 ) -> ConfigVersion | None:
-    """Compiles the device's rows and issues a new version, unless nothing changed (then None).
+    """Compiles the device's rows and issues a new version, unless nothing changed (then None), whoever asks.
 
     Runs inside one transaction with the caller's edit and publishes after its commit (invariant 6: the counter is
     raised under a row lock, so that two publishers make two versions). Raises DocumentError when the rows do not make a
@@ -47,11 +48,11 @@ def issue_version(
     with transaction.atomic():
         device = Device.objects.select_for_update().select_related("site").get(pk=device_id)
         content = compile_content(device_rows(device))
-        sha256 = content_hash(content)
         newest = latest_version(device)
-        if newest is not None and newest.sha256 == sha256:
+        if newest is not None and is_hash_of(newest.sha256, canonical(content), author=newest.author):
             _note_problem(device, "")
             return None
+        content = signed(content, author)
         parse_content(content, registry)
         Device.objects.filter(pk=device_id).update(last_version=F("last_version") + 1, publish_error="")
         device.refresh_from_db(fields=["last_version"])
@@ -86,14 +87,23 @@ def _note_problem(device: Device, text: str) -> None:
         Device.objects.filter(pk=device.pk).update(publish_error=text)
 
 
+def _issued(device_id: str, epoch: str, version: int, sha256: str) -> bool:
+    """Whether this hub's history has it."""
+    return ConfigVersion.objects.filter(device_id=device_id, epoch=epoch, version=version, sha256=sha256).exists()
+
+
 def publish_version(version: ConfigVersion) -> Outcome:
-    """Writes an issued version to the cloud Redis. Raises RedisError."""
+    """Writes an issued version to the cloud Redis, unless the device was shut out or deleted. Raises RedisError."""
+    if not Device.objects.filter(pk=version.device_id, revoked_at=None).exists():
+        return Outcome.SAME
     outcome = write_document(
         cloud_redis(settings.CLOUD_REDIS_URL),
         device_id=version.device_id,
         epoch=version.epoch,
         version=version.version,
+        sha256=version.sha256,
         text=version.document,
+        known=functools.partial(_issued, version.device_id),
     )
     ahead = outcome is Outcome.AHEAD
     if Device.objects.filter(pk=version.device_id).exclude(redis_ahead=ahead).update(redis_ahead=ahead) and ahead:

@@ -15,17 +15,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from cameras.core.algorithms import Registry
-from cameras.core.document import (
-    HEADER,
-    Bind,
-    Camera,
-    Content,
-    DocumentError,
-    Roi,
-    content_hash,
-    content_of,
-    parse_content,
-)
+from cameras.core.document import HEADER, Bind, Camera, Content, Roi, content_hash, content_of, parse_content
+from cameras.core.strict_json import DocumentError
 
 IDENTIFIERS = ("camera_id", "roi_id", "bind_id", "algo_code")
 PARTS: dict[str, type[BaseModel]] = {"cameras": Camera, "rois": Roi, "binds": Bind}

@@ -5,37 +5,29 @@ A document of ours forbids unknown keys, and anything wrong in it refuses it as 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-import rfc8785
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cameras.core.algorithms import Registry
+from cameras.core.canonical import AUTHOR, Canonical
 from cameras.core.geometry import GeometryError, Points, validate_shape
+from cameras.core.strict_json import DocumentError, load_json
 from cameras.core.values import check_epoch, check_source, check_time_zone
 
 SCHEMA = 1
 SCHEMAS = (1,)
 HEADER = ("schema", "device_id", "epoch", "version", "rollback_of", "issued_at", "sha256")
-LARGEST = 16 * 1024 * 1024
+LONGEST_AUTHOR = 150
 
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f/]+$")]
 Point = Annotated[tuple[float, float], Field(strict=False)]
 Priority = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 RoiType = Literal["polygon", "rectangle", "line"]
 Severity = Literal["info", "warning", "critical"]
-
-
-class DocumentError(ValueError):
-    """A document cannot be used. `path` says where (`rois[2].coordinates`), `reason` what is wrong, for people."""
-
-    def __init__(self, path: str, reason: str) -> None:
-        self.path, self.reason = path[:200], reason[:500]  # both may repeat what the document says, at any length
-        super().__init__(f"{self.path}: {self.reason}" if path else self.reason)
 
 
 class _Part(BaseModel):
@@ -79,8 +71,12 @@ class Bind(_Part):
 
 
 class Content(_Part):
-    """Everything but the header: what the hash covers and what the edge runs on."""
+    """Everything but the header: what the hash covers and what the edge runs on.
 
+    issued_by: who issued it, for the box's journal; no part of the box acts on it.
+    """
+
+    issued_by: str = Field(default="", max_length=LONGEST_AUTHOR)
     site: Site = Site()
     cameras: tuple[Camera, ...] = Field(strict=False)
     rois: tuple[Roi, ...] = Field(strict=False)
@@ -128,48 +124,30 @@ def content_of(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in raw.items() if key not in HEADER}
 
 
-def content_hash(content: Mapping[str, Any]) -> str:
-    """SHA-256, hex, of the canonical JSON (RFC 8785). Raises DocumentError for values that have no canonical form."""
+def canonical(content: Mapping[str, Any]) -> Canonical:
+    """The content in canonical form. Raises DocumentError for values that have none."""
     try:
-        return hashlib.sha256(rfc8785.dumps(dict(content))).hexdigest()
-    except (rfc8785.CanonicalizationError, ValueError, RecursionError) as error:
+        return Canonical(content)
+    except (ValueError, RecursionError) as error:
         raise DocumentError("", f"has no canonical form: {error}") from None
 
 
-def _no_constant(name: str) -> Any:
-    raise DocumentError("", f"{name} is not a number that JSON knows")
+def content_hash(content: Mapping[str, Any]) -> str:
+    """SHA-256, hex, of the canonical JSON (RFC 8785). Raises DocumentError for values that have no canonical form."""
+    return canonical(content).sha256()
 
 
-def _no_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise DocumentError("", f"key {twice!r} stands twice in one object")
-    return result
+def signed(content: Mapping[str, Any], author: str) -> dict[str, Any]:
+    """The content with its author, as it is issued."""
+    return {AUTHOR: author[:LONGEST_AUTHOR], **content}
 
 
-def check_json(text: str | bytes, *, constants: bool = False) -> Any:
-    """The JSON value in the text; repeated keys, too deep and too large texts raise DocumentError.
+def is_hash_of(sha256: str, content: Canonical, *, author: str) -> bool:
+    """Whether a document of this author with this hash says the same as the content, whoever issues that now.
 
-    So do NaN and Infinity, unless `constants`: for a caller that then names the value that is not a number.
+    content: without `issued_by`, as `compile_content` gives it. Documents from before that key was there compare too.
     """
-    if len(text) > LARGEST:
-        raise DocumentError("", f"is larger than {LARGEST // 2**20} MB")
-    try:
-        return json.loads(text, parse_constant=float if constants else _no_constant, object_pairs_hook=_no_repetition)
-    except DocumentError:
-        raise
-    except (ValueError, RecursionError) as error:  # also numbers of more digits than Python reads
-        raise DocumentError("", f"is not JSON: {error}") from None
-
-
-def load_json(text: str | bytes) -> dict[str, Any]:
-    """The JSON object in the text. Raises DocumentError as `check_json` does, and for other kinds of values."""
-    value = check_json(text)
-    if not isinstance(value, dict):
-        raise DocumentError("", "is not a JSON object")
-    return value
+    return sha256 in (content.sha256(author=author[:LONGEST_AUTHOR]), content.sha256())
 
 
 def _path(location: Iterable[int | str]) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cameras.core.algorithms import Registry
 from cameras.core.bare import is_bare, parse_bare, scaled_to
-from cameras.core.document import DocumentError
+from cameras.core.strict_json import DocumentError
 from detection.core.rules.registry import register_all
 
 REGISTRY = Registry()

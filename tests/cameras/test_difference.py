@@ -36,6 +36,10 @@ def test_nothing_changed() -> None:
     assert words(content()) == []
 
 
+def test_who_issued_it_is_no_difference() -> None:
+    assert words({**content(), "issued_by": "kim"}) == []
+
+
 def test_everything_that_an_operator_does_has_its_sentence() -> None:
     new = content()
     new["site"]["time_zone"] = "Asia/Shanghai"

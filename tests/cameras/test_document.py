@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 from cameras.core.document import (
     HEADER,
     Document,
-    DocumentError,
+    canonical,
     content_hash,
     content_of,
-    load_json,
+    is_hash_of,
     make_document,
     parse_document,
     shape_of,
+    signed,
 )
+from cameras.core.strict_json import DocumentError, load_json
 from tests.cameras.documents import CONTENT, DEVICE, EPOCH, REGISTRY, content, document, spoiled
 
 
@@ -276,6 +278,27 @@ def test_the_header_comes_first_and_tells_the_time_in_utc() -> None:
     )  # fmt: skip
     assert tuple(json.loads(text))[:7] == HEADER
     assert json.loads(text)["issued_at"] == "2026-11-22T08:00:00Z"
+
+
+def test_who_issued_it_is_covered_by_the_hash_and_may_be_missing() -> None:
+    assert parse(document()).content.issued_by == ""
+    text = document(content(issued_by="kim"))
+    assert parse(text).content.issued_by == "kim"
+    assert json.loads(text)["sha256"] != json.loads(document())["sha256"]
+    with pytest.raises(DocumentError, match="sha256"):
+        parse(text.replace('"issued_by":"kim"', '"issued_by":"lee"'))
+    for wrong in ("x" * 151, 7, None):
+        with pytest.raises(DocumentError, match="issued_by"):
+            parse(document(content(issued_by=wrong)))
+
+
+@pytest.mark.parametrize("author", ["", "kim", "x" * 400])
+def test_the_same_content_is_known_again_whoever_issued_it(author: str) -> None:
+    issued = content_hash(signed(CONTENT, author))
+    assert is_hash_of(issued, canonical(CONTENT), author=author)
+    assert is_hash_of(content_hash(CONTENT), canonical(CONTENT), author=author)  # from before authors were in documents
+    assert not is_hash_of(issued, canonical(CONTENT), author="somebody else")
+    assert not is_hash_of(issued, canonical(content(rois=[], binds=[])), author=author)
 
 
 def test_a_document_cannot_be_changed() -> None:

@@ -10,13 +10,17 @@ from cryptography.fernet import Fernet
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
+from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from cameras import services
 from cameras.core.algorithms import registry
-from cameras.core.document import DocumentError, parse_document
+from cameras.core.compiler import compile_content
+from cameras.core.document import content_hash, content_of, make_document, parse_document
+from cameras.core.strict_json import DocumentError
 from cameras.models import ROI, Binding, Camera, ConfigVersion, Device
 from cameras.publish import Outcome
+from cameras.selectors import device_rows
 from cameras.services import issue_version, latest_version, publish_edit
 from edgesite.fields import DecryptionError
 from edgesite.ids import uuid7
@@ -77,6 +81,51 @@ def test_nothing_changed_makes_no_version() -> None:
     ROI.objects.update(name="Door 1")
     assert issue() is None
     assert ConfigVersion.objects.count() == 1
+
+
+def test_the_document_says_who_issued_it_and_its_hash_covers_that() -> None:
+    device = make_all()
+    version = must_issue()
+    raw = json.loads(version.document)
+    assert raw["issued_by"] == "ann"
+    assert version.sha256 == content_hash(content_of(raw))
+    assert parse_document(version.document, device_id=device.pk, registry=registry).content.issued_by == "ann"
+
+
+def test_nothing_changed_makes_no_version_whoever_asks() -> None:
+    make_all()
+    first = must_issue()
+    for author in ("ben", "reconcile", "", "x" * 500):
+        assert issue_version(device_id=DEVICE, author=author) is None
+    ROI.objects.update(name="Gate")
+    second = issue_version(device_id=DEVICE, author="ben")
+    assert second is not None
+    ROI.objects.update(name="Door 1")
+    third = issue_version(device_id=DEVICE, author="ben")
+    assert third is not None
+    assert (third.version, json.loads(third.document)["issued_by"]) == (3, "ben")
+    assert third.sha256 != first.sha256  # the same rows by another person
+
+
+def test_a_version_from_before_authors_were_in_documents_is_not_issued_again() -> None:
+    device = make_all()
+    content = compile_content(device_rows(device))
+    text, sha256 = make_document(
+        content, device_id=DEVICE, epoch=device.epoch, version=1, rollback_of=None, issued_at=timezone.now()
+    )
+    ConfigVersion.objects.create(
+        device=device,
+        epoch=device.epoch,
+        version=1,
+        sha256=sha256,
+        document=text,
+        author="ann",
+        issued_at=timezone.now(),
+    )
+    Device.objects.update(last_version=1)
+    assert issue() is None
+    ROI.objects.update(name="Gate")
+    assert must_issue().version == 2
 
 
 def test_another_device_makes_no_version() -> None:

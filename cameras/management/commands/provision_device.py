@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from cameras.core.document import DocumentError
+from cameras.core.strict_json import DocumentError
 from cameras.provisioning import Provisioned, ProvisioningError, box_redis_url, is_local, provision_device, reach
 from cameras.services import cloud_redis
 

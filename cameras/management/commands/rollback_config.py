@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from cameras.core.document import DocumentError
+from cameras.core.strict_json import DocumentError
 from cameras.models import Device
 from cameras.versions import VersionError, roll_back
 
