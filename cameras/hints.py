@@ -44,23 +44,27 @@ class HintReader:
         """Takes a position from which no later hint is missed; the document is read after it. Raises RedisError.
 
         Goes on where it stopped if the stream still reaches there (a foreign ROLLBACK may have come meanwhile), else at the
-        stream's end: a position ahead of the server would starve.
+        stream's end: a position ahead of the server would starve. Called again with every poll, because a stream may be
+        deleted without the connection breaking.
         """
         end = last_entry(self.cloud, redis_keys.HINT_STREAM)
         last = self._last_seen or self._mirrored()
-        self._position = last if last and entry_place(last) <= entry_place(end) else end
+        self._position = self._last_seen = last if last and entry_place(last) <= entry_place(end) else end
 
     def wait(self, *, wait_ms: int = WAIT_MS) -> bool:
-        """Waits up to that long for hints; whether one was for this device (or for all). Raises RedisError."""
+        """Waits up to that long for hints; whether one was for this device (or for all). Raises RedisError.
+
+        What `rollback` raises leaves the position before that hint: it is read again.
+        """
         stream = redis_keys.HINT_STREAM
         entries = read_streams(self.cloud, {stream: self._position}, count=BATCH, block_ms=wait_ms).get(stream, [])
         hinted = False
         for entry_id, fields in entries:
-            self._position = self._last_seen = entry_id
             if fields.get("device_id", "") in ("", self.device_id):
                 hinted = True
                 if fields.get("action") == "ROLLBACK":
                     self.rollback(entry_id, fields.get("version", ""))
+            self._position = self._last_seen = entry_id
         if entries:
             self.mirror({redis_keys.LOCAL_STREAM_LAST_ID: self._position})
         return hinted

@@ -37,8 +37,20 @@ class Lead:
             return self._lock is not None
 
     def only(self, step: Step, otherwise: Callable[[], bool] = lambda: False) -> Step:
-        """The step while this process leads, the other one while it does not."""
-        return lambda: step() if self.held() else otherwise()
+        """The step while this process leads, the other one while it does not, and once more when it takes over."""
+        behind = False
+
+        def turn() -> bool:
+            nonlocal behind
+            if not self.held():
+                behind = True
+                return otherwise()
+            if behind:  # what the leader did last
+                behind = False
+                otherwise()
+            return step()
+
+        return turn
 
     def release(self) -> None:
         with self._turn:

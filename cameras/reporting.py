@@ -19,7 +19,10 @@ LONGEST_REASON = 1000
 
 @dataclass(slots=True)
 class Report:
-    """The device's reported state. Versions are 0 while there is none."""
+    """The device's reported state. Versions are 0 while there is none.
+
+    trouble: what hinders the box itself just now (a full disk); reported as the reason while the document gives none.
+    """
 
     device_id: str
     epoch: str = ""
@@ -30,6 +33,7 @@ class Report:
     state: str = "trying"
     reason: str = ""
     attempt: int = 0
+    trouble: str = ""
 
     def become(self, *, state: str, reason: str = "", attempt: int | None = None) -> None:
         self.state, self.reason = state, reason[:LONGEST_REASON]
@@ -46,7 +50,7 @@ class Report:
             "confirmed": self.confirmed,
             "sha256": self.sha256,
             "state": self.state,
-            "reason": self.reason,
+            "reason": self.reason or self.trouble[:LONGEST_REASON],
             "attempt": self.attempt,
             "at": at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "schemas": list(SCHEMAS),

@@ -20,7 +20,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SCHEMA = """
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -50,7 +50,8 @@ CREATE TABLE journal (
     version INTEGER NOT NULL,
     state TEXT NOT NULL,
     reason TEXT NOT NULL,
-    changes TEXT NOT NULL            -- sentences, one a line, never a secret
+    changes TEXT NOT NULL,           -- sentences, one a line, never a secret
+    author TEXT NOT NULL DEFAULT ''  -- who issued the document, empty for a bare one
 );
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE evidence (
@@ -59,8 +60,12 @@ CREATE TABLE evidence (
     key TEXT NOT NULL,
     created_at REAL NOT NULL
 );
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 """
+# What brings a file of that schema to the next one; SCHEMA says the same for a new file.
+UPGRADES = {
+    1: "ALTER TABLE journal ADD COLUMN author TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 2",
+}
 
 
 class EdgeStoreError(Exception):
@@ -124,8 +129,8 @@ class EdgeDatabase:
                     f"The edge store {self.path} was written by a newer edgesite (schema {version}). Update this box.",
                     retryable=False,
                 )
-            if version == 0:
-                self._create(connection)
+            if version < SCHEMA_VERSION:
+                self._bring_up(connection)
             if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise sqlite3.DatabaseError("quick_check found damage")
             os.chmod(self.path, 0o600)
@@ -135,11 +140,12 @@ class EdgeDatabase:
         return connection
 
     @staticmethod
-    def _create(connection: sqlite3.Connection) -> None:
+    def _bring_up(connection: sqlite3.Connection) -> None:
+        """Makes the tables, or brings those of an older edgesite to the present schema: all of it or nothing."""
         connection.execute("BEGIN IMMEDIATE")
-        # Another process may have made the tables while this one waited for the lock.
-        if connection.execute("PRAGMA user_version").fetchone()[0] == 0:
-            for statement in SCHEMA.split(";"):
+        # Read again: another process may have done it while this one waited for the lock.
+        while (version := connection.execute("PRAGMA user_version").fetchone()[0]) < SCHEMA_VERSION:
+            for statement in (UPGRADES[version] if version else SCHEMA).split(";"):
                 if statement.strip():
                     connection.execute(statement)
         connection.execute("COMMIT")

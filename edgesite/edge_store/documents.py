@@ -26,7 +26,10 @@ class StoredDocument:
 
 @dataclass(frozen=True, slots=True)
 class JournalEntry:
-    """One thing that happened to a document on this box. at: Unix seconds. changes: sentences, one a line."""
+    """One thing that happened to a document on this box. at: Unix seconds. changes: sentences, one a line.
+
+    author: who issued the document; empty when it does not say (a bare one, or one from an older hub).
+    """
 
     at: float
     epoch: str
@@ -34,6 +37,7 @@ class JournalEntry:
     state: str
     reason: str
     changes: str
+    author: str = ""
 
 
 class DocumentStore:
@@ -70,13 +74,14 @@ class DocumentStore:
         reason: str,
         now: float,
         changes: str = "",
+        author: str = "",
     ) -> None:
         """Stores a document in a state, or moves it there when it is known, and notes it. Raises EdgeStoreError.
 
-        changes: what it changed against the one before, in sentences, for the journal.
+        changes: what it changed against the one before, in sentences; author: who issued it. Both for the journal.
         """
         with self.database.transaction() as db:
-            self._note(db, now, epoch, version, state, reason, changes)
+            self._note(db, now, epoch, version, state, reason, changes, author)
             if state == "confirmed":
                 db.execute("DELETE FROM meta WHERE key = 'boots'")
             db.execute(
@@ -104,10 +109,16 @@ class DocumentStore:
             )
 
     @staticmethod
-    def _note(db: Any, now: float, epoch: str, version: int, state: str, reason: str, changes: str) -> None:
+    def _note(
+        db: Any, now: float, epoch: str, version: int, state: str, reason: str, changes: str = "", author: str = ""
+    ) -> None:
+        if not author and epoch:  # whoever has only the stored text: the journal knows from the entry before
+            known = "SELECT author FROM journal WHERE epoch = ? AND version = ? ORDER BY id DESC LIMIT 1"
+            row = db.execute(known, (epoch, version)).fetchone()
+            author = row["author"] if row else ""
         db.execute(
-            "INSERT INTO journal (at, epoch, version, state, reason, changes) VALUES (?, ?, ?, ?, ?, ?)",
-            (now, epoch, version, state, reason, changes),
+            "INSERT INTO journal (at, epoch, version, state, reason, changes, author) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (now, epoch, version, state, reason, changes, author),
         )
         db.execute(
             "DELETE FROM journal WHERE id NOT IN (SELECT id FROM journal ORDER BY id DESC LIMIT ?)", (JOURNAL_KEPT,)
@@ -116,9 +127,9 @@ class DocumentStore:
     def journal(self, limit: int) -> list[JournalEntry]:
         """What happened to documents on this box, newest first."""
         rows = self.database.rows(
-            "SELECT at, epoch, version, state, reason, changes FROM journal ORDER BY id DESC LIMIT ?", limit
+            "SELECT at, epoch, version, state, reason, changes, author FROM journal ORDER BY id DESC LIMIT ?", limit
         )
-        return [JournalEntry(r["at"], r["epoch"], r["version"], r["state"], r["reason"], r["changes"]) for r in rows]
+        return [JournalEntry(**dict(r)) for r in rows]
 
     def count_boot(self, document: StoredDocument) -> int:
         """How often in a row this unconfirmed document was booted, this time included."""
@@ -159,7 +170,7 @@ class DocumentStore:
                 "UPDATE documents SET state = 'reverted', reason = ?, at = ? WHERE epoch = '' AND version >= ?",
                 (reason, now, document.version),
             )
-            self._note(db, now, "", document.version, "reverted", reason, "")
+            self._note(db, now, "", document.version, "reverted", reason)
             for key, value in (("bare_floor", str(document.version)), ("rollback_entry", entry)):
                 db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
         r = rows[0]

@@ -8,9 +8,10 @@ from typing import Any
 
 from cameras.core.document import Document
 from cameras.reporting import ReportSender
-from cameras.sync import HEALTH_WINDOW_SECONDS, ConfigSync
+from cameras.sync import ConfigSync
+from cameras.sync_window import HEALTH_WINDOW_SECONDS
 from edgesite import redis_keys
-from edgesite.edge_store.database import EdgeDatabase
+from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
 from edgesite.edge_store.documents import DocumentStore
 from tests.cameras.documents import DEVICE, REGISTRY, content, document
 from tests.fakes import Clock, FakeRedis
@@ -28,6 +29,7 @@ class Box:
         self.running: list[Document] = []
         self.sick = ""
         self.cannot_apply: set[int] = set()
+        self._record = self.documents.record
         self.sync = ConfigSync(
             device_id=DEVICE,
             cloud=cloud.client(),
@@ -45,6 +47,16 @@ class Box:
         if document.header.version in self.cannot_apply:
             raise ValueError("a rule cannot be made")
         self.running.append(document)
+
+    def full_from(self, state: str) -> None:
+        """From now on the edge store has no room for documents in this state; an empty one: there is room again."""
+
+        def record(**values: Any) -> None:
+            if values["state"] == state:
+                raise EdgeStoreError("disk full", retryable=True)
+            self._record(**values)
+
+        setattr(self.documents, "record", record)  # noqa: B010  mypy knows a method
 
     @property
     def version(self) -> int:

@@ -90,7 +90,9 @@ def journal(box: Box, settings: Any, tmp_path: Path) -> Box:
     box.publish(1)
     box.pass_window()
     box.sick = "camera vid1: broken"
-    changed = content(cameras=[{"camera_id": "vid9", "rtsp_url": "rtsp://u:hunter2@h/"}], rois=[], binds=[])
+    changed = content(
+        issued_by="kim", cameras=[{"camera_id": "vid9", "rtsp_url": "rtsp://u:hunter2@h/"}], rois=[], binds=[]
+    )
     box.put(document(changed, version=2), 2)
     box.step()
     return box
@@ -106,15 +108,57 @@ def test_the_journal_says_when_what_and_how_it_ended(journal: Box) -> None:
     states = [(e.version, e.state) for e in reversed(journal.documents.journal(10))]
     assert states == [(1, "trying"), (1, "applied"), (1, "confirmed"), (2, "trying"), (2, "applied"), (2, "reverted")]
     text = read()
-    assert "version 2      reverted   (version 2: camera vid1: broken)" in text
+    assert "version 1      confirmed\n" in text
+    assert "version 2      reverted   by kim  (version 2: camera vid1: broken)" in text
     assert "+ Camera vid9 added" in text
     assert "hunter2" not in text
     assert DEVICE not in text
     first = json.loads(read("--json", "--limit", "1"))
-    assert (first["version"], first["state"]) == (2, "reverted")
+    assert (first["version"], first["state"], first["author"]) == (2, "reverted", "kim")
+
+
+def test_an_entry_that_a_boot_makes_knows_the_author_too(box: Box, cloud: FakeRedis, tmp_path: Path) -> None:
+    box.put(document(content(issued_by="kim"), version=1), 1)
+    box.step()
+    for _ in range(FAILED_BOOTS):
+        start = Box(tmp_path / "edge.sqlite3", cloud, Clock())
+        start.sync.boot()
+        start.database.close()
+    [newest] = box.documents.journal(1)
+    assert (newest.version, newest.state, newest.author) == (1, "reverted", "kim")
 
 
 def test_without_an_edge_store_it_says_so(settings: Any, tmp_path: Path) -> None:
     settings.EDGE_DATABASE = tmp_path / "none.sqlite3"
     with pytest.raises(CommandError, match="no edge store"):
         read()
+
+
+def test_what_was_reverted_does_not_come_back_from_the_local_redis(box: Box, tmp_path: Path, cloud: FakeRedis) -> None:
+    box.publish(1)
+    box.step()
+    for _ in range(FAILED_BOOTS):
+        start = Box(tmp_path / "edge.sqlite3", cloud, Clock())
+        start.local.strings.update(box.local.strings)
+        start.sync.boot()
+        start.database.close()
+    assert start.running == []
+
+
+def test_the_backup_of_a_bare_document_gives_way_to_what_is_published(box: Box, tmp_path: Path, clock: Clock) -> None:
+    def text(name: str) -> str:
+        camera = {"camera_id": "c1", "camera_name": name, "rtsp_url": "rtsp://10.0.0.5/live"}
+        return json.dumps({"cameras": [camera], "rois": [], "binds": []})
+
+    for number, name in ((4, "four"), (5, "five")):
+        box.put(text(name), number)
+        box.pass_window()
+    fresh = Box(tmp_path / "other.sqlite3", box.cloud, clock)
+    fresh.local.strings.update(box.local.strings)
+    fresh.local.strings[redis_keys.LOCAL_CURRENT] = "damaged"
+    fresh.sync.boot()
+    assert fresh.running[-1].content.cameras[0].camera_name == "four"
+    fresh.step()
+    assert fresh.running[-1].content.cameras[0].camera_name == "five"
+    assert fresh.numbers[1] == 5
+    fresh.database.close()

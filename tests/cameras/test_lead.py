@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,27 @@ def test_only_the_leader_steps(tmp_path: Path) -> None:
     assert second.only(lambda: True)() is False
     first.release()
     assert [second.only(lambda: True)(), first.only(lambda: True)()] == [True, False]
+    second.release()
+
+
+def test_whoever_takes_over_first_does_what_the_leader_did_last(tmp_path: Path) -> None:
+    first, second = Lead(tmp_path / "edge.sqlite3"), Lead(tmp_path / "edge.sqlite3")
+    done: list[str] = []
+
+    def note(what: str) -> Callable[[], bool]:
+        def step() -> bool:
+            done.append(what)
+            return True
+
+        return step
+
+    leads, follows = first.only(note("step"), note("follow")), second.only(note("second step"), note("second follow"))
+    leads()
+    follows()
+    first.release()
+    follows()
+    follows()
+    assert done == ["step", "second follow", "second follow", "second step", "second step"]
     second.release()
 
 

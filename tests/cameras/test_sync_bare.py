@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+from redis.exceptions import RedisError
+
 from edgesite import redis_keys
+from edgesite.edge_store.database import EdgeStoreError
 from tests.cameras.box import Box
 from tests.cameras.documents import DEVICE
 
@@ -180,3 +184,52 @@ def test_a_hub_takes_a_bare_box_over(box: Box) -> None:
     box.pass_window()
     assert box.numbers == (1, 1, 1, "applied")
     assert box.report["epoch"]
+
+
+def test_a_rollback_hint_on_a_full_disk_is_obeyed_when_there_is_room(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    box.put(bare("one"), 1)
+    box.pass_window()
+    box.put(bare("two"), 2)
+    box.pass_window()
+
+    def full(*values: Any, **options: Any) -> None:
+        raise EdgeStoreError("disk full", retryable=True)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(box.documents, "leave", full)
+        rollback_hint(box, 2)
+        with pytest.raises(EdgeStoreError):
+            box.step()
+        assert name(box) == "two"
+        assert box.report["reason"] == "disk full"
+    box.step(2)
+    assert name(box) == "one"
+    assert box.numbers == (2, 1, 1, "reverted")
+    assert [d.content.cameras[0].camera_name for d in box.running] == ["one", "two", "one"]
+
+
+def test_a_rollback_hint_of_an_outage_is_obeyed_without_a_local_redis(box: Box) -> None:
+    box.local.down = True
+    for number, text in enumerate(("one", "two"), start=1):
+        box.cloud.strings[redis_keys.config(DEVICE)] = bare(text)
+        box.cloud.strings[redis_keys.version(DEVICE)] = str(number)
+        box.clock.advance(100)
+        box.pass_window()
+    box.cloud.down = True
+    with pytest.raises(RedisError):
+        box.step()
+    box.cloud.down = False
+    rollback_hint(box, 2)
+    box.step()
+    assert name(box) == "one"
+
+
+def test_a_new_number_does_not_confirm_what_was_never_healthy(box: Box) -> None:
+    box.put(bare("one"), 1)
+    box.step()
+    box.sick = "broken"
+    box.step()
+    box.put(bare("one"), 2)
+    box.step()
+    assert box.numbers == (2, 2, 0, "applied")
+    assert box.documents.confirmed() is None

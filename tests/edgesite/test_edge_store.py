@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError, try_lock
+from edgesite.edge_store.database import SCHEMA, SCHEMA_VERSION, EdgeDatabase, EdgeStoreError, try_lock
 from edgesite.edge_store.documents import KEPT, DocumentStore
 from edgesite.edge_store.outbox import Outbox
 
@@ -113,6 +113,71 @@ def test_a_file_of_a_newer_edgesite_is_refused_and_left_alone(path: Path) -> Non
     assert not caught.value.retryable
     assert path.is_file()
     assert not list(path.parent.glob("*.damaged-*"))
+
+
+FIRST_JOURNAL = """
+CREATE TABLE journal (id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, epoch TEXT NOT NULL, version INTEGER NOT NULL,
+    state TEXT NOT NULL, reason TEXT NOT NULL, changes TEXT NOT NULL);
+INSERT INTO journal (at, epoch, version, state, reason, changes) VALUES (1.0, '', 3, 'applied', '', 'x');
+PRAGMA user_version = 1;
+"""
+
+
+def _first_schema(path: Path) -> None:
+    """A store as the first edgesite made it, with an entry and an event in it."""
+    path.parent.mkdir(exist_ok=True)
+    connection = sqlite3.connect(path)
+    older = SCHEMA.replace(SCHEMA[SCHEMA.index("CREATE TABLE journal") : SCHEMA.index("CREATE TABLE meta")], "")
+    connection.executescript(older + FIRST_JOURNAL)
+    connection.execute(
+        "INSERT INTO outbox (event_id, camera_id, kind, body, created_at) VALUES ('e1', 'vid1', 'alert', '{}', 1.0)"
+    )
+    connection.commit()
+    connection.close()
+
+
+def test_a_file_of_an_older_edgesite_is_brought_up_and_keeps_what_it_has(path: Path) -> None:
+    _first_schema(path)
+    for _ in range(2):
+        database = EdgeDatabase(path)
+        [entry] = DocumentStore(database).journal(5)
+        assert (entry.version, entry.changes, entry.author) == (3, "x", "")
+        assert [r.event_id for r in Outbox(database).head("vid1", 5)] == ["e1"]
+        database.close()
+    database = EdgeDatabase(path)
+    DocumentStore(database).record(
+        epoch=E1, version=4, sha256="a", text="t", state="applied", reason="", now=2.0, author="kim"
+    )
+    assert [e.author for e in DocumentStore(database).journal(5)] == ["kim", ""]
+    [row] = database.rows("PRAGMA user_version")
+    assert row[0] == SCHEMA_VERSION
+    database.close()
+    assert not list(path.parent.glob("*.damaged-*"))
+
+
+def test_a_file_brought_up_has_the_tables_of_a_new_one(path: Path, tmp_path: Path) -> None:
+    _first_schema(path)
+    tables = []
+    for file in (path, tmp_path / "new.sqlite3"):
+        database = EdgeDatabase(file)
+        names = [r["name"] for r in database.rows("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+        tables.append({n: sorted(map(tuple, database.rows(f"PRAGMA table_info({n})"))) for n in names})
+        database.close()
+    assert tables[0] == tables[1]
+
+
+def test_two_workers_that_start_together_bring_it_up_once(path: Path) -> None:
+    _first_schema(path)
+    opened: list[EdgeDatabase] = []
+    threads = [threading.Thread(target=lambda: opened.append(EdgeDatabase(path))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 6
+    assert all(len(DocumentStore(d).journal(5)) == 1 for d in opened)
+    for database in opened:
+        database.close()
 
 
 @pytest.mark.parametrize("what", ["folder", "no folder"])

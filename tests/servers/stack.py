@@ -117,12 +117,13 @@ class Stack:
         self.access = json.loads(self.manage("seed_demo", "--shapes", shapes, SEED_SOURCE=source))
 
     def start(self, *names: str) -> None:
-        """Starts `web`, `hub`, `detector`, or `old_box`: a detector of an older release."""
+        """Starts `web`, `hub`, `detector`, or a detector of an older release, `old_box`, with a defect `frail_box`."""
         commands = {
             "web": ["-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "edgesite.asgi:application"],
             "hub": ["manage.py", "run_hub"],
             "detector": ["manage.py", "run_detector"],
             "old_box": ["-m", "tests.servers.old_box"],
+            "frail_box": ["-m", "tests.servers.frail_box"],
         }
         for name in names:
             log = (self.folder / f"{name}.log").open("ab")

@@ -14,7 +14,7 @@ from edgesite.edge_store.documents import DocumentStore, JournalEntry
 
 
 class Command(BaseCommand):
-    help = "This box's journal of config documents: when, which, how it ended, what changed. Newest first."
+    help = "This box's journal of config documents: when, which, by whom, how it ended, what changed. Newest first."
     requires_migrations_checks = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -38,6 +38,7 @@ class Command(BaseCommand):
 
 def _line(entry: JournalEntry) -> str:
     when = datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    author = f"  by {entry.author}" if entry.author else ""
     reason = f"  ({entry.reason})" if entry.reason else ""
     changes = "".join(f"\n    {change}" for change in entry.changes.splitlines())
-    return f"{when}  version {entry.version:<6} {entry.state:<9}{reason}{changes}"
+    return f"{when}  version {entry.version:<6} {entry.state:<9}{author}{reason}{changes}"
