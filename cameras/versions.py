@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import structlog
+from django.conf import settings
 from django.db import transaction
+from redis.exceptions import RedisError
 
+from cameras.audit import acting
 from cameras.core.compiler import compile_content
 from cameras.core.difference import Change, difference
 from cameras.core.document import content_of
+from cameras.core.values import check_epoch
 from cameras.models import ROI, Binding, Camera, ConfigVersion, Device
+from cameras.publish import published_heads
 from cameras.selectors import device_rows
-from cameras.services import issue_version, latest_version
-from edgesite.ids import uuid7
+from cameras.services import cloud_redis, issue_version, latest_version
+from edgesite.ids import uuid7_after
 
 log = structlog.get_logger(__name__)
 
@@ -41,18 +47,19 @@ def changes_between(old: ConfigVersion, new: ConfigVersion) -> list[Change]:
 def roll_back(*, device_id: str, version: int, author: str, reason: str = "") -> ConfigVersion:
     """Writes the content of an earlier version of this epoch back into the rows and issues it as a new version.
 
-    Secrets stay current: a camera that still exists keeps its stream URL. Everything happens in one transaction, so that
-    rows, history and box agree afterwards and the reconcile step finds nothing to do. Raises VersionError.
+    Secrets stay current: a camera that still exists keeps its stream URL. So does the site, which is other devices' too.
+    Everything happens in one transaction, so that rows, history and box agree afterwards and the reconcile step finds nothing
+    to do. Raises VersionError.
     """
     with transaction.atomic():
         device = Device.objects.select_for_update().get(pk=device_id)
         target = ConfigVersion.objects.filter(device=device, epoch=device.epoch, version=version).first()
         if target is None:
             raise VersionError(f"Device {device_id} has no version {version} in its present epoch.")
-        _restore_rows(device, content_of_version(target))
-        issued = issue_version(
-            device_id=device_id, author=author, reason=reason or f"rollback to version {version}", rollback_of=version
-        )
+        why = f"rollback to version {version}"
+        with acting(author=author, reason=f"{why}: {reason}" if reason else why):
+            _restore_rows(device, content_of_version(target))
+        issued = issue_version(device_id=device_id, author=author, reason=reason or why, rollback_of=version)
         if issued is None:
             raise VersionError(f"Version {version} is what device {device_id} has now: there is nothing to roll back.")
         log.info("rolled back", device=device_id, to=version, issued=issued.version)
@@ -60,14 +67,37 @@ def roll_back(*, device_id: str, version: int, author: str, reason: str = "") ->
 
 
 def begin_epoch(*, device_id: str, author: str, reason: str = "") -> ConfigVersion | None:
-    """Gives the device a new epoch and issues its first version: for a box or a hub whose history was lost."""
+    """Gives the device a new epoch and issues its first version: for a box or a hub whose history was lost.
+
+    It comes after the present one and, where Redis is ahead of this hub, after the one there: the clock may have been put back.
+    """
     with transaction.atomic():
-        Device.objects.filter(pk=device_id).update(epoch=uuid7(), last_version=0, publish_error="")
+        device = Device.objects.select_for_update().get(pk=device_id)
+        epoch = uuid7_after(device.epoch, _published_epoch(device) if device.redis_ahead else "")
+        device.epoch, device.last_version, device.publish_error, device.redis_ahead = epoch, 0, "", False
+        with acting(author=author, reason=reason or "new epoch"):
+            device.save(update_fields=["epoch", "last_version", "publish_error", "redis_ahead"])
         return issue_version(device_id=device_id, author=author, reason=reason or "new epoch")
 
 
+def _published_epoch(device: Device) -> str:
+    """The epoch of the document in Redis; "" without a Redis, without a document and for a foreign one."""
+    try:
+        text, _ = published_heads(cloud_redis(settings.CLOUD_REDIS_URL), device_ids=[device.pk])[device.pk]
+    except RedisError:
+        return ""
+    found = re.search(r'"epoch":\s?"([0-9a-f-]{36})"', text)
+    try:
+        return check_epoch(found[1]) if found else ""
+    except ValueError:
+        return ""
+
+
 def _restore_rows(device: Device, content: dict[str, Any]) -> None:
-    """Full-set replacement: what the content does not name goes, what it names is as it says."""
+    """Full-set replacement: what the content does not name goes, what it names is as it says.
+
+    Rows are saved and deleted one by one, so that the audit hears of each.
+    """
     cameras = {c["camera_id"]: c for c in content["cameras"]}
     rois = {r["roi_id"]: r for r in content["rois"]}
     binds = {b["bind_id"]: b for b in content["binds"]}

@@ -48,7 +48,7 @@ def test_a_rollback_is_a_new_higher_version_with_the_old_content_and_the_present
     camera.rtsp_url = "rtsp://u:second@h/1"
     camera.save()
 
-    third = roll_back(device_id="d1", version=first.version, author="kim", reason="bad shift")
+    third = roll_back(device_id="d1", version=first.version, author="lee", reason="bad shift")
 
     assert (third.version, third.rollback_of, third.reason) == (3, 1, "bad shift")
     assert third.version > second.version
@@ -57,6 +57,7 @@ def test_a_rollback_is_a_new_higher_version_with_the_old_content_and_the_present
     assert Binding.objects.get().params == {"dwell_s": 3}
     assert [str(c) for c in changes_between(first, third)] == ["Camera Line 1: stream URL changed"]
     assert json.loads(third.document)["rollback_of"] == 1
+    assert json.loads(third.document)["issued_by"] == "lee"
     assert pending_changes(device) == []
     assert issue_version(device_id="d1", author="reconcile") is None
 

@@ -42,9 +42,13 @@ def text_of(version: int, epoch: str = EPOCH, name: str = "") -> str:
     return document(content(site={"name": name or f"v{version}"}), version=version, epoch=epoch)
 
 
-def publish(client: Client, version: int, epoch: str = EPOCH, name: str = "") -> Outcome:
+def publish(client: Client, version: int, epoch: str = EPOCH, name: str = "", *, known: bool = True) -> Outcome:
+    """known: whether the hub remembers what Redis holds."""
     text = text_of(version, epoch, name)
-    return write_document(client, device_id=DEVICE, epoch=epoch, version=version, text=text)
+    sha256 = json.loads(text)["sha256"]
+    return write_document(
+        client, device_id=DEVICE, epoch=epoch, version=version, sha256=sha256, text=text, known=lambda *held: known
+    )
 
 
 def held(client: Client) -> tuple[str, int, str | None]:
@@ -73,7 +77,7 @@ def test_the_same_again_writes_and_hints_nothing(client: Client) -> None:
 
 def test_an_older_document_never_replaces_a_newer_one(client: Client) -> None:
     publish(client, 3)
-    assert publish(client, 2) is Outcome.AHEAD
+    assert publish(client, 2) is Outcome.OVERTAKEN
     assert held(client) == (EPOCH, 3, "3")
     assert len(hints(client)) == 1
 
@@ -81,7 +85,7 @@ def test_an_older_document_never_replaces_a_newer_one(client: Client) -> None:
 def test_a_later_epoch_wins_and_an_earlier_one_never(client: Client) -> None:
     publish(client, 30)
     assert publish(client, 1, LATER_EPOCH) is Outcome.WRITTEN
-    assert publish(client, 31) is Outcome.AHEAD
+    assert publish(client, 31) is Outcome.OVERTAKEN
     assert held(client) == (LATER_EPOCH, 1, "1")
 
 
@@ -99,6 +103,16 @@ def test_a_foreign_document_gives_way(client: Client, foreign: str) -> None:
     assert held(client) == (EPOCH, 1, "1")
 
 
+@pytest.mark.parametrize("version", [2, 3, 4])
+def test_what_the_hub_never_issued_is_not_replaced_within_its_epoch(client: Client, version: int) -> None:
+    """The hub was restored from a backup: its next numbers say nothing about what it has forgotten."""
+    publish(client, 3, name="before the backup came back")
+    assert publish(client, version, known=False) is Outcome.AHEAD
+    assert client.get(CONFIG) == text_of(3, name="before the backup came back")
+    assert len(hints(client)) == 1
+    assert publish(client, 1, LATER_EPOCH, known=False) is Outcome.WRITTEN
+
+
 @pytest.mark.parametrize("damage", ["no document", "no number", "other number", "other content"])
 def test_half_of_it_is_made_whole(client: Client, damage: str) -> None:
     publish(client, 3)
@@ -109,7 +123,8 @@ def test_half_of_it_is_made_whole(client: Client, damage: str) -> None:
     elif damage == "other number":
         client.set(VERSION, "2")
     else:
-        client.set(CONFIG, text_of(3, name="somebody else's"))
+        client.set(CONFIG, text_of(3).replace('"name":"v3"', '"name":"somebody else\'s"'))
+        assert client.get(CONFIG) != text_of(3)
     assert publish(client, 3) is Outcome.WRITTEN
     assert held(client) == (EPOCH, 3, "3")
     assert client.get(CONFIG) == text_of(3)
@@ -154,7 +169,7 @@ def test_from_an_edit_to_the_document_that_a_device_takes(
     assert read.content.cameras[0].camera_name == "b"
     assert [h["version"] for h in hints(client)] == ["1", "2"]
     first = ConfigVersion.objects.get(version=1)
-    assert publish_version(first) is Outcome.AHEAD  # a late publisher
+    assert publish_version(first) is Outcome.OVERTAKEN  # a late publisher
     assert held(client)[1] == 2
     services.cloud_redis.cache_clear()
 

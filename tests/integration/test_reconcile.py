@@ -6,11 +6,14 @@ import json
 from typing import Any, cast
 
 import pytest
+from cryptography.fernet import Fernet
+from django.db import connection
 from django.test import override_settings
 
 from cameras.models import Camera, ConfigVersion, Device, Site
+from cameras.publish import Outcome
 from cameras.reconcile import Reconciler
-from cameras.services import issue_version
+from cameras.services import issue_version, publish_version
 from cameras.versions import begin_epoch
 from edgesite.redis_clients import Client, connect
 from tests.servers.redis import RedisServer
@@ -93,6 +96,81 @@ def test_a_hub_restored_from_a_backup_notices_and_a_new_epoch_helps(client: Clie
     assert not renewed.redis_ahead
     assert published(client)["version"] == 1
     assert published(client)["epoch"] == renewed.epoch
+
+
+def test_a_late_publisher_does_not_make_redis_look_ahead(client: Client, device: Device) -> None:
+    first = ConfigVersion.objects.get()
+    Camera.objects.update(name="newer")
+    assert issue_version(device_id="d1", author="kim")
+    assert publish_version(first) is Outcome.OVERTAKEN
+    assert not Device.objects.get().redis_ahead
+    assert published(client)["version"] == 2
+
+
+def test_the_sign_that_redis_is_ahead_goes_when_it_holds_our_document(client: Client, device: Device) -> None:
+    Device.objects.update(redis_ahead=True)
+    assert not Reconciler(client).step()
+    assert not Device.objects.get().redis_ahead
+
+
+def test_a_database_put_back_under_a_running_hub_is_looked_at_again(client: Client, device: Device) -> None:
+    """The same rows, edited by a program, but from before they were issued; and Redis lost everything as well."""
+    reconciler = Reconciler(client)
+    Camera.objects.update(name="Edited")
+    assert reconciler.step()
+    assert not reconciler.step()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM cameras_configversion WHERE version = 2")
+    Device.objects.update(last_version=1)
+    client.flushdb()
+    assert reconciler.step()
+    assert published(client)["cameras"][0]["camera_name"] == "Edited"
+
+
+def test_a_stored_document_that_cannot_be_read_holds_up_no_other_device(
+    client: Client, device: Device, settings: Any
+) -> None:
+    key = settings.FIELD_ENCRYPTION_KEYS
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    Device.objects.create(device_id="d0", site=device.site)
+    assert issue_version(device_id="d0", author="kim")
+    settings.FIELD_ENCRYPTION_KEYS = key
+    client.flushdb()
+    reconciler = Reconciler(client)
+    assert reconciler.step()
+    assert published(client)["version"] == 1
+    assert client.get("device:d0:config") is None
+    assert not reconciler.step()
+
+
+@pytest.mark.parametrize("key", ["config", "version"])
+def test_a_key_of_another_kind_holds_up_no_other_device(client: Client, device: Device, key: str) -> None:
+    Device.objects.create(device_id="d0", site=device.site)
+    assert issue_version(device_id="d0", author="kim")
+    client.flushdb()
+    client.rpush(f"device:d0:{key}", "what is this?")
+    reconciler = Reconciler(client)
+    assert reconciler.step()
+    assert published(client)["version"] == 1
+    client.delete(f"device:d0:{key}")
+    assert reconciler.step()
+    assert (client.get("device:d0:version"), published(client)["version"]) == ("1", 1)
+
+
+@pytest.mark.parametrize("flagged", [False, True])
+def test_a_new_epoch_comes_after_all_others_though_the_clock_was_put_back(
+    client: Client, device: Device, monkeypatch: pytest.MonkeyPatch, flagged: bool
+) -> None:
+    if flagged:  # and what Redis holds is of an epoch that this hub forgot
+        ahead = published(client) | {"epoch": "01ffffff-0000-7000-8000-000000000000"}
+        client.set("device:d1:config", json.dumps(ahead, separators=(",", ":")))
+        Reconciler(client).step()
+    monkeypatch.setattr("edgesite.ids.uuid7", lambda: "01000000-0000-7000-8000-000000000000")
+    before = published(client)["epoch"]
+    assert begin_epoch(device_id="d1", author="kim")
+    assert published(client)["epoch"] > before
+    assert published(client)["version"] == 1
+    assert not Device.objects.get().redis_ahead
 
 
 def test_rows_that_make_no_document_are_named_and_the_old_one_stays(client: Client, device: Device) -> None:
