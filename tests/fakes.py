@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
@@ -53,6 +54,10 @@ class FakeRedis:
         self.calls[name] = self.calls.get(name, 0) + 1
         if self.down:
             raise RedisConnectionError("the fake is down")
+
+    def ping(self) -> bool:
+        self._command("ping")
+        return True
 
     def get(self, key: str) -> str | None:
         self._command("get")
@@ -116,3 +121,36 @@ class FakeReader:
 
     def stop(self, timeout: float = 3.0) -> None:
         self.acts.append("stop")
+
+
+class FakeDetector:
+    """Sees in picture `i` of a `make_clip` what `script(i)` says: rows of class id, score and box. provider: any word."""
+
+    classes = ("person", "car")
+    provider = "CPUExecutionProvider"
+
+    def __init__(self, script: Callable[[int], list[tuple[int, float, list[float]]]], pause: float = 0.0) -> None:
+        self.script, self.pause = script, pause
+        self.limits: list[Any] = []
+
+    def fit(self, width: int, height: int) -> tuple[int, int]:
+        return width, height
+
+    def detect(self, scaled: Any, *, min_score: Any) -> Any:
+        """As `Detector.detect`. The later pictures are quicker, so that answers overtake each other."""
+        import numpy as np
+
+        from detection.core.detections import Detections
+        from tests.servers.clips import FIRST_SHADE, SHADE_STEP
+
+        self.limits.append(min_score)
+        # 255 / 219: swscale widens the luma of television (16..235) to the whole range.
+        number = round((float(scaled.mean()) * 219 / 255 + 16 - FIRST_SHADE) / SHADE_STEP)
+        time.sleep(self.pause if number % 2 else 0)
+        rows = [row for row in self.script(number) if row[1] >= np.broadcast_to(min_score, 2)[row[0]]]
+        rows.sort(key=lambda row: -row[1])
+        return Detections(
+            np.array([row[2] for row in rows], np.float32).reshape(len(rows), 4),
+            np.array([row[1] for row in rows], np.float32),
+            np.array([row[0] for row in rows], np.int32),
+        )

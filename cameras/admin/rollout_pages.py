@@ -1,0 +1,177 @@
+"""The page of one staged publish, and its two acts: stop, roll back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from cameras.admin.configuration import LONGEST_REASON, PUBLISH, sentences
+from cameras.admin.rollout_chips import URGENT, device_chip, duration, rollout_chip, sentence_for
+from cameras.core.rollout import Kind, Look
+from cameras.models import ConfigVersion, Device
+from cameras.rollouts.models import DeviceState, Rollout, RolloutDevice, RolloutState
+from cameras.rollouts.reading import RUNNING, can_go_back, rows_of, shown_looks
+from cameras.rollouts.services import roll_back_rollout, stop_rollout
+from cameras.rollouts.texts import loaded, translated
+from cameras.selectors import sites_are_limited, visible_devices
+from cameras.versions import changes_between, pending_changes
+from edgesite.fields import DecryptionError
+
+PER_PAGE = 100
+STAGES = (RolloutState.CANARIES, RolloutState.SOAKING, RolloutState.REST, RolloutState.DONE)
+
+
+def _visible_rows(request: HttpRequest, rollout: Rollout) -> tuple[list[RolloutDevice], int]:
+    """The rows of devices that the person may see, and how many more there are."""
+    rows = rows_of(rollout)
+    if not sites_are_limited(request.user):
+        return rows, 0
+    seen = set(visible_devices(request.user).values_list("pk", flat=True))
+    mine = [row for row in rows if row.device_id in seen]
+    return mine, len(rows) - len(mine)
+
+
+def _told(row: RolloutDevice, look: Look) -> dict[str, Any]:
+    ended = row.state not in (DeviceState.ISSUED, DeviceState.CONFIRMED)
+    return {
+        "row": row,
+        "device": row.device,
+        "chip": device_chip(row, look),
+        "why": translated(loaded(row.reason) if ended else look.why),
+        "urgency": URGENT.index(look.kind),
+    }
+
+
+def _stages(rollout: Rollout) -> list[dict[str, Any]]:
+    """The way it goes, with where it stands; a stopped one stands nowhere."""
+    here = STAGES.index(rollout.state) if rollout.state in STAGES else -1
+    return [
+        {"label": state.label, "here": n == here, "past": here > n or rollout.state == RolloutState.DONE}
+        for n, state in enumerate(STAGES)
+    ]
+
+
+def _waits(request: HttpRequest, rollout: Rollout) -> str:
+    """Why it does not go on just now."""
+    if rollout.state == RolloutState.SOAKING and rollout.healthy_since:
+        seconds = (timezone.now() - rollout.healthy_since).total_seconds()
+        values = {"past": duration(min(seconds, rollout.healthy_seconds)), "all": duration(rollout.healthy_seconds)}
+        return _("all canaries have been healthy for %(past)s of %(all)s") % values
+    return sentence_for(request.user, loaded(rollout.note))
+
+
+def rollout_page(request: HttpRequest, rollout: Rollout) -> HttpResponse:
+    """GET: how far it is and why it waits or stopped. Refreshes itself while something can still change."""
+    rows, hidden = _visible_rows(request, rollout)
+    looks = shown_looks(rollout, rows, now=timezone.now())
+    told = [_told(row, look) for row, look in zip(rows, looks, strict=True)]
+    told.sort(key=lambda t: (not t["row"].is_canary, t["urgency"], t["row"].device_id))
+    counts = {kind.value: sum(look.kind is kind for look in looks) for kind in Kind}
+    running = rollout.state in RUNNING
+    context = {
+        **admin.site.each_context(request),
+        "title": _("Staged publish %(number)s") % {"number": rollout},
+        "opts": Rollout._meta,
+        "original": rollout,
+        "rollout": rollout,
+        "chip": rollout_chip(rollout),
+        "stages": _stages(rollout),
+        "waits": _waits(request, rollout) if running else "",
+        "stopped": sentence_for(request.user, loaded(rollout.stop_reason)),
+        "healthy": duration(rollout.healthy_seconds),
+        "page": Paginator(told, PER_PAGE).get_page(request.GET.get("page")),
+        "confirmed": counts["healthy"],
+        "failed": counts["failed"] + counts["sick"],
+        "size": len(rows),
+        "hidden": hidden,
+        "running": running,
+        "refresh": running or counts["trying"] > 0,
+        "may_stop": running and request.user.has_perm(PUBLISH),
+        "may_roll_back": request.user.has_perm(PUBLISH) and any(can_go_back(row) for row in rows),
+    }
+    return render(request, "admin/cameras/rollout/rollout.html", context)
+
+
+def _to_page(rollout: Rollout) -> HttpResponse:
+    return HttpResponseRedirect(reverse("admin:cameras_rollout_change", args=[rollout.pk]))
+
+
+def _confirm(request: HttpRequest, rollout: Rollout, template: str, title: str, **more: Any) -> HttpResponse:
+    context = {
+        **admin.site.each_context(request),
+        "title": title,
+        "opts": Rollout._meta,
+        "original": rollout,
+        "rollout": rollout,
+        "running": rollout.state in RUNNING,
+        **more,
+    }
+    return render(request, f"admin/cameras/rollout/{template}", context)
+
+
+def stop(request: HttpRequest, rollout: Rollout) -> HttpResponse:
+    """GET: asks. POST: issues nothing more. Whoever may publish to one of its devices may stop it."""
+    if not request.user.has_perm(PUBLISH):
+        raise PermissionDenied
+    if request.method == "POST":
+        reason = request.POST.get("reason", "").strip()[:LONGEST_REASON]
+        if stop_rollout(rollout_id=rollout.pk, author=request.user.get_username(), reason=reason):
+            messages.success(request, _("Stopped. Nothing more is issued."))
+        else:
+            messages.info(request, _("It had ended already."))
+        return _to_page(rollout)
+    if rollout.state not in RUNNING:
+        return _to_page(rollout)
+    waiting = rollout.devices.filter(state=DeviceState.WAITING).count()
+    issued = rollout.devices.filter(version__gt=0).count()
+    title = _("Stop staged publish %(number)s?") % {"number": rollout}
+    return _confirm(request, rollout, "stop.html", title, waiting=waiting, issued=issued)
+
+
+def roll_back(request: HttpRequest, rollout: Rollout) -> HttpResponse:
+    """GET: asks, with what each device loses in words. POST: does it for the devices that the person may see."""
+    if not request.user.has_perm(PUBLISH):
+        raise PermissionDenied
+    rows, hidden = _visible_rows(request, rollout)
+    if request.method == "POST":
+        return _do_roll_back(request, rollout, {row.device_id for row in rows})
+    back = [_goes_back(row) for row in rows if can_go_back(row)]
+    stays = [row for row in rows if row.version and not can_go_back(row)]
+    title = _("Roll back what staged publish %(number)s published?") % {"number": rollout}
+    return _confirm(request, rollout, "roll_back.html", title, back=back, stays=stays, hidden=hidden)
+
+
+def _goes_back(row: RolloutDevice) -> dict[str, Any]:
+    device: Device = row.device
+    versions = ConfigVersion.objects.filter(device=device, epoch=row.epoch)
+    now, before = versions.get(version=row.version), versions.filter(version=row.previous_version).first()
+    try:
+        changes = sentences(changes_between(now, before)) if before else []
+        lost = sentences(pending_changes(device))
+    except DecryptionError as error:
+        changes, lost = [{"sign": "▲", "text": str(error)}], []
+    return {"row": row, "device": device, "changes": changes, "lost": lost}
+
+
+def _do_roll_back(request: HttpRequest, rollout: Rollout, device_ids: set[str]) -> HttpResponse:
+    reason = request.POST.get("reason", "").strip()[:LONGEST_REASON]
+    results = roll_back_rollout(
+        rollout_id=rollout.pk, author=request.user.get_username(), reason=reason, device_ids=device_ids
+    )
+    done = [device for device, result in results.items() if isinstance(result, ConfigVersion)]
+    if done:
+        messages.success(request, _("Rolled back: %(devices)s.") % {"devices": ", ".join(sorted(done))})
+    for device, result in results.items():
+        if not isinstance(result, ConfigVersion):
+            messages.warning(request, f"{device}: {translated(result)}")
+    if not results:
+        messages.info(request, _("There was nothing to roll back."))
+    return _to_page(rollout)
