@@ -12,6 +12,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError as ParametersError
 
+from cameras.audit import AuditEntry, AuditRecords  # noqa: F401  AuditEntry: this app's model too
 from cameras.core.algorithms import registry
 from cameras.validators import clean_shape, validate_code, validate_source, validate_time_zone
 from edgesite.fields import EncryptedTextField
@@ -38,6 +39,7 @@ class Site(models.Model):
         _("time zone"), max_length=64, default="UTC", validators=[validate_time_zone],
         help_text=_("IANA name, such as Europe/Vienna or Asia/Shanghai. Schedules and dates in file names follow it."),
     )  # fmt: skip
+    history = AuditRecords(site="pk")
 
     class Meta:
         verbose_name = _("site")
@@ -56,6 +58,7 @@ class SiteAccess(models.Model):
     )
     all_sites = models.BooleanField(_("all sites"), default=False)
     sites = models.ManyToManyField(Site, blank=True, related_name="access", verbose_name=_("sites"))
+    history = AuditRecords(m2m_fields=[sites])
 
     class Meta:
         verbose_name = _("site access")
@@ -82,6 +85,10 @@ class Device(models.Model):
     token_hash = models.CharField(_("token's hash"), max_length=64, blank=True, editable=False)
     redis_password_hash = models.CharField(_("hash of the Redis password"), max_length=64, blank=True, editable=False)
     revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
+    history = AuditRecords(
+        site="site", secrets=["token_hash", "redis_password_hash"],
+        machine=["last_version", "publish_error", "redis_ahead"],
+    )  # fmt: skip
 
     class Meta:
         verbose_name = _("device")
@@ -132,6 +139,7 @@ class Camera(models.Model):
         _("analyses per second"), default=10.0, validators=[MinValueValidator(0.1), MaxValueValidator(60)],
         help_text=_("At most this many frames a second are analysed."),
     )  # fmt: skip
+    history = AuditRecords(site="device__site", secrets=["rtsp_url"])
 
     class Meta:
         verbose_name = _("camera")
@@ -157,6 +165,7 @@ class ROI(models.Model):
     priority = models.IntegerField(
         _("priority"), default=0, validators=PRIORITY_RANGE, help_text=_("Larger comes first.")
     )
+    history = AuditRecords(site="camera__device__site")
 
     class Meta:
         verbose_name = _("ROI")
@@ -192,6 +201,7 @@ class Binding(models.Model):
         _("priority"), default=0, validators=PRIORITY_RANGE, help_text=_("Larger comes first.")
     )
     enabled = models.BooleanField(_("enabled"), default=True)
+    history = AuditRecords(site="roi__camera__device__site")
 
     class Meta:
         verbose_name = _("binding")
@@ -271,3 +281,6 @@ class ConfigVersion(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise ImmutableError("Config versions are kept.")
+
+
+from cameras.rollouts.models import Rollout, RolloutDevice  # noqa: E402, F401  their file, this app's models

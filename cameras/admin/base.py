@@ -10,7 +10,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from cameras.core.document import DocumentError
+from cameras.core.strict_json import DocumentError
 from cameras.models import ROI, Binding, Camera, Device, Site
 from cameras.selectors import visible_sites
 from cameras.services import publish_edit
@@ -25,6 +25,9 @@ SITE_PATH: dict[type[models.Model], str] = {
     ROI: "camera__device__site",
     Binding: "roi__camera__device__site",
 }
+
+
+NAMED_DEVICES = 5  # beyond it one sentence tells of them all
 
 
 class VisibleOnly(admin.RelatedFieldListFilter):
@@ -88,6 +91,7 @@ class PublishingAdmin(SiteLimitedAdmin[Row]):
     def publish(self, request: HttpRequest, device_ids: set[str]) -> None:
         """Issues and announces, and tells the person what happened."""
         results = publish_edit(device_ids=device_ids, author=request.user.get_username())
+        versions = {d: r for d, r in results.items() if not isinstance(r, Exception)}
         for device_id, result in results.items():
             if isinstance(result, DocumentError):
                 text = _("Saved, but not published to %(device)s: %(problem)s. The box goes on with what it has.")
@@ -95,6 +99,8 @@ class PublishingAdmin(SiteLimitedAdmin[Row]):
             elif isinstance(result, Exception):
                 text = _("Saved, but not published to %(device)s: %(problem)s")
                 messages.error(request, text % {"device": device_id, "problem": result})
-            else:
+            elif len(versions) <= NAMED_DEVICES:
                 text = _("Published to %(device)s as version %(version)s.")
                 messages.info(request, text % {"device": device_id, "version": result.version})
+        if len(versions) > NAMED_DEVICES:
+            messages.info(request, _("Published to %(count)s devices.") % {"count": len(versions)})

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import PublishingAdmin, VisibleOnly
 from cameras.admin.chips import camera_chip
 from cameras.forms import CameraForm, ROIForm
@@ -24,7 +25,7 @@ class ROIInline(admin.TabularInline[ROI, Camera]):
 
 
 @admin.register(Camera)
-class CameraAdmin(PublishingAdmin[Camera]):
+class CameraAdmin(AuditedAdmin[Camera], PublishingAdmin[Camera]):
     site_path = "device__site"
     form = CameraForm
     list_display = ["camera_id", "name", "state", "device", "location", "source", "roi_count", "enabled"]

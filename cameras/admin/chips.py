@@ -2,47 +2,89 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from cameras.models import Camera, Device, DeviceStatus
-from cameras.states import OFFLINE_AFTER_SECONDS, camera_state
+from cameras.models import Camera, Device, DeviceStatus, Site
+from cameras.services import latest_version
+from cameras.states import camera_state, drift_of, sync_state
 
 SHAPES = {"good": "●", "busy": "◐", "warn": "▲", "bad": "▲", "off": "○"}
 
 
-def chip(kind: str, text: str) -> SafeString:
-    """kind: good, busy, warn, bad or off."""
+def chip(kind: str, text: str, *, title: str = "") -> SafeString:
+    """kind: good, busy, warn, bad or off. title: what it tells when pointed at."""
+    title = format_html(' title="{}"', title) if title else ""
     return format_html(
-        '<span class="chip chip-{}"><span aria-hidden="true">{}</span> {}</span>', kind, SHAPES[kind], text
+        '<span class="chip chip-{}"{}><span aria-hidden="true">{}</span> {}</span>', kind, title, SHAPES[kind], text
     )
 
 
 def sync_chip(device: Device) -> SafeString:
-    """Desired against reported: in sync, pending, refused, reverted, offline."""
-    if device.publish_error:
+    """Desired against reported: in sync, pending, refused, reverted, drifted, offline.
+
+    A device that does not come from `with_newest_version` costs a query.
+    """
+    state, sha256 = sync_state(device, sha256=_newest_sha256(device)), _newest_sha256(device)
+    if state == "not_published":
         return chip("bad", _("not published: %(problem)s") % {"problem": device.publish_error})
-    if device.redis_ahead:
+    if state == "redis_ahead":
         return chip("bad", _("Redis holds a newer configuration than this hub; begin a new epoch"))
     status: DeviceStatus | None = getattr(device, "status", None)
     if status is None or status.reported_at is None:
         return chip("off", _("never reported"))
-    if (timezone.now() - status.reported_at).total_seconds() > OFFLINE_AFTER_SECONDS:
-        return chip("off", _("offline for %(time)s") % {"time": timesince(status.reported_at)})
-    return _reported_chip(device, status)
+    if state == "offline":
+        return _offline_chip(status.reported_at, device.site)
+    if state == "drifted":
+        return chip("bad", _drift_text(drift_of(device, sha256=sha256), status))
+    return _reported_chip(state, device, status)
 
 
-def _reported_chip(device: Device, status: DeviceStatus) -> SafeString:
-    if status.state in ("refused", "reverted") and status.observed >= device.last_version:
-        word = _("refused") if status.state == "refused" else _("reverted")
+def _newest_sha256(device: Device) -> str:
+    if not hasattr(device, "newest_sha256"):
+        newest = latest_version(device)
+        device.newest_sha256 = newest.sha256 if newest else None  # type: ignore[attr-defined]  # as the annotation is
+    return device.newest_sha256 or ""  # type: ignore[attr-defined]
+
+
+def _reported_chip(state: str, device: Device, status: DeviceStatus) -> SafeString:
+    if state in ("refused", "reverted"):
+        word = _("refused") if state == "refused" else _("reverted")
         return chip("bad", f"{word}: {status.reason}")
-    if status.epoch == device.epoch and status.applied == device.last_version:
+    if state == "in_sync":
         return chip("good", _("in sync"))
+    if not device.last_version:
+        return chip("off", _("nothing published yet"))
     numbers = {"applied": status.applied, "wanted": device.last_version}
     return chip("busy", _("pending %(applied)s → %(wanted)s") % numbers)
+
+
+def _drift_text(why: str, status: DeviceStatus) -> str:
+    """What the box runs instead, and what to do: it does not settle by waiting."""
+    texts = {
+        "content": _("drifted: runs other content as version %(version)s than this hub issued; begin a new epoch"),
+        "version": _("drifted: runs version %(version)s, which this hub never issued; begin a new epoch"),
+        "epoch": _("drifted: runs version %(version)s of a later epoch than this hub's; begin a new epoch"),
+        "unissued": _("drifted: runs version %(version)s of somebody else, and nothing is published here; publish"),
+    }
+    return texts[why] % {"version": status.applied}
+
+
+def _offline_chip(since: datetime, site: Site) -> SafeString:
+    """Since when, in the site's time: the hour alone for today, with the day for longer ago."""
+    zone = ZoneInfo(site.time_zone)
+    then, now = since.astimezone(zone), timezone.now()
+    text = date_format(then, "H:i" if then.date() == now.astimezone(zone).date() else "Y-m-d H:i")
+    ago = _("%(time)s ago") % {"time": timesince(since, now)}
+    title = f"{date_format(then, 'DATETIME_FORMAT')} {site.time_zone} ({ago})"
+    return chip("off", _("offline since %(time)s") % {"time": text}, title=title)
 
 
 CAMERA_KINDS = {"live": "good", "connecting": "busy", "lost": "bad", "unknown": "warn"}

@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import PublishingAdmin, VisibleOnly
 from cameras.forms import BindingForm, ROIForm
 from cameras.models import ROI, Binding
@@ -21,7 +22,7 @@ class BindingInline(admin.TabularInline[Binding, ROI]):
 
 
 @admin.register(ROI)
-class ROIAdmin(PublishingAdmin[ROI]):
+class ROIAdmin(AuditedAdmin[ROI], PublishingAdmin[ROI]):
     site_path = "camera__device__site"
     form = ROIForm
     list_display = ["roi_id", "name", "camera", "roi_type", "points", "enabled", "priority"]
@@ -43,7 +44,7 @@ class ROIAdmin(PublishingAdmin[ROI]):
 
 
 @admin.register(Binding)
-class BindingAdmin(PublishingAdmin[Binding]):
+class BindingAdmin(AuditedAdmin[Binding], PublishingAdmin[Binding]):
     site_path = "roi__camera__device__site"
     form = BindingForm
     list_display = ["bind_id", "roi", "camera", "algo_code", "severity", "enabled", "priority"]

@@ -69,7 +69,7 @@ def _batches(codes: Collection[str]) -> list[list[str]]:
 def write_plan(site: Site, plan: Plan) -> None:
     """Brings the rows to the plan's state. The caller's transaction holds it together.
 
-    Rows are saved one by one, so that whatever listens to saves (such as an audit) hears of each. What is removed goes
+    Rows are saved one by one, so that the audit hears of each. What is removed goes
     last: a row that moves away from it has left by then.
     """
     if plan.site_changed or site.pk is None:

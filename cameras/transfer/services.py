@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError, RestrictedError
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from cameras.audit import acting
 from cameras.core.algorithms import registry
 from cameras.core.transfer import Plan, SiteState, plan_import
 from cameras.core.transfer_file import Problem, Problems, TransferError, read_site
@@ -113,7 +114,8 @@ def carry_out(
             plan, state = prepare(site=site, upload=upload, judge=judge)
             if expected is not None and not constant_time_compare(expected, state):
                 raise OutdatedError(plan, state)
-            write_plan(site, plan)
+            with acting(author=author, reason=f"import of {upload.name}"):
+                write_plan(site, plan)
             publish(set(plan.devices))
     except (ProtectedError, RestrictedError):
         raise TransferError([Problem(0, "", "Something that the import would delete is still in use.")]) from None

@@ -8,6 +8,7 @@ import secrets
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
+from cameras.audit import acting
 from cameras.models import ROI, Binding, Camera, Device, Site
 from cameras.services import publish_edit
 from edgesite.roles import OPERATOR
@@ -39,7 +40,7 @@ def seed(*, device_id: str, source: str, shapes: str) -> dict[str, str]:
 
     source: the camera's URL. Raises ValidationError, for example for a URL that no camera can have.
     """
-    with transaction.atomic():
+    with transaction.atomic(), acting(author=ADMIN_NAME, reason="demo"):
         password = _set_admin_password()
         camera = _camera(device_id, source)
         if not camera.rois.exists():
