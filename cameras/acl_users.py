@@ -11,6 +11,7 @@ from django.db import transaction
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from cameras.models import Device
+from cameras.withdraw import withdraw_revoked
 from edgesite import redis_keys
 from edgesite.confinement import USER_PREFIX, acl_rules, acl_user
 from edgesite.redis_clients import Client
@@ -53,7 +54,10 @@ def save_users(client: Client) -> None:
 
 
 class AclKeeper:
-    """Keeps the devices' Redis users as they should be; `run_hub` calls `step` now and then."""
+    """Keeps the devices' access to Redis as it should be: their users, and no document of a device that was shut out.
+
+    `run_hub` calls `step` now and then.
+    """
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -61,7 +65,8 @@ class AclKeeper:
 
     def step(self) -> bool:
         """As `ensure_acl_users`; the first time every user gets the rules of this version. Raises RedisError."""
-        busy = ensure_acl_users(self.client, refresh=not self._refreshed)
+        busy = withdraw_revoked(self.client)  # first: a Redis that confines nobody ends the rest with an error
+        busy = ensure_acl_users(self.client, refresh=not self._refreshed) or busy
         self._refreshed = True
         return busy
 

@@ -15,15 +15,18 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from cameras.acl_users import ConfinementError, delete_user, save_users, set_user
+from cameras.audit import acting
 from cameras.models import Device, Site
 from cameras.validators import validate_code
 from cameras.versions import begin_epoch
+from cameras.withdraw import clear_device, withdraw_document
 from edgesite.confinement import acl_user
 from edgesite.core.urls import mask_url
 from edgesite.redis_clients import Client, describe
 
 log = structlog.get_logger(__name__)
 
+REVOKED_BY = "revoke_device"  # the command: the only way
 TOKEN_PREFIX = "esd_"  # noqa: S105  not a secret: how one is recognised
 
 
@@ -52,7 +55,7 @@ def provision_device(*, client: Client, device_id: str, site: str = "", name: st
     sees it. Raises ProvisioningError, DocumentError when the device's rows make no valid document.
     """
     token, password = TOKEN_PREFIX + secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-    with transaction.atomic():
+    with transaction.atomic(), acting(author=author, reason="provisioned"):
         created = _get_or_create(device_id, site, name)
         hashes = {"token_hash": _digest(token), "redis_password_hash": _digest(password)}
         Device.objects.filter(pk=device_id).update(**hashes, revoked_at=None)
@@ -72,7 +75,8 @@ def provision_device(*, client: Client, device_id: str, site: str = "", name: st
 
 
 def revoke_device(*, client: Client, device_id: str) -> bool:
-    """Token and Redis user stop working and live connections are cut; False when the box had no Redis user to remove.
+    """Token and Redis user stop working, live connections are cut and its document leaves Redis; False when the box had no
+    Redis user to remove.
 
     Raises ProvisioningError when there is no such device, RedisError when Redis cannot be reached or refuses: the token is
     revoked then all the same, and `run_hub` removes the user when Redis is back.
@@ -83,16 +87,51 @@ def revoke_device(*, client: Client, device_id: str) -> bool:
             known = ", ".join(Device.objects.values_list("pk", flat=True)) or "none"
             raise ProvisioningError(f"There is no device {device_id}. Known: {known}.")
         confined = bool(device.redis_password_hash)
-        Device.objects.filter(pk=device_id).update(token_hash="", redis_password_hash="", revoked_at=timezone.now())
+        device.token_hash, device.redis_password_hash, device.revoked_at = "", "", timezone.now()
+        with acting(author=REVOKED_BY, reason="revoked"):
+            device.save(update_fields=["token_hash", "redis_password_hash", "revoked_at"])
     log.info("device revoked", device=device_id)
     try:
         removed = delete_user(client, device_id=device_id)
     except ConfinementError:
+        withdraw_document(client, device_id=device_id)
         if confined:
             raise
         return False  # this Redis confines nobody
     save_users(client)
+    withdraw_document(client, device_id=device_id)
     return removed
+
+
+def delete_device(*, client: Client, device_id: str) -> None:
+    """Deletes the device with its cameras and its history, and what it has in the cloud Redis. Its alerts stay.
+
+    Redis comes first: when it cannot be reached nothing is deleted, so that no document with credentials stays behind
+    unknown; should the deletion fail after that, `run_hub` makes user and document again. Raises ProvisioningError when
+    there is no such device, RedisError.
+    """
+    with transaction.atomic():
+        device = Device.objects.select_for_update().filter(pk=device_id).first()
+        if device is None:
+            raise ProvisioningError(f"There is no device {device_id}.")
+        camera_ids = list(device.cameras.values_list("pk", flat=True))
+        try:
+            delete_user(client, device_id=device_id)
+        except ConfinementError:
+            if device.redis_password_hash:
+                raise
+        clear_device(client, device_id=device_id, camera_ids=camera_ids)
+        device.delete()
+        transaction.on_commit(lambda: _clear_again(client, device_id, camera_ids))
+    log.info("device deleted", device=device_id)
+
+
+def _clear_again(client: Client, device_id: str, camera_ids: list[str]) -> None:
+    """What somebody wrote between the first time and the commit."""
+    try:
+        clear_device(client, device_id=device_id, camera_ids=camera_ids)
+    except RedisError as error:
+        log.warning("a deleted device may have left keys in Redis", device=device_id, reason=describe(error))
 
 
 def device_of_token(token: str) -> Device | None:

@@ -9,8 +9,12 @@ class DetectionConfig(AppConfig):
     def ready(self) -> None:
         from cameras.core.algorithms import registry  # noqa: PLC0415
         from detection.core.rules.registry import register_all  # noqa: PLC0415
+        from detection.metrics import alert_metrics, camera_metrics  # noqa: PLC0415
         from detection.selectors import may_see_capture  # noqa: PLC0415
+        from edgesite import metrics  # noqa: PLC0415
         from recordings import access  # noqa: PLC0415
 
         register_all(registry)
         access.register("captures", may_see_capture)
+        metrics.register("cameras", camera_metrics)
+        metrics.register("alerts", alert_metrics)

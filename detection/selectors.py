@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from cameras.selectors import sites_are_limited, visible_cameras, visible_device
 from cameras.states import camera_state
 from detection.models import Alert
 from edgesite import redis_keys
+from edgesite.core.cursor import decode_number, encode_place
 from edgesite.redis_clients import Client, get_texts
 
 if TYPE_CHECKING:
@@ -33,22 +32,12 @@ def visible_alerts(user: User | AnonymousUser) -> QuerySet[Alert]:
 
 def encode_cursor(alert: Alert) -> str:
     """An opaque place in the list of alerts."""
-    return _cursor(alert.pk)
+    return encode_place("a", str(alert.pk))
 
 
 def decode_cursor(cursor: str) -> int:
     """The alert's number. Raises ValueError for anything that `encode_cursor` did not make."""
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except (binascii.Error, UnicodeError):
-        raise ValueError("not a cursor") from None
-    if not text.startswith("a") or not text[1:].isdecimal() or len(text) > 20 or _cursor(int(text[1:])) != cursor:
-        raise ValueError("not a cursor")
-    return int(text[1:])
-
-
-def _cursor(number: int) -> str:
-    return base64.urlsafe_b64encode(f"a{number}".encode()).decode().rstrip("=")
+    return decode_number("a", cursor)
 
 
 def capture_url(alert: Alert) -> str | None:

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from cameras.admin.rights import UnlimitedOnly
 from edgesite.models import ApiToken
 
 SUPERUSERS_ONLY = ("is_superuser", "user_permissions")
@@ -20,7 +21,7 @@ admin.site.index_title = _("Administration")
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
+class ApiTokenAdmin(UnlimitedOnly[ApiToken]):
     """Tokens are made by `manage.py create_token`, which prints them once; here they are looked at and revoked."""
 
     list_display = ["name", "roles", "created_at", "last_used_at", "revoked_at"]
@@ -49,7 +50,7 @@ admin.site.unregister(User)
 
 
 @admin.register(User)
-class PeopleAdmin(UserAdmin[User]):
+class PeopleAdmin(UnlimitedOnly[User], UserAdmin[User]):
     """Who administers people gives roles; only a superuser sees superusers, makes one, or hands out single permissions."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:

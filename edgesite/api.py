@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
+from cameras.api import router as cameras_router
 from detection.api import router as detection_router
 from edgesite.api_auth import SessionAuth, TokenAuth, signed_in
 from recordings.api import router as media_router
@@ -13,11 +14,13 @@ from recordings.api import router as media_router
 api = NinjaAPI(
     title="edgesite",
     version="1",
-    description="Cameras, live numbers, alerts and their evidence. Machines send `Authorization: Bearer TOKEN`.",
+    description="Devices and their configuration, cameras, live numbers, alerts and their evidence. "
+    "Machines send `Authorization: Bearer TOKEN`.",
     auth=[TokenAuth(), SessionAuth()],
     docs_url="/docs",
     docs_decorator=signed_in,
 )
+api.add_router("", cameras_router)
 api.add_router("", detection_router)
 api.add_router("", media_router)
 

@@ -11,6 +11,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -19,6 +20,11 @@ import environ
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"", "0", "false", "no", "off"}
 DATABASES = {f"django.db.backends.{name}" for name in ("sqlite3", "postgresql", "mysql")}
+# Importable modules, one of which Django's backend needs, and what to install when none is there.
+DRIVERS = {
+    "django.db.backends.postgresql": (("psycopg", "psycopg2"), "psycopg[binary]"),
+    "django.db.backends.mysql": (("MySQLdb",), "mysqlclient"),
+}
 
 
 class Environment:
@@ -99,7 +105,11 @@ class Environment:
             warnings.simplefilter("error")
             config = dict(environ.Env.db_url_config(self.text(name, default)))
             if config["ENGINE"] in DATABASES:
-                return config
+                missing = _missing_driver(str(config["ENGINE"]))
+                if not missing:
+                    return config
+                self.problem(name, f"names a database whose driver is not installed: pip install '{missing}'.")
+                return dict(environ.Env.db_url_config(default))
         self.problem(name, "is not a database URL such as sqlite:///path, postgres://… or mysql://….")
         return dict(environ.Env.db_url_config(default))
 
@@ -121,6 +131,12 @@ class Environment:
             return Path(raw.removeprefix("sqlite:///")).absolute()
         self.problem(name, "must be sqlite:///PATH: the edge store is always a SQLite file.")
         return default
+
+
+def _missing_driver(engine: str) -> str:
+    """The package to install for this backend; empty when nothing is missing."""
+    modules, package = DRIVERS.get(engine, ((), ""))
+    return "" if any(find_spec(module) for module in modules) else package
 
 
 def load_or_make_key(path: Path, make: Callable[[], str]) -> str:

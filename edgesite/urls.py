@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 from detection.views import live, still
 from edgesite.api import api
 from edgesite.health import healthz, readyz
+from edgesite.metrics import metrics
 from edgesite.views import SiteLogin
 
 
@@ -28,4 +29,5 @@ urlpatterns = [
     re_path(r"^api/", unknown_call),
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from cameras.admin.chips import sync_chip
 from cameras.core.difference import Change
-from cameras.core.document import DocumentError
+from cameras.core.strict_json import DocumentError
 from cameras.models import ConfigVersion, Device
 from cameras.services import issue_version
 from cameras.versions import VersionError, begin_epoch, changes_between, pending_changes, roll_back
@@ -81,6 +81,11 @@ def _act(
     """Does it, tells what came of it, and goes back to the page."""
     if not request.user.has_perm(permission):
         raise PermissionDenied
+    page = HttpResponseRedirect(reverse("admin:cameras_device_configuration", args=[device.pk]))
+    if device.revoked_at is not None:
+        text = _("Not published: %(device)s was revoked. Provision it again first.")
+        messages.error(request, text % {"device": device})
+        return page
     try:
         version = act(request.POST.get("reason", "").strip()[:LONGEST_REASON])
     except (DocumentError, VersionError, DecryptionError) as error:
@@ -91,7 +96,7 @@ def _act(
         else:
             text = _("Issued version %(version)s. The box reports below when it runs.")
             messages.success(request, text % {"version": version.version})
-    return HttpResponseRedirect(reverse("admin:cameras_device_configuration", args=[device.pk]))
+    return page
 
 
 def publish(request: HttpRequest, device: Device) -> HttpResponse:

@@ -15,19 +15,24 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from cameras.admin import configuration as pages
+from cameras.admin import rollout_start
+from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import PublishingAdmin, SiteLimitedAdmin, VisibleOnly
 from cameras.admin.chips import sync_chip
+from cameras.admin.deletion import DeviceDeletion
 from cameras.models import ConfigVersion, Device, DeviceStatus
+from cameras.states import with_newest_version
 from edgesite.core.urls import mask_url
 
 
 @admin.register(Device)
-class DeviceAdmin(PublishingAdmin[Device]):
+class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device]):
     site_path = "site"
     list_display = ["device_id", "name", "site", "configuration", "version", "last_seen", "publish_on_save"]
     list_filter = [("site", VisibleOnly), "publish_on_save"]
     search_fields = ["device_id", "name", "site__name"]
     list_select_related = ["site", "status"]
+    actions = ["publish_in_stages"]
     readonly_fields = ["configuration", "version", "last_seen", "epoch", "health", "revoked_at"]
     fieldsets = [
         (None, {"fields": ["device_id", "name", "site", "publish_on_save"]}),
@@ -36,6 +41,9 @@ class DeviceAdmin(PublishingAdmin[Device]):
             {"fields": ["configuration", "version", "last_seen", "health", "epoch", "revoked_at"]},
         ),
     ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Device]:
+        return with_newest_version(super().get_queryset(request))
 
     def device_ids(self, rows: QuerySet[Device]) -> set[str]:
         return set(rows.values_list("pk", flat=True))
@@ -70,6 +78,13 @@ class DeviceAdmin(PublishingAdmin[Device]):
 
     def new_epoch_view(self, request: HttpRequest, pk: str) -> HttpResponse:
         return pages.new_epoch(request, self._device(request, pk))
+
+    @admin.action(description=gettext_lazy("Publish in stages…"), permissions=["publish"])
+    def publish_in_stages(self, request: HttpRequest, devices: QuerySet[Device]) -> HttpResponse:
+        return rollout_start.ask(request, set(devices.values_list("pk", flat=True)))
+
+    def has_publish_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(pages.PUBLISH)
 
     @admin.display(description=gettext_lazy("configuration"))
     def configuration(self, device: Device) -> SafeString:

@@ -10,13 +10,15 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from cameras.admin import transfer
+from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import PublishingAdmin
+from cameras.admin.rights import UnlimitedOnly
 from cameras.models import Site, SiteAccess
 from cameras.transfer.writing import FORMATS
 
 
 @admin.register(Site)
-class SiteAdmin(PublishingAdmin[Site]):
+class SiteAdmin(AuditedAdmin[Site], PublishingAdmin[Site]):
     site_path = "pk"
     list_display = ["name", "time_zone", "devices_count"]
     search_fields = ["name"]
@@ -63,7 +65,7 @@ class SiteAdmin(PublishingAdmin[Site]):
 
 
 @admin.register(SiteAccess)
-class SiteAccessAdmin(admin.ModelAdmin[SiteAccess]):
+class SiteAccessAdmin(AuditedAdmin[SiteAccess], UnlimitedOnly[SiteAccess]):
     list_display = ["user", "all_sites"]
     list_filter = ["all_sites", "sites"]
     search_fields = ["user__username"]

@@ -27,6 +27,11 @@ BATCH = 200
 WAIT_MS = 500
 
 
+def _is_wrong_type(error: ResponseError) -> bool:
+    """Whether a key holds something else than the command is for; a pipeline's error says so after the command."""
+    return "WRONGTYPE Operation" in str(error)
+
+
 @dataclass(slots=True)
 class Ingest:
     """One thread calls `step`. changed: told which alerts are new or different, after the commit."""
@@ -34,6 +39,7 @@ class Ingest:
     client: Client
     changed: Callable[[list[str]], None]
     _grouped: set[str] = field(default_factory=set)
+    _aside: set[str] = field(default_factory=set)  # a key of theirs is no stream; tried again at every step
     _pending: bool = True  # entries that were read but never acknowledged come first
 
     def step(self) -> bool:
@@ -41,13 +47,15 @@ class Ingest:
         device_ids = list(Device.objects.values_list("pk", flat=True))
         if not device_ids:
             return False
+        usable = self._make_groups(device_ids)
+        if not usable:
+            return False
         try:
-            self._make_groups(device_ids)
-            batches = self._read(device_ids)
+            batches = self._read(usable)
         except ResponseError as error:
-            if "NOGROUP" not in str(error):
+            if "NOGROUP" not in str(error) and not _is_wrong_type(error):
                 raise
-            self._grouped.clear()  # Redis lost its data
+            self._grouped.clear()  # Redis lost its data, or somebody wrote something else under a stream's name
             return True
         for device_id, entries in batches:
             self._take(device_id, entries)
@@ -55,17 +63,40 @@ class Ingest:
             self._pending = False
         return bool(batches)
 
-    def _make_groups(self, device_ids: list[str]) -> None:
+    def _make_groups(self, device_ids: list[str]) -> list[str]:
+        """The devices whose streams can be read; one that cannot must not stop the others. Raises RedisError."""
         for device_id in device_ids:
             if device_id in self._grouped:
                 continue
             try:
-                # From the beginning: a group made at `$` would miss what the device sent before.
-                self.client.xgroup_create(redis_keys.events(device_id), redis_keys.EVENTS_GROUP, id="0", mkstream=True)
+                self._make_group(device_id)
             except ResponseError as error:
-                if "BUSYGROUP" not in str(error):
+                if not _is_wrong_type(error):
                     raise
+                self._set_aside(device_id)
+                continue
             self._grouped.add(device_id)
+            if device_id in self._aside:
+                self._aside.discard(device_id)
+                self._pending = True  # what was read before and never acknowledged
+                log.info("device's events can be read again", device=device_id)
+        return [d for d in device_ids if d in self._grouped]
+
+    def _make_group(self, device_id: str) -> None:
+        try:
+            # From the beginning: a group made at `$` would miss what the device sent before.
+            self.client.xgroup_create(redis_keys.events(device_id), redis_keys.EVENTS_GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+        self.client.xlen(redis_keys.confirmations(device_id))  # refused when it is no stream either
+
+    def _set_aside(self, device_id: str) -> None:
+        self._grouped.discard(device_id)
+        if device_id not in self._aside:
+            self._aside.add(device_id)
+            keys = [redis_keys.events(device_id), redis_keys.confirmations(device_id)]
+            log.error("device set aside: one of its keys in Redis is no stream; delete it", device=device_id, keys=keys)
 
     def _read(self, device_ids: list[str]) -> list[tuple[str, list[Entry]]]:
         names = {redis_keys.events(d): d for d in device_ids}
@@ -84,7 +115,12 @@ class Ingest:
                 answers.append(self._store(device_id, fields or {}, changed))
         if changed:
             self.changed(changed)
-        self._confirm(device_id, [entry_id for entry_id, _ in entries], answers)
+        try:
+            self._confirm(device_id, [entry_id for entry_id, _ in entries], answers)
+        except ResponseError as error:
+            if not _is_wrong_type(error):
+                raise
+            self._set_aside(device_id)  # the device hears nothing, so it sends them again
 
     def _store(self, device_id: str, fields: dict[str, str], changed: list[str]) -> dict[str, str]:
         event_id = fields.get("event_id", "")

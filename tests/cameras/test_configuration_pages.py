@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
+from django.utils import timezone
 
 from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, Site
 from cameras.services import issue_version
@@ -132,3 +133,12 @@ def test_another_sites_device_does_not_exist(device: Device) -> None:
 
 def test_publish_is_no_link(device: Device) -> None:
     assert _operator().get(PAGE + "publish/").status_code == 405
+
+
+def test_nothing_is_issued_for_a_device_that_was_shut_out(device: Device) -> None:
+    Device.objects.update(revoked_at=timezone.now())
+    Camera.objects.update(location="Hall 9")
+    before = ConfigVersion.objects.count()
+    page = browser("admin").post(f"{PAGE}publish/", {"reason": "x"}, follow=True).content.decode()
+    assert "was revoked. Provision it again first." in page
+    assert ConfigVersion.objects.count() == before

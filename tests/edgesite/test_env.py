@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgesite import env as module
 from edgesite.env import Environment, load_or_make_key
 
 DEFAULT = "sqlite:////data/x.sqlite3"
@@ -92,7 +93,8 @@ def test_urls_that_make_no_sense_are_named_without_their_password(url: str) -> N
         ("mysql://u:p@h/site", "django.db.backends.mysql", "site"),
     ],
 )
-def test_database_urls(url: str, engine: str, name: str) -> None:
+def test_database_urls(url: str, engine: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda driver: object())
     env = Environment({"DATABASE_URL": url})
     config = env.database("DATABASE_URL", DEFAULT)
     assert (config["ENGINE"], config["NAME"]) == (engine, name)
@@ -108,6 +110,33 @@ def test_database_urls_that_make_no_sense_are_named_and_the_default_stands_in(ur
     assert env.database("DATABASE_URL", DEFAULT)["NAME"] == "/data/x.sqlite3"
     assert names_of(env) == ["DATABASE_URL"]
     assert "hunter2" not in env.problems[0][1]
+
+
+@pytest.mark.parametrize(
+    ("url", "package"),
+    [
+        ("postgres://u:hunter2@h/site", "psycopg[binary]"),
+        ("postgresql://u:hunter2@h/site", "psycopg[binary]"),
+        ("mysql://u:hunter2@h/site", "mysqlclient"),
+    ],
+)
+def test_a_database_without_its_driver_is_named_with_what_to_install(
+    url: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda driver: None)
+    env = Environment({"DATABASE_URL": url, "OTHER_URL": DEFAULT})
+    assert env.database("DATABASE_URL", DEFAULT)["NAME"] == "/data/x.sqlite3"
+    text = f"names a database whose driver is not installed: pip install '{package}'."
+    assert env.problems == [("DATABASE_URL", text)]
+    assert env.database("OTHER_URL", "sqlite:////y")["NAME"] == "/data/x.sqlite3"
+    assert len(env.problems) == 1
+
+
+def test_either_driver_of_postgresql_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda driver: object() if driver == "psycopg2" else None)
+    env = Environment({"DATABASE_URL": "postgres://h/site"})
+    assert env.database("DATABASE_URL", DEFAULT)["NAME"] == "site"
+    assert env.problems == []
 
 
 def test_the_edge_store_is_always_a_sqlite_file(tmp_path: Path) -> None:

@@ -101,6 +101,33 @@ def test_every_wrong_variable_is_named_at_once(tmp_path: Path) -> None:
         assert f"(edgesite.E001) {name} " in answer.stderr, name
 
 
+@pytest.mark.parametrize(
+    ("url", "modules", "package"),
+    [
+        ("postgres://u:hunter2@127.0.0.1:1/site", ("psycopg", "psycopg2"), "psycopg[binary]"),
+        ("mysql://u:hunter2@127.0.0.1:1/site", ("MySQLdb",), "mysqlclient"),
+    ],
+)
+def test_a_missing_database_driver_is_one_clear_line(
+    tmp_path: Path, url: str, modules: tuple[str, ...], package: str
+) -> None:
+    # Whatever is installed here: these modules cannot be found in that process.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import importlib.util as u\n"
+        "real = u.find_spec\n"
+        f"u.find_spec = lambda name, package=None: None if name in {modules!r} else real(name, package)\n"
+    )
+    answer = check(
+        tmp_path, DEBUG="1", VAR_DIR=str(tmp_path / "var"), DATABASE_URL=url, PYTHONPATH=f"{tmp_path}:{ROOT}"
+    )
+    assert answer.returncode == 1
+    assert "Traceback" not in answer.stderr
+    assert f"(edgesite.E001) DATABASE_URL names a database whose driver is not installed: pip install '{package}'." in (
+        answer.stderr
+    )
+    assert "hunter2" not in answer.stderr
+
+
 def test_a_folder_with_odd_signs_holds_the_database_and_the_keys(tmp_path: Path) -> None:
     folder = tmp_path / "a+b #1 100%25?"
     code = "from edgesite import settings as s; print(s.DATABASES['default']['NAME'], s.ENV.problems)"

@@ -6,11 +6,13 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseProblem  # also of InterfaceError, which is no DatabaseError
+from django.db import connection
 from redis.exceptions import RedisError
 
 from cameras.acl_users import AclKeeper
 from cameras.reconcile import Reconciler
+from cameras.rollouts.stepping import RolloutStepper
 from detection.hub.ingest import Ingest
 from detection.hub.push import LivePusher
 from detection.hub.stats import StatsRelay
@@ -23,7 +25,8 @@ log = structlog.get_logger(__name__)
 
 RECONCILE_SECONDS = 15.0
 STATUS_SECONDS = 0.5
-EXPECTED = (RedisError, DatabaseError)
+ROLLOUT_SECONDS = 1.0
+EXPECTED = (RedisError, DatabaseProblem)
 
 
 def _explain(error: Exception) -> str:
@@ -36,7 +39,7 @@ def _database(step: Step) -> Step:
     def guarded() -> bool:
         try:
             return step()
-        except DatabaseError:
+        except DatabaseProblem:
             connection.close()
             raise
 
@@ -61,6 +64,7 @@ class Command(BaseCommand):
         status = StatusReader(client=connect(settings.CLOUD_REDIS_URL), cameras_changed=pusher.cameras)
         reconciler = Reconciler(connect(settings.CLOUD_REDIS_URL))
         keeper = AclKeeper(connect(settings.CLOUD_REDIS_URL))
+        rollouts = RolloutStepper(connect(settings.CLOUD_REDIS_URL))
         loops = [
             Loop(
                 "reconcile",
@@ -71,6 +75,7 @@ class Command(BaseCommand):
                 _explain,
             ),
             Loop("Redis users", _database(keeper.step), stop, RECONCILE_SECONDS, EXPECTED, _explain),
+            Loop("staged publishes", _database(rollouts.step), stop, ROLLOUT_SECONDS, EXPECTED, _explain),
             Loop("ingest", _database(ingest.step), stop, 0.2, EXPECTED, _explain),
             Loop("stats", _database(relay.step), stop, 0.1, EXPECTED, _explain),
             Loop("status", _database(status.step), stop, STATUS_SECONDS, EXPECTED, _explain),
