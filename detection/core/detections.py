@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+# The smallest score that counts, 0..1: one for all classes, or float32 ``(classes,)`` with one each.
+ScoreLimit: TypeAlias = "float | NDArray[np.float32]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,3 +48,14 @@ class Detections:
     def pick(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Detections:
         """The detections that a mask or an index array selects, in its order."""
         return Detections(self.boxes[keep], self.scores[keep], self.class_ids[keep])
+
+
+@functools.lru_cache(maxsize=256)
+def limits_by_class(class_names: tuple[str, ...], wanted: frozenset[str], lowest: float) -> NDArray[np.float32]:
+    """Score limits ``(classes,)`` that let only the wanted classes through, from `lowest` on; not to be changed.
+
+    The same array each time for the same arguments (while they are in use), so that `is` compares two of them.
+    """
+    limits = np.array([lowest if name in wanted else np.inf for name in class_names], np.float32)
+    limits.flags.writeable = False
+    return limits

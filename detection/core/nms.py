@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+ALL_PAIRS = 160  # up to so many boxes all pairs are compared at once: fewer, larger steps of numpy
+
 
 def nms(
     boxes: NDArray[np.float32], scores: NDArray[np.float32], class_ids: NDArray[np.int32], iou_threshold: float
@@ -14,7 +16,8 @@ def nms(
     boxes: ``(n, 4)``, x1, y1, x2, y2 in any one unit, x1 <= x2, y1 <= y2. scores, class_ids: ``(n,)``. A box goes when
     a better box of the same class that stays overlaps it by an intersection over union above ``iou_threshold`` (0..1).
     Boxes without an area overlap nothing. Greedy, as in Felzenszwalb et al., "Object detection with discriminatively
-    trained part-based models", 2010, section 4.4. Takes O(n * kept) time and O(n) memory.
+    trained part-based models", 2010, section 4.4. Few boxes are compared each with each; many take O(n * kept) time and
+    O(n) memory.
     """
     order = np.argsort(-scores, kind="stable")
     low, high = boxes[order, :2].T.copy(), boxes[order, 2:].T.copy()
@@ -22,6 +25,19 @@ def nms(
     mixed = len(order) > 0 and bool((kinds != kinds[0]).any())
     # shared / (a + b - shared) > t is the same as shared > t / (1 + t) * (a + b): no division, nothing to guard.
     weighted = (high[0] - low[0]) * (high[1] - low[1]) * np.float32(iou_threshold / (1.0 + iou_threshold))
+    together = len(order) <= ALL_PAIRS
+
+    def beaten(best: slice, rest: slice) -> NDArray[np.bool_]:
+        """Which of `rest` a box `best` leaves no room for: ``(best, rest)``."""
+        overlap = np.minimum(high[:, None, rest], high[:, best, None])
+        overlap -= np.maximum(low[:, None, rest], low[:, best, None])
+        np.maximum(overlap, 0, out=overlap)
+        result: NDArray[np.bool_] = overlap[0] * overlap[1] > weighted[None, rest] + weighted[best, None]
+        if mixed:
+            result &= kinds[None, rest] == kinds[best, None]
+        return result
+
+    pairs = beaten(slice(None), slice(None)) if together else None
     alive = np.ones(len(order), np.bool_)
     kept: list[int] = []
     for best in range(len(order)):
@@ -29,11 +45,5 @@ def nms(
             continue
         kept.append(best)
         rest = slice(best + 1, None)
-        overlap = np.minimum(high[:, rest], high[:, best, None])
-        overlap -= np.maximum(low[:, rest], low[:, best, None])
-        np.maximum(overlap, 0, out=overlap)
-        beaten = overlap[0] * overlap[1] > weighted[rest] + weighted[best]
-        if mixed:
-            beaten &= kinds[rest] == kinds[best]
-        alive[rest] &= ~beaten
+        alive[rest] &= ~(pairs[best, rest] if pairs is not None else beaten(slice(best, best + 1), rest)[0])
     return order[np.asarray(kept, np.intp)]

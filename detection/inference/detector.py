@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.core.detections import Detections
+from detection.core.detections import Detections, ScoreLimit
 from detection.inference.errors import ModelError
 from detection.inference.families import Adapter, make_adapter
 from detection.inference.manifest import ModelManifest, checked_file, load_manifest
-from detection.inference.preprocess import Preprocessor
+from detection.inference.preprocess import Blob, Preprocessor
 from detection.inference.session import CPU, Session, Tensor, available_providers, choose_provider, open_session
 
 DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "weights" / "nanodet-g"
@@ -24,8 +25,9 @@ ACCELERATOR_WEIGHTS = ("fp32", "fp16", "int8")
 class Detector:
     """One model, loaded. Not thread-safe, since its buffers are reused: give every thread an instance of its own.
 
-    classes: names by class id. provider: the execution provider that runs, by its full name. weights: fp32, fp16 or
-    int8. input_size: width and height into which pictures are fitted. score: detections below it are left out.
+    model: its name. classes: names by class id. provider: the execution provider that runs, by its full name. weights:
+    fp32, fp16 or int8. input_size: width and height into which pictures are fitted. score: detections below it are left
+    out.
     """
 
     def __init__(self, manifest: ModelManifest, adapter: Adapter, session: Session, weights: str) -> None:
@@ -34,12 +36,14 @@ class Detector:
         trim = session.provider == CPU
         _check_input(manifest, session.inputs, trim=trim)
         adapter.check(session.outputs)
+        self.model = manifest.name
         self.classes = manifest.classes
         self.provider = session.provider
         self.weights = weights
         self.input_size = (manifest.input.width, manifest.input.height)
         self.score = manifest.thresholds.score
-        self._input_name = manifest.input.name
+        self._input_name, self._sizes_name = manifest.input.name, manifest.input.sizes
+        self._channels_last = manifest.input.layout == "nhwc"
         self._adapter = adapter
         self._session = session
         self._preprocessor = Preprocessor(manifest.input, trim=trim)
@@ -54,7 +58,10 @@ class Detector:
         `choose_provider`. threads: of the CPU, per picture. Raises ModelError.
         """
         manifest = load_manifest(folder)
-        adapter = make_adapter(manifest)
+        try:
+            adapter = make_adapter(manifest)
+        except ModelError as error:
+            raise ModelError(f"{folder}: {error}") from None
         on_cpu = choose_provider(provider, available_providers())[:1] == [CPU]
         chosen = weights or _preferred(manifest, CPU_WEIGHTS if on_cpu else ACCELERATOR_WEIGHTS)
         fixed = {"batch": 1, "width": manifest.input.width, "height": manifest.input.height}
@@ -68,29 +75,39 @@ class Detector:
         except ModelError as error:
             raise ModelError(f"{path}: {error}", retryable=error.retryable) from None
 
+    def describe(self) -> dict[str, Any]:
+        """What runs, for the device's report: `model`, `weights`, `provider` (without its suffix), `sessions`."""
+        provider = self.provider.removesuffix("ExecutionProvider")
+        return {"model": self.model, "weights": self.weights, "provider": provider, "sessions": 1}
+
     def fit(self, width: int, height: int) -> tuple[int, int]:
         """Width and height to which a picture of that size is to be scaled, its shape kept, in pixels."""
         return self._preprocessor.fit(width, height)
 
-    def detect(self, scaled: NDArray[np.uint8], *, min_score: float | None = None) -> Detections:
+    def detect(self, scaled: NDArray[np.uint8], *, min_score: ScoreLimit | None = None) -> Detections:
         """Finds objects in a picture: BGR uint8 ``(h, w, 3)``, scaled to `fit`; its rows may have a stride.
 
-        min_score: 0..1, instead of the manifest's. Boxes are shares (0..1) of the picture, so they hold for the
-        unscaled one too. Raises ModelError when the run fails, ValueError for an array of another size or type.
+        min_score: 0..1, instead of the manifest's, for all classes or one each. Boxes are shares (0..1) of the picture, so
+        they hold for the unscaled one too. Raises ModelError when the run fails, ValueError for an array of another size
+        or type.
         """
         blob = self.prepare(scaled)
         return self.postprocess(self.run(blob), scaled.shape[1], scaled.shape[0], min_score)
 
-    def prepare(self, scaled: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def prepare(self, scaled: NDArray[np.uint8]) -> Blob:
         """First stage of `detect`: the network's input, good until the next call."""
         return self._preprocessor.prepare(scaled)
 
-    def run(self, blob: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    def run(self, blob: Blob) -> list[NDArray[np.float32]]:
         """Second stage of `detect`: the network's outputs."""
-        return self._session.run(self._adapter.output_names, {self._input_name: blob})
+        feeds: dict[str, Blob] = {self._input_name: blob}
+        if self._sizes_name:
+            height, width = blob.shape[1:3] if self._channels_last else blob.shape[2:4]
+            feeds[self._sizes_name] = np.array([[width, height]], np.int64)
+        return self._session.run(self._adapter.output_names, feeds)
 
     def postprocess(
-        self, outputs: Sequence[NDArray[np.float32]], width: int, height: int, min_score: float | None = None
+        self, outputs: Sequence[NDArray[np.float32]], width: int, height: int, min_score: ScoreLimit | None = None
     ) -> Detections:
         """Third stage of `detect`; width and height are those of the scaled picture, in pixels."""
         limit = self.score if min_score is None else min_score
@@ -102,25 +119,31 @@ def _preferred(manifest: ModelManifest, order: Sequence[str]) -> str:
 
 
 def _check_input(manifest: ModelManifest, inputs: Sequence[Tensor], *, trim: bool) -> None:
-    """Raises ModelError when the file's input is not the one that the manifest describes."""
+    """Raises ModelError when the file's inputs are not those that the manifest describes."""
     spec = manifest.input
     by_name = {tensor.name: tensor for tensor in inputs}
-    tensor = by_name.get(spec.name)
-    if tensor is None or len(inputs) != 1:
+    names = {spec.name, spec.sizes} - {None}
+    if set(by_name) != names:
+        told = "" if spec.sizes is None else f" and its input.sizes {spec.sizes!r}"
         raise ModelError(
-            f"the inputs are {', '.join(by_name)}, the manifest says {spec.name!r}. Correct its input.name."
+            f"the inputs are {', '.join(by_name)}, the manifest says {spec.name!r}{told}. Correct its input.name."
         )
-    if tensor.type != "tensor(float)":
-        raise ModelError(
-            f"input {spec.name!r} takes {tensor.type}, not tensor(float). Export the model with float input."
-        )
-    expected = (1, 3, spec.height, spec.width)
-    fits = len(tensor.shape) == len(expected) and all(
-        size in (None, wanted) for size, wanted in zip(tensor.shape, expected, strict=True)
+    _check_type(spec.name, by_name[spec.name], "tensor(float)" if spec.type == "float32" else "tensor(uint8)")
+    if spec.sizes is not None:
+        _check_type(spec.sizes, by_name[spec.sizes], "tensor(int64)")
+    shape = by_name[spec.name].shape
+    area = (spec.height, spec.width)
+    expected = (1, *area, 3) if spec.layout == "nhwc" else (1, 3, *area)
+    fits = len(shape) == len(expected) and all(
+        size in (None, wanted) for size, wanted in zip(shape, expected, strict=True)
     )
     if not fits:
-        raise ModelError(
-            f"input {spec.name!r} has the shape {tensor.shape}, the manifest makes {expected}. Correct it."
-        )
-    if trim and spec.trim_to and tensor.shape[2:] != (None, None):
+        raise ModelError(f"input {spec.name!r} has the shape {shape}, the manifest makes {expected}. Correct it.")
+    if trim and spec.trim_to and (shape[1:3] if spec.layout == "nhwc" else shape[2:]) != (None, None):
         raise ModelError(f"input {spec.name!r} has a fixed size; remove input.trim_to from the manifest.")
+
+
+def _check_type(name: str, tensor: Tensor, wanted: str) -> None:
+    if tensor.type != wanted:
+        kind = {"tensor(float)": "float", "tensor(uint8)": "uint8", "tensor(int64)": "int64"}[wanted]
+        raise ModelError(f"input {name!r} takes {tensor.type}, not {wanted}. Export the model with {kind} input.")

@@ -8,12 +8,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.core.detections import Detections
+from detection.core.detections import Detections, ScoreLimit
+from detection.inference.decoded import Decoded
+from detection.inference.detr import Detr
 from detection.inference.errors import ModelError
 from detection.inference.manifest import ModelManifest
 from detection.inference.nanodet import NanoDet
 from detection.inference.preprocess import Letterbox
 from detection.inference.session import Tensor
+from detection.inference.yolov8 import YoloV8
+from detection.inference.yolox import Yolox
 
 
 class Adapter(Protocol):
@@ -27,11 +31,17 @@ class Adapter(Protocol):
     def check(self, outputs: Sequence[Tensor]) -> None:
         """Raises ModelError when the file's outputs are not the ones that the manifest promises."""
 
-    def decode(self, outputs: Sequence[NDArray[np.float32]], box: Letterbox, min_score: float) -> Detections:
+    def decode(self, outputs: Sequence[NDArray[np.float32]], box: Letterbox, min_score: ScoreLimit) -> Detections:
         """What `output_names` gave for one picture, to detections (0..1 of the picture, overlaps removed)."""
 
 
-FAMILIES: dict[str, type[Adapter]] = {"nanodet": NanoDet}
+FAMILIES: dict[str, type[Adapter]] = {
+    "nanodet": NanoDet,
+    "yolox": Yolox,
+    "yolov8": YoloV8,
+    "detr": Detr,
+    "decoded": Decoded,
+}
 
 
 def make_adapter(manifest: ModelManifest) -> Adapter:

@@ -23,35 +23,52 @@ class _Strict(BaseModel):
 
 
 class InputSpec(_Strict):
-    """The picture that the network takes: float32 ``(1, 3, height, width)``, ``(pixel - mean) / std`` per channel.
+    """The picture that the network takes: one, ``(pixel - mean) / std`` per channel, in the order of `color`.
 
-    mean and std are in pixel values (0..255) and in the order of `color`. The picture is scaled to fit and put in the
-    top-left corner; black fills the rest. trim_to: the network also takes any smaller height and width that are
-    multiples of this number, so that the filling need not be computed; null when the size is fixed.
+    layout: ``(1, 3, height, width)`` or ``(1, height, width, 3)``. pixels: 0..255, or 0..1 where mean and std are given for
+    that. letterbox: scaled to fit and put in the corner or the centre, `fill` (0..255) around it; or stretched to the whole
+    size. trim_to: the network also takes any smaller height and width that are multiples of this number, so that the
+    filling need not be computed; null when the size is fixed. sizes: name of a second input, int64 ``(1, 2)``, that is
+    told width and height of the first.
     """
 
     name: Name
     width: int = Field(ge=32, le=4096)
     height: int = Field(ge=32, le=4096)
     trim_to: int | None = Field(default=None, ge=1)
-    layout: Literal["nchw"]
+    layout: Literal["nchw", "nhwc"]
+    type: Literal["float32", "uint8"] = "float32"
     color: Literal["bgr", "rgb"]
-    letterbox: Literal["top-left"]
+    pixels: Literal["0..255", "0..1"] = "0..255"
+    letterbox: Literal["top-left", "centre", "stretch"]
+    fill: int = Field(default=0, ge=0, le=255)
     mean: tuple[Finite, Finite, Finite]
     std: tuple[Positive, Positive, Positive]
+    sizes: Name | None = None
 
     @model_validator(mode="after")
     def _whole_steps(self) -> InputSpec:
         if self.trim_to and (self.width % self.trim_to or self.height % self.trim_to):
             raise ValueError(f"width and height must be multiples of trim_to ({self.trim_to})")
+        if self.trim_to and self.letterbox == "stretch":
+            raise ValueError("a stretched picture has no filling, so trim_to must be null")
+        return self
+
+    @model_validator(mode="after")
+    def _whole_numbers(self) -> InputSpec:
+        if self.type == "uint8" and (self.pixels, {*self.mean}, {*self.std}) != ("0..255", {0.0}, {1.0}):
+            raise ValueError("with type uint8 pixels stay as they are: pixels 0..255, mean 0, std 1")
         return self
 
 
 class Thresholds(_Strict):
-    """score: detections below are not reported unless the caller asks; nms_iou: overlap above which one box goes."""
+    """score: detections below are not reported unless the caller asks; nms_iou: overlap above which one box goes.
+
+    nms_iou is null where the network itself leaves one box of each object.
+    """
 
     score: float = Field(gt=0, lt=1)
-    nms_iou: float = Field(ge=0, le=1)
+    nms_iou: float | None = Field(ge=0, le=1)
 
 
 class WeightsFile(_Strict):

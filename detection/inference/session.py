@@ -23,6 +23,8 @@ from detection.inference.errors import ModelError
 log = structlog.get_logger(__name__)
 
 CPU = "CPUExecutionProvider"
+# Where those that bind keep their tensors: memory there is taken once and used again by every run.
+DEVICES = {"TensorrtExecutionProvider": "cuda", "CUDAExecutionProvider": "cuda"}
 # Best first. Each with the setting's word and the pip package that brings it.
 PROVIDERS = {
     "tensorrt": ("TensorrtExecutionProvider", "onnxruntime-gpu"),
@@ -59,15 +61,38 @@ class Session:
     def __init__(self, native: Any) -> None:
         self._native = native
         self.provider: str = native.get_providers()[0]
+        self._bound: tuple[Any, Any, dict[str, Any]] | None = None
         self.inputs = tuple(_tensor(each) for each in native.get_inputs())
         self.outputs = tuple(_tensor(each) for each in native.get_outputs())
 
-    def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+    def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
         """The named outputs, in that order. Raises ModelError (retryable: an accelerator may be short of memory)."""
         try:
+            if device := DEVICES.get(self.provider):
+                return self._run_bound(device, names, feeds)
             outputs: list[NDArray[np.float32]] = self._native.run(names, feeds)
         except _FAILURES as error:
             raise ModelError(f"The model did not run on {self.provider}: {_line(error)}.", retryable=True) from error
+        return outputs
+
+    def _run_bound(
+        self, device: str, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]
+    ) -> list[NDArray[np.float32]]:
+        """The same with inputs and outputs bound to the device's memory, anew only when shapes change."""
+        shape = (tuple(names), tuple((name, array.shape) for name, array in feeds.items()))
+        if self._bound is None or self._bound[0] != shape:
+            binding, inputs = self._native.io_binding(), {}
+            for name, array in feeds.items():
+                inputs[name] = onnxruntime.OrtValue.ortvalue_from_numpy(array, device, 0)
+                binding.bind_ortvalue_input(name, inputs[name])
+            for name in names:
+                binding.bind_output(name, device)
+            self._bound = (shape, binding, inputs)
+        _, binding, inputs = self._bound
+        for name, array in feeds.items():
+            inputs[name].update_inplace(array)
+        self._native.run_with_iobinding(binding)
+        outputs: list[NDArray[np.float32]] = binding.copy_outputs_to_cpu()
         return outputs
 
 

@@ -1,7 +1,8 @@
-"""Measures the pipeline on the street clip, on one core with one thread, beside bare `session.run` in the same process.
+"""Measures every frame of a 1080p25 H.264 file: the pipeline of `analyse_video` beside bare loops, in one process.
 
-`python -m tests.benchmarks.pipeline CLIP` prints one JSON object. Rounds of the pipeline and of bare inference alternate, so
-that a machine whose speed drifts slows both. Pre- and post-processing are timed inside the pipeline's own rounds.
+`python -m tests.benchmarks.pipeline every-frame CLIP CORES` and `… stages CLIP` print one JSON object each. The variants take
+turns, each with the whole clip, so that a machine whose speed drifts slows all of them. Each variant's own time inside
+`session.run` is subtracted frame by frame: what is left is what a pipeline costs over its model.
 """
 
 from __future__ import annotations
@@ -11,117 +12,152 @@ import os
 import resource
 import statistics
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
+from av.video.frame import PictureType
 
 from cameras.core.algorithms import registry
-from cameras.core.document import parse_content
 from detection.core.rules.registry import register_all
-from detection.inference.detector import Detector
-from detection.ingest.frame import Frame
-from detection.ingest.pictures import video_stream
-from detection.pipeline import CONTINUE_SCORE, CameraPipeline, make_plan
+from detection.offline import analyse, load_detectors, read_document
+from detection.offline_video import VideoFile
 from edgesite.logging import configure_logging
+from tests.benchmarks import loops
+from tests.benchmarks.stages import measure_stages
 
-ROUNDS, FRAMES = 6, 120
-CONTENT = {
+ROUNDS, FRAMES, RATE = 6, 75, 25
+AREAS = {
+    "a": ("polygon", [[0.1, 0.5], [0.5, 0.5], [0.3, 0.95]]),
+    "b": ("rectangle", [[0.5, 0.3], [0.95, 0.95]]),
+}
+DOCUMENT = {
     "cameras": [{"camera_id": "vid1", "rtsp_url": "file:///street.mp4"}],
     "rois": [
-        {
-            "roi_id": "a",
-            "camera_id": "vid1",
-            "roi_type": "polygon",
-            "coordinates": [[0.1, 0.5], [0.5, 0.5], [0.3, 0.95]],
-        },
-        {"roi_id": "b", "camera_id": "vid1", "roi_type": "rectangle", "coordinates": [[0.5, 0.3], [0.95, 0.95]]},
+        {"roi_id": name, "camera_id": "vid1", "roi_type": kind, "coordinates": points}
+        for name, (kind, points) in AREAS.items()
     ],
-    "binds": [{"bind_id": f"x{r}", "roi_id": r, "algo_code": "intrusion"} for r in ("a", "b")],
+    "binds": [{"bind_id": f"x{name}", "roi_id": name, "algo_code": "intrusion"} for name in AREAS],
 }
 
 
-def frames(clip: Path) -> Iterator[Frame]:
-    """Every frame of the clip, decoded as the reader does, over and over."""
-    generation = 0
-    while True:
-        with av.open(str(clip)) as container:
-            for picture in container.decode(video_stream(container)):
-                yield Frame("vid1", picture, float(picture.time or 0.0), 0.0, generation)
-        generation += 1
+def make_hd(street: Path, target: Path) -> Path:
+    """The first pictures of the street clip as 1080p, 25 a second, 4 Mbit/s."""
+    with av.open(str(street)) as given, av.open(str(target), "w") as made:
+        stream = made.add_stream("libx264", rate=RATE)
+        stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
+        stream.options = {"preset": "veryfast", "bf": "0", "maxrate": "4M", "bufsize": "4M"}
+        stream.codec_context.bit_rate, stream.codec_context.gop_size = 4_000_000, 2 * RATE
+        for number, picture in enumerate(given.decode(video=0)):
+            if number == FRAMES:
+                break
+            frame = picture.reformat(width=1920, height=1080, format="yuv420p")
+            frame.pict_type, frame.pts, frame.time_base = PictureType.NONE, number, Fraction(1, RATE)
+            made.mux(stream.encode(frame))
+        made.mux(stream.encode(None))
+    return target
 
 
-def timed(work: Callable[[], object], times: int) -> float:
-    """Seconds for that many calls."""
-    began = time.perf_counter()
-    for _ in range(times):
-        work()
-    return time.perf_counter() - began
+class Model:
+    """Counts the CPU seconds inside `run`; each call stays in its own thread, so its clock sees all of it."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def timed(self, run: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*values: Any) -> Any:
+            began = time.thread_time()
+            try:
+                return run(*values)
+            finally:
+                self.seconds.append(time.thread_time() - began)
+
+        return counted
 
 
-class Stages:
-    """The analyser's way of one frame, stage by stage, with the seconds of each."""
-
-    def __init__(self, detector: Detector, clip: Path) -> None:
-        self.detector = detector
-        self.frames = frames(clip)
-        self.pipeline = CameraPipeline(detector.classes)
-        self.pipeline.use(make_plan(parse_content(CONTENT, registry), "vid1", registry))
-        self.seconds = dict.fromkeys(("decode", "scale", "prepare", "run", "postprocess", "track+rules"), 0.0)
-        self.count = self.events = 0
-
-    def step(self) -> None:
-        marks = [time.perf_counter()]
-        frame = next(self.frames)
-        marks.append(time.perf_counter())
-        scaled = frame.scaled_bgr(*self.detector.fit(frame.width, frame.height))
-        marks.append(time.perf_counter())
-        blob = self.detector.prepare(scaled)
-        marks.append(time.perf_counter())
-        outputs = self.detector.run(blob)
-        marks.append(time.perf_counter())
-        height, width = scaled.shape[:2]
-        detections = self.detector.postprocess(outputs, width, height, CONTINUE_SCORE)
-        marks.append(time.perf_counter())
-        seen = self.pipeline.step(detections, media_time=frame.media_time, generation=frame.generation)
-        marks.append(time.perf_counter())
-        for name, begin, end in zip(self.seconds, marks, marks[1:], strict=False):
-            self.seconds[name] += end - begin
-        self.count += 1
-        self.events += len(seen.events)
+Variant = Callable[[], int]  # analyses the clip; how many frames it had
 
 
-def measure(clip: Path) -> dict[str, Any]:
-    """Rates in 1/s, stages in ms per frame, memory in MB (10^6 bytes)."""
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+def _ours(clip: Path, model: Model) -> Variant:
     register_all(registry)
-    int8, fp32 = (Detector.load(weights=w, provider="cpu", threads=1) for w in ("int8", "fp32"))
-    stages = Stages(int8, clip)
-    sample = next(frames(clip))
-    scaled = sample.scaled_bgr(*int8.fit(sample.width, sample.height))
-    blobs = {d: np.array(d.prepare(scaled)) for d in (int8, fp32)}
-    rates: dict[str, list[float]] = {"pipeline_int8": [], "run_int8": [], "run_fp32": []}
-    for _ in range(20):
-        stages.step()
-    stages.seconds = dict.fromkeys(stages.seconds, 0.0)
-    stages.count = 0
-    for _ in range(ROUNDS):
-        rates["pipeline_int8"].append(FRAMES / timed(stages.step, FRAMES))
-        rates["run_int8"].append(FRAMES / timed(lambda: int8.run(blobs[int8]), FRAMES))
-        rates["run_fp32"].append(FRAMES / 2 / timed(lambda: fp32.run(blobs[fp32]), FRAMES // 2))
-    ratios = [p / r for p, r in zip(rates["pipeline_int8"], rates["run_int8"], strict=True)]
+    document = read_document(json.dumps(DOCUMENT), registry=registry)
+    detectors = load_detectors(provider="cpu")
+    for detector in detectors:
+        detector.run = model.timed(detector.run)  # type: ignore[method-assign]
+
+    def run() -> int:
+        with VideoFile(clip) as video:
+            return sum(1 for _ in analyse(video, detectors=detectors, document=document, registry=registry))
+
+    return run
+
+
+def _bare(runs: list[loops.Run], blob: Any) -> Variant:
+    """Nothing but `run`, by as many threads as there are sessions."""
+
+    def some(run: loops.Run) -> None:
+        for _ in range(FRAMES // len(runs)):
+            run(None, {"image": blob})
+
+    def all_of_them() -> int:
+        threads = [threading.Thread(target=some, args=(run,)) for run in runs]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return FRAMES // len(runs) * len(runs)
+
+    return all_of_them
+
+
+def every_frame(clip: Path, cores: int) -> dict[str, Any]:
+    """By variant: frames/s, CPU ms a frame, and CPU ms over the model, medians of the rounds; and ratios of rounds."""
+    os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[:cores]))
+    model = Model()
+    blob = np.zeros((1, 3, loops.BLOB_HEIGHT, loops.WIDTH), np.float32)
+    optimum = model.timed(loops.bare_run(1))
+    plain = model.timed(loops.bare_run(1) if cores == 1 else loops.default_run())
+    variants: dict[str, Variant] = {
+        "pipeline": _ours(clip, model),
+        "optimum": lambda: sum(1 for _ in loops.optimum(clip, optimum)),
+        "plain loop": lambda: sum(1 for _ in loops.plain(clip, plain)),
+        f"session.run, {cores} × 1 thread": _bare([loops.bare_run(1) for _ in range(cores)], blob),
+    }
+    if cores > 1:
+        variants[f"session.run, 1 × {cores} threads"] = _bare([loops.bare_run(cores)], blob)
+    rounds: dict[str, list[tuple[float, float, float]]] = {name: [] for name in variants}
+    for number in range(ROUNDS + 1):
+        for name, variant in variants.items():
+            model.seconds.clear()
+            cpu, wall = time.process_time(), time.perf_counter()
+            frames = variant()
+            cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+            if number:  # the first warms up
+                rounds[name].append((frames / wall, 1000 * cpu / frames, 1000 * (cpu - sum(model.seconds)) / frames))
     return {
-        "rates": {name: statistics.median(values) for name, values in rates.items()},
-        "ratio": statistics.median(ratios),
-        "stages_ms": {name: 1000 * s / stages.count for name, s in stages.seconds.items()},
-        "events": stages.events,
+        "cores": cores,
+        "variants": {name: [statistics.median(axis) for axis in zip(*of, strict=True)] for name, of in rounds.items()},
+        "over_model": _ratio(rounds, "optimum", 2),
+        "speed": _ratio(rounds, "plain loop", 0),
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
     }
 
 
+def _ratio(rounds: dict[str, list[tuple[float, float, float]]], other: str, axis: int) -> float:
+    """The pipeline's number over another variant's, the median of what the rounds gave."""
+    pairs = zip(rounds["pipeline"], rounds[other], strict=True)
+    return statistics.median(mine[axis] / theirs[axis] for mine, theirs in pairs)
+
+
 if __name__ == "__main__":
     configure_logging()  # to stderr: stdout is the result
-    sys.stdout.write(json.dumps(measure(Path(sys.argv[1]))))
+    match sys.argv[1:]:
+        case ["every-frame", clip, cores]:
+            sys.stdout.write(json.dumps(every_frame(Path(clip), int(cores))))
+        case ["stages", clip]:
+            sys.stdout.write(json.dumps(measure_stages(Path(clip))))

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from detection.inference.candidates import MAX_CANDIDATES
 from detection.inference.detector import DEFAULT_MODEL
 from detection.inference.errors import ModelError
 from detection.inference.manifest import ModelManifest
-from detection.inference.nanodet import MAX_CANDIDATES, NanoDet
+from detection.inference.nanodet import NanoDet
 from detection.inference.preprocess import Letterbox
 from detection.inference.session import Tensor
 
@@ -179,3 +180,14 @@ def test_outputs_that_are_promised_are_accepted() -> None:
 def test_outputs_that_are_not_promised_are_refused(outputs: list[Tensor], said: str) -> None:
     with pytest.raises(ModelError, match=said):
         _adapter().check(outputs)
+
+
+@pytest.mark.parametrize("layout", ["channels-first", "cells-first"])
+def test_classes_that_nobody_asks_for_are_left_out(layout: str) -> None:
+    logits, distances = _nothing()
+    logits[0, :, 8 * 3 + 4] = [_logit(0.9), _logit(0.8), _logit(0.35)]
+    if layout == "cells-first":
+        logits, distances = (np.ascontiguousarray(each.transpose(0, 2, 1)) for each in (logits, distances))
+    found = _adapter(layout=layout).decode([logits, distances], BOX, np.array([np.inf, 0.7, 0.3], np.float32))
+    assert found.class_ids.tolist() == [1, 2]
+    np.testing.assert_allclose(found.scores, [0.8, 0.35], rtol=1e-5)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from detection.core.nms import nms
+from detection.core.nms import ALL_PAIRS, nms
 
 Box = tuple[int, int, int, int]
 
@@ -74,3 +74,15 @@ def test_the_threshold_is_an_intersection_over_union(threshold: float, kept: lis
 def test_a_box_that_was_removed_removes_none() -> None:
     chain: list[Box] = [(0, 0, 10, 10), (0, 4, 10, 14), (0, 8, 10, 18)]  # 0 beats 1; 1 would beat 2
     assert _run(chain, [0.9, 0.8, 0.7], [0, 0, 0], 0.4) == [0, 2]
+
+
+def test_many_boxes_give_what_few_give() -> None:
+    """They are compared one after the other instead of each with each."""
+    random = np.random.default_rng(8)
+    corners = random.integers(0, 60, (2 * ALL_PAIRS, 2))
+    sizes = random.integers(1, 16, corners.shape)
+    boxes: list[Box] = [tuple(each) for each in np.hstack([corners, corners + sizes]).tolist()]
+    scores, kinds = random.random(len(boxes)).tolist(), random.integers(0, 3, len(boxes)).tolist()
+    kept = _run(boxes, scores, kinds, 0.4137)
+    assert kept == _reference(boxes, scores, kinds, Fraction(4137, 10000))
+    assert len(kept) < len(boxes)

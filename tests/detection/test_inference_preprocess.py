@@ -90,6 +90,48 @@ def test_pixels_are_normalised_and_the_rest_is_black(size: tuple[int, int], colo
     np.testing.assert_allclose(blob, _expected(picture, 128, 96, order), atol=1e-5)
 
 
+def test_the_picture_may_lie_in_the_centre_of_a_filling_that_is_not_black() -> None:
+    preprocessor = Preprocessor(_spec(letterbox="centre", fill=114, trim_to=None), trim=True)
+    picture = _picture(128, 51)
+    assert preprocessor.letterbox(128, 51) == Letterbox(128, 51, 128, 96, 0, 22)
+    canvas = np.full((96, 128, 3), 114, np.uint8)
+    canvas[22:73] = picture
+    np.testing.assert_allclose(preprocessor.prepare(picture), _expected(canvas, 128, 96, (0, 1, 2)), atol=1e-5)
+
+
+def test_a_centred_picture_is_trimmed_around_itself() -> None:
+    preprocessor = Preprocessor(_spec(letterbox="centre"), trim=True)
+    assert preprocessor.letterbox(40, 96) == Letterbox(40, 96, 64, 96, 12, 0)
+
+
+def test_a_stretched_picture_has_no_filling() -> None:
+    preprocessor = Preprocessor(_spec(letterbox="stretch", trim_to=None), trim=True)
+    assert preprocessor.fit(1920, 1080) == (128, 96)
+    assert preprocessor.letterbox(128, 96) == Letterbox(128, 96, 128, 96)
+    with pytest.raises(ValueError, match="was not scaled to fit"):
+        preprocessor.letterbox(128, 72)
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhwc"])
+def test_pixels_may_go_from_0_to_1(layout: str) -> None:
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    spec = _spec(pixels="0..1", mean=mean, std=std, color="rgb", layout=layout, fill=114)
+    picture = _picture(128, 96)
+    blob = Preprocessor(spec, trim=False).prepare(picture)
+    expected = ((picture[..., ::-1] / 255.0 - mean) / std)[None]
+    np.testing.assert_allclose(blob, expected if layout == "nhwc" else expected.transpose(0, 3, 1, 2), atol=1e-5)
+    assert blob.flags["C_CONTIGUOUS"]
+
+
+def test_bytes_stay_as_they_are() -> None:
+    spec = _spec(type="uint8", mean=(0, 0, 0), std=(1, 1, 1), color="rgb", layout="nhwc", fill=7, trim_to=None)
+    picture = _picture(128, 50)
+    blob = Preprocessor(spec, trim=True).prepare(picture)
+    assert (str(blob.dtype), blob.shape) == ("uint8", (1, 96, 128, 3))
+    np.testing.assert_array_equal(blob[0, :50], picture[..., ::-1])
+    assert set(np.unique(blob[0, 50:])) == {7}
+
+
 def test_rows_may_have_a_stride() -> None:
     wide = _picture(150, 50)
     view = wide[:, :128]

@@ -1,8 +1,7 @@
-"""ONNX files that are not what their manifest says. The files are real, small and written here byte by byte."""
+"""ONNX files that are not what their manifest says."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -12,53 +11,16 @@ import pytest
 
 from detection.inference.detector import DEFAULT_MODEL, Detector
 from detection.inference.errors import ModelError
-
-FLOAT, FLOAT16, DOUBLE = 1, 10, 11
-Shape = tuple[int | str, ...]
-
-
-def _number(value: int) -> bytes:
-    """A base-128 varint, as in the protocol buffers encoding."""
-    parts = []
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*parts, value])
-
-
-def _field(number: int, value: int | str | bytes) -> bytes:
-    if isinstance(value, int):
-        return _number(number << 3) + _number(value)
-    content = value.encode() if isinstance(value, str) else value
-    return _number(number << 3 | 2) + _number(len(content)) + content
-
-
-def _value(name: str, kind: int, shape: Shape) -> bytes:
-    """ValueInfoProto of onnx.proto3: a name, an element type, and a size or a name for each axis."""
-    axes = b"".join(_field(1, _field(1 if isinstance(size, int) else 2, size)) for size in shape)
-    return _field(1, name) + _field(2, _field(1, _field(1, kind) + _field(2, axes)))
-
-
-def _onnx(image: tuple[str, int, Shape], outputs: dict[str, Shape]) -> bytes:
-    """ModelProto: every output is the input squeezed; what shape that gives is open before a run, so any can be declared."""
-    name, kind, shape = image
-    graph = _field(2, "small") + _field(11, _value(name, kind, shape))
-    for output, declared in outputs.items():
-        graph += _field(1, _field(1, name) + _field(2, output) + _field(4, "Squeeze"))
-        graph += _field(12, _value(output, kind, declared))
-    return _field(1, 8) + _field(7, graph) + _field(8, _field(1, "") + _field(2, 17))
+from tests.detection.onnx_files import DOUBLE, FLOAT, FLOAT16, Shape, squeezing, write_model
 
 
 def _folder(tmp_path: Path, content: bytes, **changes: Any) -> Path:
-    (tmp_path / "a.onnx").write_bytes(content)
     document = json.loads((DEFAULT_MODEL / "manifest.json").read_bytes())
-    entry = {"file": "a.onnx", "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-    document |= {"files": {"fp32": entry}, "classes": ["person", "car", "dog"]}
+    document["classes"] = ["person", "car", "dog"]
     document["outputs"] |= {"bins": 2}
     for place, value in changes.items():
         document[place] = document[place] | value if isinstance(value, dict) else value
-    (tmp_path / "manifest.json").write_text(json.dumps(document))
-    return tmp_path
+    return write_model(tmp_path, content, document)
 
 
 IMAGE: tuple[str, int, Shape] = ("image", FLOAT, ("batch", 3, "height", "width"))
@@ -72,7 +34,7 @@ def _refusal(folder: Path) -> ModelError:
 
 
 def test_a_file_that_keeps_its_manifests_promises_is_taken(tmp_path: Path) -> None:
-    detector = Detector.load(_folder(tmp_path, _onnx(IMAGE, OUTPUTS)), provider="cpu")
+    detector = Detector.load(_folder(tmp_path, squeezing(IMAGE, OUTPUTS)), provider="cpu")
     assert (detector.classes, detector.weights) == (("person", "car", "dog"), "fp32")
     assert detector.input_size == (416, 416)
 
@@ -107,7 +69,7 @@ def test_half_an_onnx_file_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_another_input_is_refused(tmp_path: Path, image: tuple[str, int, Shape], said: str) -> None:
-    error = _refusal(_folder(tmp_path, _onnx(image, OUTPUTS)))
+    error = _refusal(_folder(tmp_path, squeezing(image, OUTPUTS)))
     assert said in str(error)
     assert f"{tmp_path}/a.onnx" in str(error)
     assert not error.retryable
@@ -115,7 +77,7 @@ def test_another_input_is_refused(tmp_path: Path, image: tuple[str, int, Shape],
 
 def test_a_fixed_size_is_taken_when_the_manifest_says_so(tmp_path: Path) -> None:
     image = ("image", FLOAT, (1, 3, 416, 416))
-    folder = _folder(tmp_path, _onnx(image, OUTPUTS), input={"trim_to": None})
+    folder = _folder(tmp_path, squeezing(image, OUTPUTS), input={"trim_to": None})
     assert Detector.load(folder, provider="cpu").prepare(np.zeros((234, 416, 3), np.uint8)).shape == (1, 3, 416, 416)
 
 
@@ -129,11 +91,11 @@ def test_a_fixed_size_is_taken_when_the_manifest_says_so(tmp_path: Path) -> None
     ],
 )
 def test_other_outputs_are_refused(tmp_path: Path, outputs: dict[str, Shape], said: str) -> None:
-    error = _refusal(_folder(tmp_path, _onnx(IMAGE, outputs)))
+    error = _refusal(_folder(tmp_path, squeezing(IMAGE, outputs)))
     assert said in str(error)
     assert f"{tmp_path}/a.onnx" in str(error)
 
 
 def test_the_wrong_number_of_classes_is_refused(tmp_path: Path) -> None:
-    error = _refusal(_folder(tmp_path, _onnx(IMAGE, OUTPUTS), classes=["person", "car"]))
+    error = _refusal(_folder(tmp_path, squeezing(IMAGE, OUTPUTS), classes=["person", "car"]))
     assert "2 classes and 2 bins need tensor(float) with 2 on axis 1" in str(error)

@@ -81,6 +81,7 @@ def _pretend_accelerator(monkeypatch: pytest.MonkeyPatch, provider: str, start: 
         return start(lambda: real(path, options, providers=[CPU], **more))
 
     monkeypatch.setattr("detection.inference.session.onnxruntime.InferenceSession", session)
+    monkeypatch.setitem(layer.DEVICES, provider, "cpu")  # binding too, to memory that there is
     for module in ("session", "detector"):
         monkeypatch.setattr(f"detection.inference.{module}.available_providers", lambda: [provider, CPU])
     return asked
@@ -118,6 +119,20 @@ def test_an_accelerator_gets_floats_and_one_fixed_shape(monkeypatch: pytest.Monk
     assert (scores.shape, distances.shape) == ((1, 80, 3549), (1, 44, 3549))
     with pytest.raises(ModelError, match="Got: 256 Expected: 416"):
         detector.run(blob[:, :, :256])
+
+
+def test_bound_memory_is_used_again_and_gives_what_a_plain_run_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    _pretend_accelerator(monkeypatch, CUDA, lambda start: _Accelerated(start()))
+    bound, plain = Detector.load(provider="cuda"), Detector.load(provider="cpu", weights="fp32")
+    random = np.random.default_rng(1)
+    kept = []
+    for _ in range(2):
+        blob = random.normal(size=(1, 3, 416, 416)).astype(np.float32)
+        for mine, expected in zip(bound.run(blob), plain.run(blob), strict=True):
+            np.testing.assert_allclose(mine, expected, atol=1e-4)
+        kept.append(bound._session._bound)
+    assert kept[0] is kept[1] is not None
+    assert plain._session._bound is None
 
 
 @pytest.mark.parametrize(
