@@ -7,11 +7,18 @@ algorithm works is `detection`'s business. So the algorithms register themselves
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Seconds = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)]
+
+
+class Place(NamedTuple):
+    """Where parameters name another ROI of the same camera. path: keys and indexes below `params`."""
+
+    path: tuple[str | int, ...]
+    roi_id: str
 
 
 class CommonParameters(BaseModel):
@@ -41,6 +48,31 @@ class CommonParameters(BaseModel):
     exit_s: Seconds = Field(default=2.0, title="Exit (s)", description="A shorter absence does not end a visit.")
     cooldown_s: Seconds = Field(
         default=30.0, title="Cool-down (s)", description="Shortest time between two alerts for the same tracked object."
+    )
+
+    def places(self) -> tuple[Place, ...]:
+        """The other areas (polygons, rectangles) of the same camera that these parameters name; each must exist."""
+        return ()
+
+
+Anchor = Literal["bottom_center", "center", "overlap"]
+
+
+class RegionParameters(CommonParameters):
+    """What algorithms about an area take besides: which part of an object decides whether it is inside."""
+
+    anchor: Anchor = Field(
+        default="bottom_center",
+        title="Anchor",
+        description="What of an object must be inside: the bottom centre of its box, the centre, or a share of the box.",
+    )
+    min_overlap: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        allow_inf_nan=False,
+        title="Smallest overlap",
+        description="For the anchor “overlap”: the share of the box that must lie inside.",
     )
 
 

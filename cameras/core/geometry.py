@@ -80,7 +80,7 @@ def points_inside(polygon: NDArray[np.float64], xy: NDArray[np.floating]) -> NDA
     finite: NDArray[np.bool_] = np.isfinite(points[:, 0]) & np.isfinite(points[:, 1])
     if not finite.all():
         points = np.where(finite[:, None], points, 0.0)
-    edge = np.roll(ring, -1, axis=0) - ring
+    edge = np.concatenate((ring[1:], ring[:1])) - ring  # np.roll takes ten times as long
     edge_x, edge_y = edge[:, 0], edge[:, 1]
     from_x = points[:, 0, None] - ring[:, 0]
     from_y = points[:, 1, None] - ring[:, 1]
@@ -94,6 +94,41 @@ def points_inside(polygon: NDArray[np.float64], xy: NDArray[np.floating]) -> NDA
     near = (distance2 <= BOUNDARY * BOUNDARY).any(axis=1)
     inside: NDArray[np.bool_] = (odd | near) & finite
     return inside
+
+
+class Ring:
+    """A polygon that is asked about one point at a time, in plain numbers: for a few points faster than arrays.
+
+    points: its corners in order, not closed.
+    """
+
+    def __init__(self, points: Points) -> None:
+        following = (*points[1:], points[0])
+        edges = [(ax, ay, bx - ax, by - ay) for (ax, ay), (bx, by) in zip(points, following, strict=True)]
+        self._edges = [(*edge, 2 * BOUNDARY * math.hypot(*edge[2:]) + 1e-15) for edge in edges]
+
+    def __len__(self) -> int:
+        """How many edges it has."""
+        return len(self._edges)
+
+    def holds(self, x: float, y: float) -> bool:
+        """What `points_inside` says of the point, by the same formulas."""
+        odd = False
+        for start_x, start_y, edge_x, edge_y, reach in self._edges:
+            from_x, from_y = x - start_x, y - start_y
+            cross = edge_x * from_y - edge_y * from_x  # its distance from the endless line, times the edge's length
+            if -reach <= cross <= reach and _is_on(edge_x, edge_y, from_x, from_y):
+                return True
+            if (from_y < 0) != (from_y < edge_y) and (cross > 0) == (edge_y > 0):
+                odd = not odd
+        return odd
+
+
+def _is_on(edge_x: float, edge_y: float, from_x: float, from_y: float) -> bool:
+    """Whether a point, seen from the start of an edge, is within `BOUNDARY` of the edge."""
+    length2 = max(edge_x * edge_x + edge_y * edge_y, 1e-300)
+    share = min(max((from_x * edge_x + from_y * edge_y) / length2, 0.0), 1.0)
+    return (from_x - share * edge_x) ** 2 + (from_y - share * edge_y) ** 2 <= BOUNDARY * BOUNDARY
 
 
 def _kind(value: object) -> str:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detection.core.detections import Detections
 
 MAX_SAMPLES = 1000  # a bound for memory: 500 frames a second over the window
 PERSON_SCORE = 0.4
+MOST_NUMBERS = 32  # of rules, in one message
+BINDINGS_BYTES = 8000  # of a message; the hub takes 16 kB
+OF_RULES = ("hairnets", "handwash")  # numbers that are 0 until a rule gives them (DESIGN 5.5)
 STALE_S = 10.0  # the age at which the hub takes statistics for no statistics; persons seen before that are history
 
 Number = int | float | None
@@ -20,9 +27,40 @@ Number = int | float | None
 
 def count_persons(detections: Detections, class_names: Sequence[str]) -> int:
     """Detections of class `person` with a score of at least 0.4."""
-    names = [index for index, name in enumerate(class_names) if name == "person"]
     certain = detections.scores >= PERSON_SCORE - 1e-6  # scores are float32
-    return int(np.count_nonzero(certain & np.isin(detections.class_ids, names)))
+    return int(np.count_nonzero(certain & _are_persons(tuple(class_names)).take(detections.class_ids, mode="clip")))
+
+
+@functools.lru_cache(maxsize=16)
+def _are_persons(class_names: tuple[str, ...]) -> NDArray[np.bool_]:
+    """By class id; one more at the end, so that there is always one."""
+    return np.array([name == "person" for name in class_names] + [False])
+
+
+def with_rules(
+    data: Mapping[str, Any], numbers: Mapping[str, float], bindings: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """The `data` of a statistics message with what the rules tell, bounded in size.
+
+    numbers: fill `hairnets` and `handwash`, otherwise never replace what is there. bindings: as many as there is room
+    for, first ones first; `bindings_left_out` counts the others.
+    """
+    finite = {name: _short(value) for name, value in numbers.items() if math.isfinite(value)}
+    own = {**data, **{name: finite.pop(name) for name in OF_RULES if name in finite}}
+    more = dict(list(finite.items())[:MOST_NUMBERS])
+    room, kept = BINDINGS_BYTES, {}
+    for bind_id, told in bindings.items():
+        room -= len(json.dumps({bind_id: told}))
+        if room < 0:
+            break
+        kept[bind_id] = dict(told)
+    left_out = {"bindings_left_out": len(bindings) - len(kept)} if len(kept) < len(bindings) else {}
+    return more | own | {"bindings": kept} | left_out
+
+
+def _short(value: float) -> float:
+    """Counts without a decimal point."""
+    return int(value) if float(value).is_integer() else round(float(value), 3)
 
 
 @dataclass(slots=True)

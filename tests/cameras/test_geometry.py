@@ -17,6 +17,7 @@ from cameras.core.geometry import (
     ROI_TYPES,
     GeometryError,
     Points,
+    Ring,
     outline,
     points_inside,
     validate_shape,
@@ -163,6 +164,26 @@ def test_corners_and_edges_are_inside_also_as_float32(ring: Points, index: int, 
     on_edge = np.array([first, second, first + share * (second - first)])
     assert points_inside(polygon, on_edge).all()
     assert points_inside(polygon, on_edge.astype(np.float32)).all()
+
+
+@given(
+    star_polygons(),
+    st.lists(st.tuples(st.floats(-0.2, 1.2), st.floats(-0.2, 1.2)), max_size=20),
+    st.floats(0, 1),
+    st.floats(-3e-6, 3e-6),
+)
+def test_a_ring_says_of_each_point_what_the_array_says(
+    ring: Points, xy: list[tuple[float, float]], share: float, off: float
+) -> None:
+    corners = np.array(ring)
+    edges = np.roll(corners, -1, axis=0) - corners
+    normals = np.stack([edges[:, 1], -edges[:, 0]], axis=1) / np.hypot(*edges.T)[:, None]
+    level = corners.copy()
+    level[:, 0] -= 0.3  # rays that go exactly through a corner
+    points = np.concatenate([np.array(xy).reshape(-1, 2), corners, corners + share * edges + off * normals, level])
+    one_by_one = Ring(ring)
+    assert len(one_by_one) == len(ring)
+    assert [one_by_one.holds(x, y) for x, y in points.tolist()] == points_inside(corners, points).tolist()
 
 
 def test_rays_through_corners_and_along_edges_are_counted_once() -> None:

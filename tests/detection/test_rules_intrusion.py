@@ -199,14 +199,21 @@ def test_a_media_time_that_is_no_number_is_refused(bad: float) -> None:
 
 
 def test_progress_tells_of_the_visits_that_go_on() -> None:
-    machine = rule()
-    assert machine.progress(0.0) == {"visits": 0, "longest_dwell_s": 0.0}
-    play(machine, times(0, 3), lambda now: tracks({1: (0.3, 0.5), 2: (0.6, 0.5)} if now >= 2 else {1: (0.3, 0.5)}))
-    assert machine.progress(3.0) == {"visits": 2, "longest_dwell_s": 3.0}
-    play(machine, times(3.1, 4), lambda _: tracks({1: OUTSIDE, 2: (0.6, 0.5)}))
-    assert machine.progress(4.0) == {"visits": 2, "longest_dwell_s": 4.0}
+    machine = rule(dwell_s=3)
+    still = {"visits": 0, "longest_dwell_s": 0.0, "value": 0.0, "target": 3.0, "cooldown_left_s": 0.0}
+    assert machine.progress(0.0) == still
+    play(machine, times(0, 2.5), lambda now: tracks({1: (0.3, 0.5), 2: (0.6, 0.5)} if now >= 2 else {1: (0.3, 0.5)}))
+    assert machine.progress(2.5) == {**still, "visits": 2, "longest_dwell_s": 2.5, "value": 2.5}
+    play(machine, times(2.6, 4), lambda _: tracks({1: (0.3, 0.5), 2: (0.6, 0.5)}))
+    assert machine.progress(4.0) == {
+        **still,
+        "visits": 2,
+        "longest_dwell_s": 4.0,
+        "value": 2.0,
+        "cooldown_left_s": 29.0,
+    }
     play(machine, times(4.1, 6), lambda _: tracks({1: OUTSIDE, 2: (0.6, 0.5)}))
-    assert machine.progress(6.0) == {"visits": 1, "longest_dwell_s": 4.0}
+    assert machine.progress(6.0) == {**still, "visits": 1, "longest_dwell_s": 4.0, "cooldown_left_s": 29.0}
 
 
 def test_state_is_forgotten_after_exit_and_cool_down() -> None:

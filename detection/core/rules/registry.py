@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from cameras.core.algorithms import Algorithm, Registry
-from detection.core.rules import intrusion
+from detection.core.rules import attribute, intrusion, leave_post, line_crossing, loitering, occupancy, procedure
 from detection.core.rules.base import Binding, Rule
 
-RULES: tuple[tuple[Algorithm, Callable[[Binding], Rule]], ...] = ((intrusion.ALGORITHM, intrusion.Intrusion),)
+RULES: tuple[tuple[Algorithm, Callable[[Binding], Rule]], ...] = (
+    (intrusion.ALGORITHM, intrusion.Intrusion),
+    (loitering.ALGORITHM, loitering.Loitering),
+    (leave_post.ALGORITHM, leave_post.LeavePost),
+    (occupancy.ALGORITHM, occupancy.Occupancy),
+    (line_crossing.ALGORITHM, line_crossing.LineCrossing),
+    (procedure.ALGORITHM, procedure.Procedure),
+    (attribute.ALGORITHM, attribute.Attribute),
+)
 
 
 def register_all(registry: Registry) -> None:

@@ -1,0 +1,121 @@
+"""Who belongs to whom: the pairing with the largest total gain, exactly."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Gains = NDArray[np.float64]
+
+LARGEST_EXACT = 64  # of one crowd whose members all touch; in a larger one best first is good enough, and quick
+
+
+def best_pairs(gains: Gains) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the pairs with the largest sum of gains, each row and column at most once, by row.
+
+    gains: ``(m, n)``; only pairs with a gain above 0 are made. Of pairings with the same sum one is taken, always the
+    same. Rows and columns that have nothing to do with each other are solved apart, which is nearly always: a crowd of
+    more than 64 that hangs together is paired best first instead.
+    """
+    rows, columns = np.nonzero(gains > 0)
+    if len(rows) == len(set(rows.tolist())) == len(set(columns.tolist())):
+        return rows, columns  # nobody competes
+    pairs = _certain(gains)
+    if pairs:
+        gains = gains.copy()
+        for row, column in pairs:
+            gains[row], gains[:, column] = 0.0, 0.0
+    rows, columns = np.nonzero(gains > 0)
+    for group_rows, group_columns in _groups(rows.tolist(), columns.tolist()):
+        part = gains[np.ix_(group_rows, group_columns)]
+        solve = _exact if max(part.shape) <= LARGEST_EXACT else _best_first
+        pairs.extend((group_rows[row], group_columns[column]) for row, column in solve(part) if part[row, column] > 0)
+    pairs.sort()
+    made = np.array(pairs, np.intp).reshape(-1, 2)
+    return made[:, 0], made[:, 1]
+
+
+def _certain(gains: Gains) -> list[tuple[int, int]]:
+    """Pairs that gain no less than anything that row and column could have with others, even both: no best pairing
+    needs to do without them. They leave little to solve where people do not stand in each other's way."""
+    height, width = gains.shape
+    padded = np.zeros((height + 1, width + 1))  # a second best for everybody, also when there is only one
+    padded[:height, :width] = np.maximum(gains, 0.0)
+    rows = np.arange(height)
+    columns = padded[:height].argmax(axis=1)
+    best = padded[rows, columns]
+    second_in_row = np.partition(padded[:height], -2, axis=1)[:, -2]
+    ranked = np.partition(padded, -2, axis=0)
+    sure = (best > 0) & (best == ranked[-1, columns]) & (best >= second_in_row + ranked[-2, columns])
+    chosen, first = np.unique(columns[sure], return_index=True)  # of rows that are alike the first one
+    return list(zip(rows[sure][first].tolist(), chosen.tolist(), strict=True))
+
+
+def _groups(rows: list[int], columns: list[int]) -> list[tuple[list[int], list[int]]]:
+    """The parts of the graph that hang together, by their first row: its rows and its columns, ascending."""
+    by_row: dict[int, list[int]] = {}
+    by_column: dict[int, list[int]] = {}
+    for row, column in zip(rows, columns, strict=True):
+        by_row.setdefault(row, []).append(column)
+        by_column.setdefault(column, []).append(row)
+    groups, seen = [], set[int]()
+    for first in by_row:
+        if first in seen:
+            continue
+        seen.add(first)
+        group, reached, waiting = [first], set[int](), [first]
+        while waiting:
+            for column in by_row[waiting.pop()]:
+                if column not in reached:
+                    reached.add(column)
+                    fresh = [row for row in by_column[column] if row not in seen]
+                    seen.update(fresh)
+                    group += fresh
+                    waiting += fresh
+        groups.append((sorted(group), sorted(reached)))
+    return groups
+
+
+def _best_first(gains: Gains) -> list[tuple[int, int]]:
+    pairs: list[tuple[int, int]] = []
+    rows, columns = set[int](), set[int]()
+    for place in np.argsort(-gains, axis=None, kind="stable").tolist():
+        row, column = divmod(place, gains.shape[1])
+        if gains[row, column] <= 0:
+            break
+        if row not in rows and column not in columns:
+            rows.add(row)
+            columns.add(column)
+            pairs.append((row, column))
+    return pairs
+
+
+def _exact(gains: Gains) -> list[tuple[int, int]]:
+    """Shortest augmenting paths, O(n³) (Jonker and Volgenant, "A shortest augmenting path algorithm for dense and sparse
+    linear assignment problems", Computing 38, 1987), without their initial reductions."""
+    count, width = gains.shape
+    size = max(count, width)
+    cost = np.zeros((size + 1, size + 1))
+    cost[1 : count + 1, 1 : width + 1] = -np.maximum(gains, 0.0)
+    row_price, column_price = np.zeros(size + 1), np.zeros(size + 1)
+    owner = np.zeros(size + 1, np.intp)  # by column; row 0 is nobody
+    for row in range(1, size + 1):
+        owner[0], column = row, 0
+        distance, before = np.full(size + 1, np.inf), np.zeros(size + 1, np.intp)
+        used = np.zeros(size + 1, np.bool_)
+        while owner[column]:
+            used[column] = True
+            slack = cost[owner[column]] - row_price[owner[column]] - column_price
+            nearer = ~used & (slack < distance)
+            distance[nearer], before[nearer] = slack[nearer], column
+            column = int(np.argmin(np.where(used, np.inf, distance)))
+            step = distance[column]
+            row_price[owner[used]] += step
+            column_price[used] -= step
+            distance[~used] -= step
+        while column:
+            owner[column] = owner[before[column]]
+            column = int(before[column])
+    return [
+        (row - 1, place - 1) for place, row in enumerate(owner.tolist()) if place and row <= count and place <= width
+    ]

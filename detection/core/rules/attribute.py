@@ -1,0 +1,275 @@
+"""Attribute: people without what they must wear. docs/algorithms/attribute.md describes it for operators. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from cameras.core.algorithms import Algorithm, RegionParameters, Seconds
+from detection.core.rules.base import JSON, Binding, RuleBase, RuleEvent, State, event_of
+from detection.core.rules.people import RESUME_S, KeptStay, Number, People, Person, Stay, shifted
+from detection.core.rules.region import REGIONS, Region
+from detection.core.rules.visits import KNOWN_S, MAX_VISITORS, SLACK_S
+from detection.core.scene import Answer, Scene, Sight, View, Want, Which
+from detection.core.tracking import Tracks
+
+MOST_WANTS = 4  # second looks that one binding asks for in one frame
+MAX_GAP_S = 10.0
+HEAD = 0.3  # of a person's box, from its top; with a margin around
+MARGIN = 0.15  # of the crop's size, on each side
+
+
+class AttributeParameters(RegionParameters):
+    """What must be worn, which model sees it, and how many looks it takes."""
+
+    attribute: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")] = Field(
+        default="hairnet", title="Attribute", description="What must be worn; the statistics count it with an s added."
+    )
+    model: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")] = Field(
+        title="Model", description="The folder of the model that looks at each person."
+    )
+    crop: Literal["head", "body"] = Field(
+        default="head", title="Crop", description="What of the person the model is shown."
+    )
+    views: Annotated[int, Field(ge=1, le=50)] = Field(
+        default=5, title="Views", description="How many of the latest views that say something are weighed."
+    )
+    needed: Annotated[int, Field(ge=1, le=50)] = Field(
+        default=3, title="Needed", description="How many of them must agree; more than half."
+    )
+    looks_per_s: float = Field(
+        default=2.0, gt=0, le=25, allow_inf_nan=False, title="Looks a second", description="For each person, at most."
+    )
+    min_height: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        title="Smallest height",
+        description="Persons that are lower than this share of the picture are too small to tell.",
+    )
+    dwell_s: Seconds = Field(
+        default=2.0, title="Dwell (s)", description="How long the person must have been seen inside."
+    )
+
+    @model_validator(mode="after")
+    def _a_majority(self) -> Self:
+        if not self.needed <= self.views < 2 * self.needed:
+            raise PydanticCustomError("needed", "needed must be more than half of views, and no more than views")
+        return self
+
+
+ALGORITHM = Algorithm(
+    code="attribute",
+    label="Attribute missing",
+    summary="Raises an alert when a person does not wear what the region asks for, such as a hairnet.",
+    roi_types=REGIONS,
+    parameters=AttributeParameters,
+)
+
+
+@dataclass(slots=True)
+class Wearer:
+    """One person. stay: in the region; views: the latest that say something, of this stay; raised: it has its alert."""
+
+    stay: Stay = field(default_factory=Stay)
+    views: list[Answer] = field(default_factory=list)
+    raised: bool = False
+    alerted_at: float | None = None
+
+    def verdict(self, needed: int) -> Answer:
+        """`missing` or `present` when enough views agree, otherwise `unknown`."""
+        if self.views.count("missing") >= needed:
+            return "missing"
+        return "present" if self.views.count("present") >= needed else "unknown"
+
+
+class Attribute(RuleBase):
+    """One alert a visit. Views that are unknown count neither as violation nor as compliance."""
+
+    def __init__(self, binding: Binding) -> None:
+        params = binding.params
+        if not isinstance(params, AttributeParameters):
+            raise ValueError("attribute needs parameters of AttributeParameters")  # noqa: TRY004 - a bad binding
+        self._binding = binding
+        self._params = params
+        self._which = Which.of(params, params.anchor)
+        self._region = Region(binding)
+        self._people: People[Wearer] = People(Wearer, params.exit_s)
+        self._asked: dict[int, float] = {}
+        self._time = -math.inf
+        self._blind = self._absent = False
+
+    def wants(self, scene: Scene, media_time: float) -> list[Want]:
+        """The largest persons inside who have not been looked at lately, for this frame."""
+        least, wait_s = self._params.min_height, 1 / self._params.looks_per_s
+        if media_time < self._time:
+            self._asked.clear()
+        seen, wanted = scene.seen(), []
+        for track_id in self._region.inside(scene, scene.class_names):
+            box = seen[track_id].box
+            high, asked = box[3] - box[1], self._asked.get(track_id, -math.inf)
+            if high >= least and media_time - asked >= wait_s - SLACK_S:
+                wanted.append((-high * (box[2] - box[0]), track_id))
+        wanted = sorted(wanted)[:MOST_WANTS]
+        self._asked.update((track_id, media_time) for _, track_id in wanted)
+        if len(self._asked) > MAX_VISITORS:
+            self._asked = {i: at for i, at in self._asked.items() if media_time - at <= KNOWN_S}
+        wants = [self._want(seen[track_id]) for _, track_id in wanted]
+        return [want for want in wants if want is not None]
+
+    def step(
+        self, tracks: Tracks, class_names: Sequence[str], media_time: float, wall_time: float | None = None
+    ) -> list[RuleEvent]:
+        """Take in one analysed frame, with what `scene.views` says of it (see `base.Rule`)."""
+        if not math.isfinite(media_time):
+            raise ValueError("media time is not a finite number")
+        if media_time < self._time:
+            self.tracks_lost()
+        known = not self._blind and media_time - self._time <= MAX_GAP_S + SLACK_S
+        self._time, self._blind = media_time, False
+        scene = Scene.of(tracks, class_names)
+        self._people.step(scene.counted(self._which), media_time)
+        inside = self._region.inside(scene, class_names)
+        views = {want.track_id: view for want, view in scene.views.items() if want == self._want_of(scene, want)}
+        if views:
+            self._absent = any(view.absent for view in views.values())
+        events: list[RuleEvent] = []
+        for track_id, person in self._people:
+            wearer, here = person.own, track_id in inside
+            wearer.stay.look(here, media_time, exit_s=self._params.exit_s, known=known)
+            if here and wearer.stay.since == media_time:
+                wearer.views, wearer.raised = [], False
+            if here and track_id in views:
+                events += self._take(scene, track_id, person, views[track_id])
+        return events
+
+    def tracks_lost(self) -> None:
+        """Void all visits: they belong to ids that mean nothing any more."""
+        self._people.clear()
+        self._asked.clear()
+        self._time = -math.inf
+
+    def unseen(self) -> None:
+        self._blind = True
+
+    def progress(self, media_time: float) -> dict[str, JSON]:
+        """Persons inside by what is known of them: `present`, `missing`, `unknown`; `state` where the model is missing."""
+        counts = self._counts()
+        told: dict[str, JSON] = {
+            "present": counts["present"],
+            "missing": counts["missing"],
+            "unknown": counts["unknown"],
+        }
+        return {**told, "state": f"no model {self._params.model}"} if self._absent else told
+
+    def numbers(self) -> dict[str, float]:
+        """Persons inside now of whom enough views say that they wear it: `hairnets` for the attribute `hairnet`."""
+        return {f"{self._params.attribute}s": self._counts()["present"]}
+
+    def snapshot(self) -> dict[str, JSON]:
+        """Visits that go on, by place; `restore` gives them to tracks that begin there."""
+        people = sorted((p for _, p in self._people if p.own.stay.since is not None), key=lambda p: -p.seen_at)
+        kept: list[JSON] = [_kept_of(person, self._time) for person in people]
+        return {"version": 1, "people": kept} if kept else {}
+
+    def restore(self, state: State, *, media_time: float, away_s: float) -> None:
+        """The time of the restart counts neither as stay nor as absence; after more than 30 s nothing is kept."""
+        try:
+            given = _State.model_validate(dict(state))
+        except ValidationError as error:
+            raise ValueError(f"unusable state: {error.errors()[0]['msg']}") from None
+        if away_s <= RESUME_S:
+            self._people.take_back([_person_of(kept, media_time, away_s) for kept in given.people])
+
+    def _want(self, sight: Sight) -> Want | None:
+        """None when the top of the head is cut off by the picture's edge."""
+        x1, y1, x2, y2 = sight.box
+        if self._params.crop == "body":
+            return Want(sight.track_id, sight.box, self._params.model)
+        if y1 <= 0:
+            return None
+        bottom = y1 + HEAD * (y2 - y1)
+        across, down = MARGIN * (x2 - x1), MARGIN * (bottom - y1)
+        return Want(sight.track_id, (x1 - across, y1 - down, x2 + across, bottom + down), self._params.model)
+
+    def _want_of(self, scene: Scene, want: Want) -> Want | None:
+        """What this rule would want to know of the same object."""
+        sight = scene.seen().get(want.track_id)
+        return None if sight is None else self._want(sight)
+
+    def _take(self, scene: Scene, track_id: int, person: Person[Wearer], view: View) -> list[RuleEvent]:
+        params, wearer, now = self._params, person.own, self._time
+        if view.answer == "unknown":
+            return []
+        wearer.views = [*wearer.views, view.answer][-params.views :]
+        if view.answer != "missing" or wearer.raised or wearer.verdict(params.needed) != "missing":
+            return []
+        if wearer.stay.spent < params.dwell_s - SLACK_S:
+            return []
+        if wearer.alerted_at is not None and now - wearer.alerted_at < params.cooldown_s - SLACK_S:
+            return []
+        wearer.raised, wearer.alerted_at = True, now
+        data: dict[str, JSON] = {
+            "track_id": track_id,
+            "class": scene.name_of(person.class_id),
+            "score": round(scene.score_of(track_id), 4),
+            "box": [round(value, 4) for value in person.box],
+            "attribute": params.attribute,
+            "view_score": round(view.score, 4),
+            "missing_views": wearer.views.count("missing"),
+            "views": len(wearer.views),
+            "dwell_s": round(wearer.stay.spent, 2),
+        }
+        return [event_of(self._binding, "started", now, data, track_id)]
+
+    def _counts(self) -> dict[Answer, int]:
+        counts: dict[Answer, int] = {"present": 0, "missing": 0, "unknown": 0}
+        for _, person in self._people:
+            if person.own.stay.is_lately(self._time, self._params.exit_s):
+                counts[person.own.verdict(self._params.needed)] += 1
+        return counts
+
+
+class _Wearer(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    stay: KeptStay
+    views: list[Answer] = Field(max_length=50)
+    raised: bool
+    alerted_at: Number | None
+
+
+class _Kept(BaseModel):
+    """A person; all times are seconds before the latest frame, and so below zero."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    class_id: int
+    box: Annotated[tuple[Number, Number, Number, Number], Field(strict=False)]
+    seen_at: Number
+    own: _Wearer
+
+
+class _State(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    version: Literal[1]
+    people: list[_Kept] = Field(max_length=MAX_VISITORS)
+
+
+def _kept_of(person: Person[Wearer], now: float) -> dict[str, JSON]:
+    kept: dict[str, JSON] = shifted(asdict(person) | {"box": [round(value, 4) for value in person.box]}, -now)
+    return kept
+
+
+def _person_of(kept: _Kept, now: float, away_s: float) -> Person[Wearer]:
+    own = shifted(kept.own.model_dump(), now)
+    stay = Stay(**own["stay"] | {"away": True})
+    alerted_at = None if own["alerted_at"] is None else own["alerted_at"] - away_s
+    return Person(kept.class_id, kept.box, now + kept.seen_at, Wearer(stay, own["views"], own["raised"], alerted_at))

@@ -1,0 +1,61 @@
+"""A rule at work: gated by its schedule, its events with the severity of today. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from cameras.core.schedule import ScheduleEntry, active
+from detection.core.rules.base import JSON, Binding, Rule, RuleEvent
+from detection.core.rules.keeping import fingerprint
+from detection.core.tracking import Tracks
+
+
+@dataclass(slots=True, eq=False)
+class RunningRule:
+    """A binding and its state machine. binding: may be replaced by one that means the same to the rule."""
+
+    binding: Binding
+    rule: Rule
+    suspended: bool = False
+    _looked_at: tuple[Binding, int] | None = None
+    _printed: tuple[Binding, str] | None = None
+
+    def step(self, tracks: Tracks, class_names: Sequence[str], media_time: float, wall_time: float) -> list[RuleEvent]:
+        """One frame: the rule's step within the schedule; its suspension in the first frame outside; then nothing."""
+        was_suspended = self.suspended
+        self.suspended = self.binding.schedule is not None and not self._is_scheduled(self.binding.schedule, wall_time)
+        if not self.suspended:
+            found = self.rule.step(tracks, class_names, media_time, wall_time)
+        elif not was_suspended:
+            found = self.rule.suspend(media_time)
+        else:
+            found = []
+        return [replace(event, severity=self.binding.severity) for event in found] if found else found
+
+    def progress(self, media_time: float) -> dict[str, JSON]:
+        """`active`: False outside the schedule; within it, what the rule tells."""
+        return {"active": False} if self.suspended else {"active": True, **self.rule.progress(media_time)}
+
+    @property
+    def essence(self) -> Binding:
+        """What of the binding the rule's state depends on."""
+        return essence_of(self.binding)
+
+    def fingerprint(self) -> str:
+        """Of the essence (see `keeping.fingerprint`); worked out once for a binding."""
+        if self._printed is None or self._printed[0] is not self.binding:
+            self._printed = self.binding, fingerprint(self.essence)
+        return self._printed[1]
+
+    def _is_scheduled(self, schedule: ScheduleEntry, wall_time: float) -> bool:
+        looked_at = (self.binding, int(wall_time // 60))  # hours begin and end at whole minutes, in UTC as well
+        if self._looked_at is not None and self._looked_at[0] is looked_at[0] and self._looked_at[1] == looked_at[1]:
+            return not self.suspended
+        self._looked_at = looked_at
+        return active(schedule, self.binding.time_zone, wall_time)
+
+
+def essence_of(binding: Binding) -> Binding:
+    """What of a binding its rule's state depends on: another severity, priority or schedule costs no visit."""
+    return replace(binding, severity="", priority=0, schedule=None)

@@ -1,0 +1,114 @@
+"""Second looks at single objects: crops of a frame, each through the model that a rule asks for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import structlog
+from django.conf import settings
+from numpy.typing import NDArray
+
+from detection.core.scene import View, Want
+from detection.inference.classifier import Classifier
+from detection.inference.detector import DEFAULT_MODEL
+from detection.inference.errors import ModelError
+from detection.ingest.frame import Frame
+
+log = structlog.get_logger(__name__)
+
+MOST = 8  # looks in one frame; the others come in later ones
+SMALLEST = 8  # pixels
+AGAIN_S = 60.0  # a model that is missing or broken is looked for again
+
+
+class Looker(Protocol):
+    """What a loaded model offers."""
+
+    def look(self, picture: NDArray[np.uint8]) -> View: ...
+
+
+@dataclass(slots=True, eq=False)
+class SecondStage:
+    """Models by name, each in a folder of that name below one of `folders`, `model_folders()` where none are given.
+
+    Any thread may call it; one look at a time.
+
+    A model that is not there or does not run makes every view of it unknown, with one log line, and is tried again later.
+    """
+
+    folders: Sequence[Path] = ()
+    provider: str = "auto"
+    load: Callable[..., Looker] = Classifier.load
+    monotonic: Callable[[], float] = time.monotonic
+    _models: dict[str, Looker] = field(default_factory=dict)
+    _failed: dict[str, float] = field(default_factory=dict)
+    _told: dict[str, str] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def look(self, frame: Frame, wants: Iterable[Want]) -> dict[Want, View]:
+        """A view for each want, as many as one frame may have; the full picture is made once, when there are any."""
+        with self._lock:
+            asked = list(dict.fromkeys(wants))
+            views = {want: View("unknown", 0.0, absent=True) for want in asked if self._model(want.model) is None}
+            open_wants = [want for want in asked if want not in views][:MOST]
+            if open_wants:
+                picture = frame.scaled_bgr(frame.width, frame.height)
+                views |= {want: self._view(picture, want) for want in open_wants}
+            return views
+
+    def _view(self, picture: NDArray[np.uint8], want: Want) -> View:
+        model = self._model(want.model)
+        crop = crop_of(picture, want)
+        if model is None or crop is None:
+            return View("unknown", 0.0, absent=model is None)
+        try:
+            return model.look(crop)
+        except ModelError as error:
+            self._fail(want.model, str(error))
+            return View("unknown", 0.0, absent=True)
+
+    def _model(self, name: str) -> Looker | None:
+        if name in self._models:
+            return self._models[name]
+        if name in self._failed and self.monotonic() - self._failed[name] < AGAIN_S:
+            return None
+        folder = next((each / name for each in self.folders or model_folders() if (each / name).is_dir()), None)
+        if folder is None:
+            self._fail(name, "there is no such folder")
+            return None
+        try:
+            self._models[name] = self.load(folder, provider=self.provider)
+        except ModelError as error:
+            self._fail(name, str(error))
+            return None
+        self._told.pop(name, None)
+        return self._models[name]
+
+    def _fail(self, name: str, reason: str) -> None:
+        self._models.pop(name, None)
+        self._failed[name] = self.monotonic()
+        if self._told.get(name) != reason:
+            log.warning("no model for second looks", model=name, reason=reason)
+        self._told[name] = reason
+
+
+def model_folders() -> list[Path]:
+    """Where models of one's own lie (`$VAR_DIR/models`), and the package's."""
+    return [Path(settings.VAR_DIR) / "models", DEFAULT_MODEL.parent]
+
+
+def crop_of(picture: NDArray[np.uint8], want: Want) -> NDArray[np.uint8] | None:
+    """The wanted part of a picture ``(h, w, 3)``; None when less than `SMALLEST` are there."""
+    height, width = picture.shape[:2]
+    x1, y1, x2, y2 = want.box
+    left, right = max(round(x1 * width), 0), min(round(x2 * width), width)
+    top, bottom = max(round(y1 * height), 0), min(round(y2 * height), height)
+    if right - left < SMALLEST or bottom - top < SMALLEST:
+        return None
+    return np.ascontiguousarray(picture[top:bottom, left:right])
