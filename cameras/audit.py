@@ -18,6 +18,7 @@ from django.contrib.auth import get_user_model
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from simple_history.models import HistoricalRecords
 from simple_history.signals import pre_create_historical_record
 
@@ -60,7 +61,9 @@ class AuditedRow(models.Model):
     the row moved away from, when it did. history_changes: see Changes; empty for a row that was made or deleted.
     """
 
-    history_author = models.CharField(_("person"), max_length=150, blank=True, db_index=True)
+    history_author = models.CharField(
+        pgettext_lazy("who changed it", "person"), max_length=150, blank=True, db_index=True
+    )
     history_site = models.BigIntegerField(null=True, db_index=True)
     history_left = models.BigIntegerField(null=True, db_index=True)
     history_changes = models.JSONField(default=dict, encoder=DjangoJSONEncoder)

@@ -15,6 +15,7 @@ from django.db import models
 from django.utils import timezone
 
 from cameras.models import ROI, Binding, Camera, Device, Site, SiteAccess
+from cameras.schedules import Schedule
 from cameras.selectors import sites_are_limited, visible_sites
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ Model = type[models.Model]
 # What names a row for good: a row that a rollback brings back gets another primary key, but the same code.
 CODES: dict[Model, str] = {
     Site: "id", SiteAccess: "id", Device: "device_id", Camera: "camera_id", ROI: "roi_id", Binding: "bind_id",
+    Schedule: "schedule_id",
 }  # fmt: skip
 KINDS: dict[str, Model] = {model._meta.model_name or "": model for model in CODES}
 

@@ -12,9 +12,10 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError as ParametersError
 
-from cameras.audit import AuditEntry, AuditRecords  # noqa: F401  AuditEntry: this app's model too
+from cameras.audit import AuditEntry, AuditRecords, site_of  # noqa: F401  AuditEntry: this app's model too
 from cameras.core.algorithms import registry
-from cameras.validators import clean_shape, validate_code, validate_source, validate_time_zone
+from cameras.schedules import check_schedule, stay_with_schedules  # its model is this app's too
+from cameras.validators import clean_shape, parameter_problem, validate_code, validate_source, validate_time_zone
 from edgesite.fields import EncryptedTextField
 from edgesite.ids import short_id, uuid7
 
@@ -98,6 +99,9 @@ class Device(models.Model):
     def __str__(self) -> str:
         return self.name or self.device_id
 
+    def clean(self) -> None:
+        stay_with_schedules(Binding.objects.filter(roi__camera__device=self.pk), site=self.site_id)
+
 
 class DeviceStatus(models.Model):
     """What the device last reported (DESIGN 5.3). Written by `run_hub` only."""
@@ -149,6 +153,11 @@ class Camera(models.Model):
     def __str__(self) -> str:
         return self.name or self.camera_id
 
+    def clean(self) -> None:
+        stay_with_schedules(
+            Binding.objects.filter(roi__camera=self.pk), site=site_of(Camera, self.device_id, "device__site")
+        )
+
 
 class ROI(models.Model):
     roi_id = models.CharField(
@@ -179,6 +188,8 @@ class ROI(models.Model):
         return self.name or self.roi_id
 
     def clean(self) -> None:
+        site = site_of(ROI, self.camera_id, "camera__device__site")
+        stay_with_schedules(Binding.objects.filter(roi__roi_id=self.roi_id), site=site)
         if self.coordinates is not None:
             try:
                 self.coordinates = clean_shape(self.roi_type, self.coordinates)
@@ -201,6 +212,10 @@ class Binding(models.Model):
         _("priority"), default=0, validators=PRIORITY_RANGE, help_text=_("Larger comes first.")
     )
     enabled = models.BooleanField(_("enabled"), default=True)
+    schedule = models.ForeignKey(
+        "Schedule", models.PROTECT, to_field="schedule_id", null=True, blank=True, related_name="bindings",
+        verbose_name=_("schedule"), help_text=_("When the rule runs; empty for always."),
+    )  # fmt: skip
     history = AuditRecords(site="roi__camera__device__site")
 
     class Meta:
@@ -222,18 +237,13 @@ class Binding(models.Model):
         roi = ROI.objects.filter(roi_id=self.roi_id).first()
         if roi is not None and roi.roi_type not in algorithm.roi_types:
             raise ValidationError({"roi": _("%(algo)s cannot watch this shape.") % {"algo": _(algorithm.label)}})
+        check_schedule(self.schedule_id, site=site_of(Binding, self.roi_id, "roi__camera__device__site"))
         if not isinstance(self.params, dict):
             raise ValidationError({"params": _('Parameters must be a JSON object, such as {"dwell_s": 2}.')})
         try:
             algorithm.parameters.model_validate(self.params)
         except ParametersError as error:
-            raise ValidationError({"params": [_parameter_problem(e) for e in error.errors()]}) from None
-
-
-def _parameter_problem(error: Any) -> str:
-    name = ".".join(str(part) for part in error["loc"])
-    text = _("is an unknown parameter") if error["type"] == "extra_forbidden" else error["msg"]
-    return f"{name}: {text}"
+            raise ValidationError({"params": [parameter_problem(e) for e in error.errors()]}) from None
 
 
 class ImmutableError(Exception):

@@ -10,6 +10,7 @@ from django.db.models.functions import Cast
 
 from cameras.core.compiler import DeviceRows
 from cameras.models import ROI, Binding, Camera, Device, Site, SiteAccess
+from cameras.schedules import Schedule, entry_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -50,6 +51,8 @@ def visible_cameras(user: User | AnonymousUser) -> QuerySet[Camera]:
 
 def device_rows(device: Device) -> DeviceRows:
     """The rows that the device's document is compiled from, under the document's own names."""
+    bindings = list(Binding.objects.filter(roi__camera__device=device))
+    followed = {b.schedule_id for b in bindings if b.schedule_id is not None}
     return DeviceRows(
         site={"name": device.site.name, "time_zone": device.site.time_zone},
         cameras=[
@@ -85,21 +88,26 @@ def device_rows(device: Device) -> DeviceRows:
                 "priority": b.priority,
                 "enabled": b.enabled,
                 "severity": b.severity,
+                "schedule_id": b.schedule_id,
             }
-            for b in Binding.objects.filter(roi__camera__device=device)
+            for b in bindings
         ],
+        schedules=[entry_of(s) for s in Schedule.objects.filter(schedule_id__in=followed)] if followed else [],
     )
 
 
 def row_fingerprints() -> dict[str, int]:
-    """A number for each device that changes when any row of its document does, without decrypting or parsing a column."""
+    """A number for each device that changes when any row of its document does, without decrypting or parsing a column.
+
+    Over the rows' text, because numbers hash to themselves and -1 to the same as -2.
+    """
     prints: dict[str, int] = {}
     sites = Device.objects.values_list("pk", "epoch", "publish_on_save", "site__name", "site__time_zone")
     for row in sites:
-        prints[row[0]] = hash(row)
+        prints[row[0]] = hash(repr(row))
     for rows in (_raw_cameras(), _raw_rois(), _raw_bindings()):
         for row in rows:
-            prints[row[0]] = hash((prints.get(row[0], 0), row))
+            prints[row[0]] = hash((prints.get(row[0], 0), repr(row)))
     return prints
 
 
@@ -115,6 +123,8 @@ def _raw_rois() -> QuerySet[ROI, tuple[Any, ...]]:
 
 
 def _raw_bindings() -> QuerySet[Binding, tuple[Any, ...]]:
-    raw = Binding.objects.annotate(given=Cast("params", TextField())).order_by("pk")
+    texts = {"given": "params", "weekly": "schedule__weekly", "holidays": "schedule__holidays"}
+    raw = Binding.objects.annotate(**{name: Cast(column, TextField()) for name, column in texts.items()}).order_by("pk")
     columns = ("bind_id", "roi_id", "algo_code", "given", "priority", "enabled", "severity")
-    return raw.values_list("roi__camera__device_id", *columns)
+    followed = ("schedule_id", "schedule__name", "weekly", "holidays")
+    return raw.values_list("roi__camera__device_id", *columns, *followed)

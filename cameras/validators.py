@@ -42,3 +42,10 @@ def clean_shape(roi_type: str, coordinates: Any) -> list[list[float]]:
         return [[x, y] for x, y in validate_shape(roi_type, coordinates)]
     except GeometryError as error:
         raise ValidationError(str(error)) from None
+
+
+def parameter_problem(error: Any) -> str:
+    """What pydantic says of an algorithm's parameter, for a form."""
+    name = ".".join(str(part) for part in error["loc"])
+    text = _("is an unknown parameter") if error["type"] == "extra_forbidden" else error["msg"]
+    return f"{name}: {text}"

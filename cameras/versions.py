@@ -9,15 +9,18 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext_noop
 from redis.exceptions import RedisError
 
 from cameras.audit import acting
 from cameras.core.compiler import compile_content
 from cameras.core.difference import Change, difference
-from cameras.core.document import content_of
+from cameras.core.document import canonical, content_of
+from cameras.core.rollout import Sentence
 from cameras.core.values import check_epoch
 from cameras.models import ROI, Binding, Camera, ConfigVersion, Device
 from cameras.publish import published_heads
+from cameras.schedules import Schedule
 from cameras.selectors import device_rows
 from cameras.services import cloud_redis, issue_version, latest_version
 from edgesite.ids import uuid7_after
@@ -26,7 +29,11 @@ log = structlog.get_logger(__name__)
 
 
 class VersionError(Exception):
-    """A version cannot be rolled back to; the text says why."""
+    """A version cannot be issued or rolled back to; the sentence says why, its text in English."""
+
+    def __init__(self, template: str, **values: Any) -> None:
+        self.sentence = Sentence(template, values)
+        super().__init__(str(self.sentence))
 
 
 def content_of_version(version: ConfigVersion | None) -> dict[str, Any]:
@@ -39,6 +46,25 @@ def pending_changes(device: Device) -> list[Change]:
     return difference(content_of_version(latest_version(device)), compile_content(device_rows(device)))
 
 
+def content_sha256(device: Device) -> str:
+    """The hash of what the rows say now, whoever will issue it."""
+    return canonical(compile_content(device_rows(device))).sha256()
+
+
+def publish_pending(*, device_id: str, author: str, reason: str = "", expected: str = "") -> ConfigVersion | None:
+    """Issues what is pending; None when that is nothing.
+
+    expected: the `content_sha256` that the person saw, empty for whatever is there. Raises VersionError when the rows
+    are others now, and what `issue_version` raises; nothing is issued then.
+    """
+    with transaction.atomic():
+        device = Device.objects.select_for_update().select_related("site").get(pk=device_id)
+        if expected and content_sha256(device) != expected:
+            text = gettext_noop("%(device)s was edited while you were looking at its changes")
+            raise VersionError(text, device=device_id)
+        return issue_version(device_id=device_id, author=author, reason=reason)
+
+
 def changes_between(old: ConfigVersion, new: ConfigVersion) -> list[Change]:
     """What led from one version to the other."""
     return difference(content_of_version(old), content_of_version(new))
@@ -47,7 +73,8 @@ def changes_between(old: ConfigVersion, new: ConfigVersion) -> list[Change]:
 def roll_back(*, device_id: str, version: int, author: str, reason: str = "") -> ConfigVersion:
     """Writes the content of an earlier version of this epoch back into the rows and issues it as a new version.
 
-    Secrets stay current: a camera that still exists keeps its stream URL. So does the site, which is other devices' too.
+    Secrets stay current: a camera that still exists keeps its stream URL. So do the site and its schedules, which are other
+    devices' too; a schedule that is gone is made again.
     Everything happens in one transaction, so that rows, history and box agree afterwards and the reconcile step finds nothing
     to do. Raises VersionError.
     """
@@ -55,13 +82,17 @@ def roll_back(*, device_id: str, version: int, author: str, reason: str = "") ->
         device = Device.objects.select_for_update().get(pk=device_id)
         target = ConfigVersion.objects.filter(device=device, epoch=device.epoch, version=version).first()
         if target is None:
-            raise VersionError(f"Device {device_id} has no version {version} in its present epoch.")
+            text = gettext_noop("%(device)s has no version %(version)s in its present epoch")
+            raise VersionError(text, device=device_id, version=version)
         why = f"rollback to version {version}"
         with acting(author=author, reason=f"{why}: {reason}" if reason else why):
             _restore_rows(device, content_of_version(target))
         issued = issue_version(device_id=device_id, author=author, reason=reason or why, rollback_of=version)
         if issued is None:
-            raise VersionError(f"Version {version} is what device {device_id} has now: there is nothing to roll back.")
+            text = gettext_noop(
+                "%(device)s has the content of version %(version)s already: there is nothing to roll back"
+            )
+            raise VersionError(text, device=device_id, version=version)
         log.info("rolled back", device=device_id, to=version, issued=issued.version)
         return issued
 
@@ -102,6 +133,7 @@ def _restore_rows(device: Device, content: dict[str, Any]) -> None:
     rois = {r["roi_id"]: r for r in content["rois"]}
     binds = {b["bind_id"]: b for b in content["binds"]}
     _refuse_foreign(device, cameras, rois, binds)
+    _restore_schedules(device, content.get("schedules", []))
     Binding.objects.filter(roi__camera__device=device).exclude(bind_id__in=binds).delete()
     ROI.objects.filter(camera__device=device).exclude(roi_id__in=rois).delete()
     Camera.objects.filter(device=device).exclude(pk__in=cameras).delete()
@@ -119,7 +151,21 @@ def _restore_rows(device: Device, content: dict[str, Any]) -> None:
         ROI.objects.update_or_create(roi_id=code, defaults={**values, "name": row["roi_name"]})
     for code, row in binds.items():
         values = {key: row[key] for key in ("roi_id", "algo_code", "params", "priority", "enabled", "severity")}
+        values["schedule_id"] = row.get("schedule_id")
         Binding.objects.update_or_create(bind_id=code, defaults=values)
+
+
+def _restore_schedules(device: Device, rows: list[dict[str, Any]]) -> None:
+    """Makes those that are gone. One that is there stays as it is: other devices' bindings follow it too."""
+    wanted = {row["schedule_id"]: row for row in rows}
+    there = dict(Schedule.objects.filter(schedule_id__in=wanted).values_list("schedule_id", "site_id"))
+    if moved := sorted(code for code, site in there.items() if site != device.site_id):
+        text = gettext_noop("schedule %(codes)s belongs to another site; bindings of this device cannot follow it")
+        raise VersionError(text, codes=", ".join(moved))
+    for code, row in wanted.items():
+        if code not in there:
+            values = {key: row.get(key, default) for key, default in (("name", ""), ("weekly", []), ("holidays", []))}
+            Schedule.objects.create(schedule_id=code, site=device.site, **values)
 
 
 def _refuse_foreign(device: Device, cameras: dict[str, Any], rois: dict[str, Any], binds: dict[str, Any]) -> None:
@@ -132,4 +178,5 @@ def _refuse_foreign(device: Device, cameras: dict[str, Any], rois: dict[str, Any
         .values_list("bind_id", flat=True),
     ]
     if moved:
-        raise VersionError(f"{', '.join(moved)} belongs to another device now. Move it back first, or delete it there.")
+        text = gettext_noop("%(codes)s belongs to another device now; move it back first, or delete it there")
+        raise VersionError(text, codes=", ".join(moved))

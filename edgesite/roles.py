@@ -9,10 +9,10 @@ VIEWER, OPERATOR, ADMIN = "viewer", "operator", "admin"
 ROLES = (VIEWER, OPERATOR, ADMIN)
 
 VIEW = {
-    "cameras": ("site", "device", "devicestatus", "camera", "roi", "binding"),
+    "cameras": ("site", "device", "devicestatus", "camera", "roi", "binding", "schedule"),
     "detection": ("alert",),
 }
-EDIT = {"cameras": ("camera", "roi", "binding")}
+EDIT = {"cameras": ("camera", "roi", "binding", "schedule")}
 ADMINISTER = {
     "cameras": ("site", "siteaccess", "device"),
     "edgesite": ("apitoken",),
@@ -53,8 +53,7 @@ def sync_roles(apps: Any, schema_editor: Any) -> None:
     permission_model = apps.get_model("auth", "Permission")
     for role in ROLES:
         group, _ = group_model.objects.get_or_create(name=role)
-        wanted = [
-            permission_model.objects.get(content_type__app_label=app, codename=codename)
-            for app, codename in sorted(permissions(role))
-        ]
-        group.permissions.set(wanted)
+        # Models that a later migration adds have none yet; that one syncs again.
+        known = permission_model.objects.select_related("content_type")
+        wanted = permissions(role)
+        group.permissions.set([p for p in known if (p.content_type.app_label, p.codename) in wanted])

@@ -1,5 +1,6 @@
 """Bare documents: `cameras`, `rois` and `binds` as other control planes write them (DESIGN 5.4). Pure.
 
+They may have a list `schedules` in our form; a binding that names any other schedule runs all the time.
 They have no header; their number stands in `device:{id}:version`. Points may be `{"x": …, "y": …}`, values above 1 are
 pixels of that camera's picture, unknown keys are ignored with a warning, missing optional keys take their defaults. What is
 wrong refuses the document as a whole all the same.
@@ -7,6 +8,8 @@ wrong refuses the document as a whole all the same.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,9 +19,10 @@ from pydantic import BaseModel
 
 from cameras.core.algorithms import Registry
 from cameras.core.document import HEADER, Bind, Camera, Content, Roi, content_hash, content_of, parse_content
+from cameras.core.schedule import ScheduleEntry
 from cameras.core.strict_json import DocumentError
 
-IDENTIFIERS = ("camera_id", "roi_id", "bind_id", "algo_code")
+IDENTIFIERS = ("camera_id", "roi_id", "bind_id", "algo_code", "schedule_id")
 PARTS: dict[str, type[BaseModel]] = {"cameras": Camera, "rois": Roi, "binds": Bind}
 
 
@@ -43,7 +47,9 @@ def is_bare(raw: Mapping[str, Any]) -> bool:
 
 def parse_bare(raw: Mapping[str, Any], registry: Registry) -> Bare:
     """Verifies a bare document. Raises DocumentError with the path of the first thing that is wrong."""
-    warnings = [f"unknown key {key!r}" for key in raw if key not in (*PARTS, *HEADER)]
+    schedules = raw.get("schedules")
+    known = (*PARTS, *HEADER, "schedules") if isinstance(schedules, list) else (*PARTS, *HEADER)
+    warnings = [f"unknown key {key!r}" for key in raw if key not in known]
     content: dict[str, Any] = {}
     pixels: dict[str, tuple[tuple[float, float], ...]] = {}
     for kind, model in PARTS.items():
@@ -59,7 +65,18 @@ def parse_bare(raw: Mapping[str, Any], registry: Registry) -> Bare:
         roi["coordinates"] = [list(point) for point in points]
     for index, bind in enumerate(content["binds"]):
         bind["params"] = _known_params(f"binds[{index}]", bind, registry, warnings)
-    return Bare(parse_content(content, registry), content_hash(content_of(raw)), pixels, tuple(warnings))
+    if isinstance(schedules, list):
+        content["schedules"] = [_row("schedules", i, row, ScheduleEntry, warnings) for i, row in enumerate(schedules)]
+    _drop_unknown_schedules(content, warnings)
+    return Bare(parse_content(content, registry), _hash(content_of(raw)), pixels, tuple(warnings))
+
+
+def _hash(content: Mapping[str, Any]) -> str:
+    """SHA-256, hex, as of a document of ours; also of what has no canonical form, such as a row number beyond 2**53."""
+    try:
+        return content_hash(content)
+    except DocumentError:
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _row(kind: str, index: int, row: Any, model: type[BaseModel], warnings: list[str]) -> dict[str, Any]:
@@ -71,9 +88,16 @@ def _row(kind: str, index: int, row: Any, model: type[BaseModel], warnings: list
     for key in IDENTIFIERS:
         if isinstance(known.get(key), int) and not isinstance(known[key], bool):
             known[key] = str(known[key])  # row numbers of other people's databases
-    if known.pop("schedule_id", None) is not None:
-        warnings.append(f"{kind}[{index}].schedule_id is not known here: the binding runs all the time")
     return known
+
+
+def _drop_unknown_schedules(content: Mapping[str, Any], warnings: list[str]) -> None:
+    """Schedules of a control plane that keeps their hours elsewhere."""
+    known = {schedule.get("schedule_id") for schedule in content.get("schedules", ())}
+    for index, bind in enumerate(content["binds"]):
+        if bind.get("schedule_id") not in (None, *known):
+            del bind["schedule_id"]
+            warnings.append(f"binds[{index}].schedule_id is not known here: the binding runs all the time")
 
 
 def _known_params(where: str, bind: Mapping[str, Any], registry: Registry, warnings: list[str]) -> dict[str, Any]:

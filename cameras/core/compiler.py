@@ -17,6 +17,7 @@ class DeviceRows:
     cameras: Iterable[Row] = ()
     rois: Iterable[Row] = ()
     binds: Iterable[Row] = ()
+    schedules: Iterable[Row] = ()
 
 
 def _ordered(rows: Iterable[Row], key: str) -> list[dict[str, Any]]:
@@ -25,10 +26,18 @@ def _ordered(rows: Iterable[Row], key: str) -> list[dict[str, Any]]:
 
 
 def compile_content(rows: DeviceRows) -> dict[str, Any]:
-    """The document's content (everything but the header). Never raises: checking is `parse_content`'s business."""
-    return {
+    """The document's content (everything but the header), with the schedules that its bindings follow.
+
+    Never raises: checking is `parse_content`'s business.
+    """
+    binds = [{"schedule_id": None, **row} for row in _ordered(rows.binds, "bind_id")]
+    used = {bind["schedule_id"] for bind in binds}
+    schedules = [row for row in _ordered(rows.schedules, "schedule_id") if row["schedule_id"] in used]
+    content = {
         "site": dict(rows.site),
         "cameras": _ordered(rows.cameras, "camera_id"),
         "rois": _ordered(rows.rois, "roi_id"),
-        "binds": [{**row, "schedule_id": None} for row in _ordered(rows.binds, "bind_id")],
+        "binds": binds,
     }
+    # Without a schedule there is no key, so that documents from before schedules keep their hash.
+    return {**content, "schedules": schedules} if schedules else content

@@ -1,7 +1,7 @@
 """The difference between two documents, as sentences that an operator can check (`dwell_s` 3 → 10). Pure.
 
-A sentence is an English template with values, so that whoever shows it can translate the template. Values of `rtsp_url`
-are never part of it: they may hold a password.
+A sentence is an English template with values, so that whoever shows it can translate the template and those of its values
+that are a `Word`. Values of `rtsp_url` are never part of it: they may hold a password.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cameras.core.schedule import DAYS
+from cameras.core.schedule_text import CLOSED, days_text, hours_of, hours_text
+
 SECRET = ("rtsp_url",)
 NEAR = 0.005  # half a percent of the picture: nobody sees it
 
@@ -19,7 +22,25 @@ KINDS = {
     "cameras": ("Camera", "camera_id", "camera_name"),
     "rois": ("ROI", "roi_id", "roi_name"),
     "binds": ("Binding", "bind_id", "algo_code"),
+    "schedules": ("Schedule", "schedule_id", "name"),
 }
+
+
+class Word(str):
+    """A value of a sentence that has a translation of its own."""
+
+    __slots__ = ()
+
+
+# What the document's keys are called by people; those of algorithms' parameters keep their code names.
+FIELDS = {
+    "name": "name", "camera_name": "name", "roi_name": "name", "time_zone": "time zone", "location": "location",
+    "analyse": "analyse", "max_fps": "analyses per second", "camera_id": "camera", "roi_id": "ROI", "roi_type": "shape",
+    "priority": "priority", "algo_code": "algorithm", "severity": "severity", "schedule_id": "schedule",
+    "publish_on_save": "publish on save", "device": "device",
+}  # fmt: skip
+CHOICES = ("roi_type", "severity")  # their values are words
+EMPTY, DEFAULT, YES, NO = Word("empty"), Word("default"), Word("yes"), Word("no")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +66,7 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
 def _site(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
     for key in sorted({*old, *new}):
         if old.get(key) != new.get(key):
-            yield Change("~", "Site: %(key)s %(old)s → %(new)s", _values(key, old.get(key), new.get(key)))
+            yield Change("~", "Site: %(key)s %(old)s → %(new)s", values_of(key, old.get(key), new.get(key)))
 
 
 def _rows(kind: str, old: Sequence[Any], new: Sequence[Any], document: Mapping[str, Any]) -> Iterator[Change]:
@@ -82,11 +103,15 @@ def _row(word: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -
             yield from _params(word, name, before or {}, after or {})
         elif key == "enabled":
             yield Change("~", word + (" %(name)s enabled" if after else " %(name)s disabled"), {"name": name})
+        elif key == "weekly":
+            yield from _week(name, before or [], after or [])
+        elif key == "holidays":
+            yield from _holidays(name, before or [], after or [])
         elif key in SECRET:
             yield Change("~", word + " %(name)s: stream URL changed", {"name": name})
         else:
             yield Change(
-                "~", word + " %(name)s: %(key)s %(old)s → %(new)s", {"name": name, **_values(key, before, after)}
+                "~", word + " %(name)s: %(key)s %(old)s → %(new)s", {"name": name, **values_of(key, before, after)}
             )
 
 
@@ -94,8 +119,31 @@ def _params(word: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]
     for key in sorted({*old, *new}):
         if old.get(key) == new.get(key) and (key in old) == (key in new):
             continue
-        values = {"name": name, **_values(key, old.get(key, "default"), new.get(key, "default"))}
+        before, after = (_json(row[key]) if key in row else DEFAULT for row in (old, new))
+        values = {"name": name, "key": key, "old": before, "new": after}
         yield Change("~", word + " %(name)s: parameter %(key)s %(old)s → %(new)s", values)
+
+
+def _week(name: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]:
+    """The days whose hours changed, such as `Mon 22:00-06:00 → Mon 21:00-06:00`."""
+    before, after = hours_of(old), hours_of(new)
+    days = [day for day in DAYS if before[day] != after[day]]
+    if days:  # not when only the order is another
+        values = {"name": name, "old": "; ".join(days_text(before, days)), "new": "; ".join(days_text(after, days))}
+        yield Change("~", "Schedule %(name)s: %(old)s → %(new)s", values)
+
+
+def _holidays(name: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]:
+    before = {holiday["date"]: hours_text(holiday.get("intervals", ())) for holiday in old}
+    after = {holiday["date"]: hours_text(holiday.get("intervals", ())) for holiday in new}
+    for day in sorted({*before, *after}):
+        values = {"name": name, "date": day, "old": before.get(day, CLOSED), "new": after.get(day, CLOSED)}
+        if day not in before:
+            yield Change("+", "Schedule %(name)s: holiday %(date)s %(new)s added", values)
+        elif day not in after:
+            yield Change("-", "Schedule %(name)s: holiday %(date)s %(old)s removed", values)
+        elif before[day] != after[day]:
+            yield Change("~", "Schedule %(name)s: holiday %(date)s %(old)s → %(new)s", values)
 
 
 def _shape(word: str, name: str, old: Sequence[Any], new: Sequence[Any]) -> Change:
@@ -113,9 +161,19 @@ def _shape(word: str, name: str, old: Sequence[Any], new: Sequence[Any]) -> Chan
     )
 
 
-def _values(key: str, old: Any, new: Any) -> dict[str, Any]:
-    return {"key": key, "old": _text(old), "new": _text(new)}
+def values_of(key: str, old: Any, new: Any) -> dict[str, Any]:
+    """The values of a sentence on a field, in words for people."""
+    name = Word(FIELDS[key]) if key in FIELDS else key
+    return {"key": name, "old": _text(key, old), "new": _text(key, new)}
 
 
-def _text(value: Any) -> str:
+def _text(key: str, value: Any) -> str:
+    if value in (None, "", [], {}):
+        return EMPTY
+    if isinstance(value, bool):
+        return YES if value else NO
+    return Word(value) if key in CHOICES and isinstance(value, str) else _json(value)
+
+
+def _json(value: Any) -> str:
     return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from cameras.core.algorithms import Registry
 from cameras.core.canonical import AUTHOR, Canonical
 from cameras.core.geometry import GeometryError, Points, validate_shape
+from cameras.core.schedule import ScheduleEntry
 from cameras.core.strict_json import DocumentError, load_json
 from cameras.core.values import check_epoch, check_source, check_time_zone
 
@@ -67,7 +68,7 @@ class Bind(_Part):
     priority: Priority = 0
     enabled: bool = True
     severity: Severity = "warning"
-    schedule_id: None = None
+    schedule_id: Identifier | None = None
 
 
 class Content(_Part):
@@ -81,6 +82,7 @@ class Content(_Part):
     cameras: tuple[Camera, ...] = Field(strict=False)
     rois: tuple[Roi, ...] = Field(strict=False)
     binds: tuple[Bind, ...] = Field(strict=False)
+    schedules: tuple[ScheduleEntry, ...] = Field(default=(), strict=False)
 
 
 class Header(_Part):
@@ -187,6 +189,7 @@ def _check_shapes(content: Content, cameras: Mapping[str, Camera]) -> None:
 
 
 def _check_binds(content: Content, rois: Mapping[str, Roi], registry: Registry) -> None:
+    schedules = _unique("schedules", "schedule_id", content.schedules)
     for index, bind in enumerate(content.binds):
         where = f"binds[{index}]"
         roi = rois.get(bind.roi_id)
@@ -198,12 +201,26 @@ def _check_binds(content: Content, rois: Mapping[str, Roi], registry: Registry) 
             raise DocumentError(f"{where}.algo_code", f"unknown algorithm {bind.algo_code!r}; known: {known}")
         if roi.roi_type not in algorithm.roi_types:
             raise DocumentError(f"{where}.roi_id", f"{bind.algo_code} cannot watch a {roi.roi_type}")
+        if bind.schedule_id is not None and bind.schedule_id not in schedules:
+            raise DocumentError(f"{where}.schedule_id", f"no schedule {bind.schedule_id!r} in this document")
         try:
-            algorithm.parameters.model_validate(bind.params)
+            params = algorithm.parameters.model_validate(bind.params)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             reason = "is an unknown parameter" if first["type"] == "extra_forbidden" else first["msg"]
             raise DocumentError(_path([*_split(where), "params", *first["loc"]]), reason) from None
+        for place in params.places():
+            if (wrong := _why_not(rois.get(place.roi_id), roi, place.roi_id)) is not None:
+                raise DocumentError(_path([*_split(where), "params", *place.path]), wrong)
+
+
+def _why_not(named: Roi | None, roi: Roi, roi_id: str) -> str | None:
+    """Why a binding to `roi` cannot name that ROI in its parameters."""
+    if named is None:
+        return f"no ROI {roi_id!r} in this document"
+    if named.camera_id != roi.camera_id:
+        return f"ROI {roi_id!r} is of another camera"
+    return "a line is no area" if named.roi_type == "line" else None
 
 
 def _split(where: str) -> list[int | str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from cameras.core.algorithms import Registry
-from cameras.core.difference import Change, difference
+from cameras.core.difference import Change, difference, values_of
 from cameras.core.geometry import GeometryError, validate_shape
+from cameras.core.schedule import ScheduleEntry
 from cameras.core.transfer_file import KEYS, REQUIRED, Path, Problems, Row, SiteFile, shown
 from edgesite.core.urls import MASK, mask_url
 
@@ -21,7 +21,8 @@ REFERENCES = {"cameras": ("device", "devices"), "rois": ("camera", "cameras"), "
 DOCUMENT_KEYS = {
     "cameras": {"name": "camera_name"},
     "rois": {"name": "roi_name", "camera": "camera_id"},
-    "bindings": {"roi": "roi_id"},
+    "bindings": {"roi": "roi_id", "schedule": "schedule_id"},
+    "schedules": {},
 }
 REMOVABLE = ("cameras", "rois", "bindings")  # a device carries history: an import never deletes one
 
@@ -69,8 +70,8 @@ class Plan:
 def plan_import(file: SiteFile, *, stored: SiteState, elsewhere: Elsewhere, delete: bool, registry: Registry) -> Plan:
     """What the file would make of the stored rows. Raises TransferError with everything that is wrong.
 
-    A row keeps what the file does not say of it. delete: cameras, ROIs and bindings of the sections in the file that it
-    does not name go, with all that hangs on them; without it nothing ever goes.
+    A row keeps what the file does not say of it. delete: schedules, cameras, ROIs and bindings of the sections in the
+    file that it does not name go, with all that hangs on them; without it nothing ever goes.
     """
     after = SiteState({**stored.site, **file.site}, {kind: dict(rows) for kind, rows in stored.rows.items()})
     if file.site.get("name") in elsewhere.names:
@@ -84,6 +85,7 @@ def plan_import(file: SiteFile, *, stored: SiteState, elsewhere: Elsewhere, dele
     if delete:
         _remove_unnamed(file, after)
     _check_references(file, after)
+    _check_schedules(file, after)
     _check_shapes(file, stored, after)
     _check_bindings(file, stored, after, registry)
     file.problems.raise_any()
@@ -126,6 +128,9 @@ def _remove_unnamed(file: SiteFile, after: SiteState) -> None:
             orphaned = kind != "cameras" and row[reference] not in after.rows[parents]
             if unnamed and (kind in file.sections or orphaned):
                 del after.rows[kind][code]
+    if "schedules" in file.sections:
+        for code in after.rows["schedules"].keys() - file.names["schedules"]:
+            del after.rows["schedules"][code]
 
 
 def _check_references(file: SiteFile, after: SiteState) -> None:
@@ -139,6 +144,26 @@ def _check_references(file: SiteFile, after: SiteState) -> None:
             target = after.rows[kind].get(code, {}).get(reference)
             if target and target not in after.rows[parents] and target not in file.names[parents]:
                 file.problems.add((kind, row.index, reference), texts[parents], code=shown(target))
+
+
+def _check_schedules(file: SiteFile, after: SiteState) -> None:
+    """Their hours, and that every binding's schedule is there: a rule must not run always because its schedule went."""
+    for code, row in file.rows["schedules"].items():
+        if code in after.rows["schedules"]:
+            try:
+                ScheduleEntry.model_validate(after.rows["schedules"][code])
+            except ValidationError as error:
+                file.problems.add_invalid(("schedules", row.index), error)
+    for code, binding in after.rows["bindings"].items():
+        schedule, own = binding["schedule"], file.rows["bindings"].get(code)
+        if schedule is None or schedule in after.rows["schedules"] or schedule in file.names["schedules"]:
+            continue
+        if own is not None:
+            text = "there is no schedule “%(code)s” at this site or in the file"
+            file.problems.add(("bindings", own.index, "schedule"), text, code=shown(schedule))
+        else:
+            text = "“%(code)s” cannot be deleted: binding “%(binding)s” follows it"
+            file.problems.add(("schedules",), text, code=shown(schedule), binding=code)
 
 
 def _check_shapes(file: SiteFile, stored: SiteState, after: SiteState) -> None:
@@ -217,13 +242,8 @@ def _device_changes(before: Rows, after: Rows) -> Iterator[Change]:
             continue
         for key in sorted(row):
             if row[key] != before[code][key]:
-                values = {"name": name, "key": key, "old": _value(before[code][key]), "new": _value(row[key])}
+                values = {"name": name, **values_of(key, before[code][key], row[key])}
                 yield Change("~", "Device %(name)s: %(key)s %(old)s → %(new)s", values)
-
-
-def _value(value: Any) -> str:
-    """As `difference` writes values: text as it is, everything else as JSON."""
-    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
 
 
 def _devices_concerned(before: SiteState, after: SiteState) -> frozenset[str]:
@@ -241,5 +261,7 @@ def _documents(state: SiteState) -> dict[str, list[Any]]:
             device = owner[parents].get(row[reference], "")
             owner[kind][code] = device
             found.setdefault(device, []).append(row)
+            if row.get("schedule") is not None:
+                found[device].append(state.rows["schedules"].get(row["schedule"]))
     found.pop("", None)
     return found

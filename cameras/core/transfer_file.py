@@ -20,10 +20,13 @@ MOST_PROBLEMS = 50
 LONGEST_SHOWN = 60
 
 # The kinds of rows in the order in which one needs the other, and what identifies a row.
-KEYS = {"devices": "device_id", "cameras": "camera_id", "rois": "roi_id", "bindings": "bind_id"}
+KEYS = {
+    "devices": "device_id", "schedules": "schedule_id", "cameras": "camera_id", "rois": "roi_id", "bindings": "bind_id",
+}  # fmt: skip
 # What a row cannot be made without; a row that is there keeps what the file leaves out.
 REQUIRED = {
     "devices": (),
+    "schedules": (),
     "cameras": ("device", "rtsp_url"),
     "rois": ("camera", "coordinates"),
     "bindings": ("roi", "algo_code"),
@@ -101,6 +104,15 @@ class DevicePart(Part):
     publish_on_save: bool = True
 
 
+class SchedulePart(Part):
+    """Hours are checked as a whole (`cameras.core.schedule`)."""
+
+    schedule_id: Code
+    name: Name = ""
+    weekly: list[Any] = Field(default_factory=list)
+    holidays: list[Any] = Field(default_factory=list)
+
+
 class CameraPart(Part):
     camera_id: Code
     device: Code = ""
@@ -132,6 +144,7 @@ class BindingPart(Part):
     severity: Severity = "warning"
     priority: Priority = 0
     enabled: bool = True
+    schedule: Code | None = None
 
 
 class TopPart(Part):
@@ -140,12 +153,19 @@ class TopPart(Part):
     format: Literal[1]
     site: SitePart | None = None
     devices: list[Any] | None = None
+    schedules: list[Any] | None = None
     cameras: list[Any] | None = None
     rois: list[Any] | None = None
     bindings: list[Any] | None = None
 
 
-PARTS: dict[str, type[Part]] = {"devices": DevicePart, "cameras": CameraPart, "rois": RoiPart, "bindings": BindingPart}
+PARTS: dict[str, type[Part]] = {
+    "devices": DevicePart,
+    "schedules": SchedulePart,
+    "cameras": CameraPart,
+    "rois": RoiPart,
+    "bindings": BindingPart,
+}
 
 REASONS = {
     "missing": "is missing",

@@ -10,21 +10,34 @@ from django.db import models
 from cameras.core.transfer import Elsewhere, Plan, SiteState
 from cameras.core.transfer_file import KEYS, SiteFile
 from cameras.models import ROI, Binding, Camera, Device, Site
+from cameras.schedules import Schedule
 
-MODELS: dict[str, type[models.Model]] = {"devices": Device, "cameras": Camera, "rois": ROI, "bindings": Binding}
+MODELS: dict[str, type[models.Model]] = {
+    "devices": Device,
+    "schedules": Schedule,
+    "cameras": Camera,
+    "rois": ROI,
+    "bindings": Binding,
+}
 SITE_PATHS = {
     "devices": "site",
+    "schedules": "site",
     "cameras": "device__site",
     "rois": "camera__device__site",
     "bindings": "roi__camera__device__site",
 }
 # What a file calls a row's column, where that differs.
-COLUMNS = {"cameras": {"device": "device_id"}, "rois": {"camera": "camera_id"}, "bindings": {"roi": "roi_id"}}
+COLUMNS = {
+    "cameras": {"device": "device_id"},
+    "rois": {"camera": "camera_id"},
+    "bindings": {"roi": "roi_id", "schedule": "schedule_id"},
+}
 FIELDS = {
     "devices": ("device_id", "name", "publish_on_save"),
+    "schedules": ("schedule_id", "name", "weekly", "holidays"),
     "cameras": ("camera_id", "device", "name", "rtsp_url", "location", "enabled", "analyse", "max_fps"),
     "rois": ("roi_id", "camera", "name", "roi_type", "coordinates", "enabled", "priority"),
-    "bindings": ("bind_id", "roi", "algo_code", "params", "severity", "priority", "enabled"),
+    "bindings": ("bind_id", "roi", "algo_code", "params", "severity", "priority", "enabled", "schedule"),
 }
 BATCH = 500  # databases limit the values of one statement
 
@@ -77,7 +90,7 @@ def write_plan(site: Site, plan: Plan) -> None:
         site.save()
     for kind in MODELS:
         _save_rows(kind, site, plan)
-    for kind in ("bindings", "rois", "cameras"):
+    for kind in ("bindings", "rois", "cameras", "schedules"):
         for some in _batches(plan.removed(kind)):
             MODELS[kind]._default_manager.filter(**{f"{KEYS[kind]}__in": some}).delete()
 
@@ -91,7 +104,7 @@ def _save_rows(kind: str, site: Site, plan: Plan) -> None:
         row = stored.get(code)
         added = row is None
         if row is None:
-            row = model(site=site) if kind == "devices" else model()
+            row = model(site=site) if kind in ("devices", "schedules") else model()
         for name, value in plan.after.rows[kind][code].items():
             setattr(row, _column(kind, name), value)
         row.save(force_insert=added)

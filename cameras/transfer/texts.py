@@ -32,6 +32,8 @@ TEXTS = (
     gettext_noop("there is no device “%(code)s” at this site or in the file"),
     gettext_noop("there is no camera “%(code)s” at this site or in the file"),
     gettext_noop("there is no ROI “%(code)s” at this site or in the file"),
+    gettext_noop("there is no schedule “%(code)s” at this site or in the file"),
+    gettext_noop("“%(code)s” cannot be deleted: binding “%(binding)s” follows it"),
     gettext_noop("is an unknown algorithm; known: %(known)s"),
     gettext_noop("“%(code)s”: %(algo)s cannot watch a %(shape)s"),
     gettext_noop("Device %(name)s added"),

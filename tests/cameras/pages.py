@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, DeviceStatus, Site, SiteAccess
+from cameras.schedules import Schedule
 from cameras.services import publish_edit
 from detection.models import Alert
 from edgesite.models import ApiToken
@@ -17,7 +18,8 @@ from tests.rows import make_all, make_person
 from tests.servers.stack import Form
 
 MASKED = "rtsp://admin:***@10.0.0.5:554/stream1"
-MODELS = (Site, SiteAccess, Device, Camera, ROI, Binding, ConfigVersion, Alert, ApiToken)
+MODELS = (Site, SiteAccess, Device, Camera, ROI, Binding, Schedule, ConfigVersion, Alert, ApiToken)
+NIGHTS = [{"day": "mon", "start": "22:00", "end": "06:00"}]
 NOT_ADDED = (ConfigVersion, Alert, ApiToken)
 
 
@@ -30,6 +32,7 @@ def two_sites() -> Site:
             device=device, state="applied", reported_at=timezone.now(), epoch=device.epoch, applied=1,
             health={"cameras": {f"vid{number}": "live"}},
         )  # fmt: skip
+        Schedule.objects.create(schedule_id=f"shift-{number}", site=device.site, name=f"Shift {number}", weekly=NIGHTS)
         Alert.objects.create(
             event_id=f"e{number}", device=device, camera_id=f"vid{number}", roi_id=f"roi-{number}", bind_id="b",
             algo_code="intrusion", phase="started", severity="warning", timestamp=timezone.now(),

@@ -7,6 +7,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, Site
 from detection.models import Alert
@@ -77,6 +79,18 @@ def test_a_save_issues_one_version_and_says_so(site: Site) -> None:
     assert (versions("box-1"), versions("box-2")) == (2, 1)
     assert "Published to box-1 as version 2." in text(response)
     assert ConfigVersion.objects.filter(device_id="box-1").latest("version").author == "the operator"
+
+
+def test_a_device_is_locked_before_its_rows(site: Site) -> None:
+    """As rollback and import do: in another order two people's transactions wait for each other."""
+    client = browser("operator")
+    with CaptureQueriesContext(connection) as queries:
+        save(client, path(Camera, "change", Camera.objects.get(pk="vid1")), name="Line 9")
+    statements = [q["sql"] for q in queries]
+    lock = 'SELECT "cameras_device"."device_id" AS'
+    [locked] = [n for n, sql in enumerate(statements) if sql.startswith(lock) and "ORDER BY 1" in sql]
+    [written] = [n for n, sql in enumerate(statements) if sql.startswith('UPDATE "cameras_camera"')]
+    assert locked < written
 
 
 @pytest.mark.parametrize("model", [Site, Device, Camera, ROI, Binding])

@@ -118,7 +118,9 @@ def test_another_sites_rows_and_choices_are_nowhere(site: Site, role: str) -> No
         if response.status_code == 200:
             seen += 1
             page = re.sub(r'<a href="[^"]*?"', "", text(response))
-            shown = [word for word in OTHER if re.search(rf"{word}\b", page)]  # a new row's random ID may begin like one
+            shown = [
+                word for word in OTHER if re.search(rf"{word}\b", page)
+            ]  # a new row's random ID may begin like one
             assert shown == [], url
         else:
             assert response.status_code == 403

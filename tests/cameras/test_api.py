@@ -16,6 +16,7 @@ from cameras.admin import configuration
 from cameras.models import Binding, Camera, ConfigVersion, Device, DeviceStatus, Site
 from cameras.services import issue_version
 from cameras.versions import begin_epoch
+from edgesite.models import ApiToken
 from edgesite.tokens import create_token
 from tests.cameras import pages
 from tests.detection.calls import caller, get, problem
@@ -243,6 +244,29 @@ def test_what_cannot_be_rolled_back_is_said(site: Site) -> None:
     assert "belongs to another device now" in detail
 
 
+def test_publishing_without_a_body_gives_no_reason(site: Site) -> None:
+    Camera.objects.filter(pk="vid1").update(name="Line 9")
+    answer = caller().post("/api/devices/box-1/publish", content_type="application/json")
+    assert (answer.status_code, answer.json()) == (200, {"version": 2})
+    assert ConfigVersion.objects.get(device="box-1", version=2).reason == ""
+
+
+def test_a_redis_that_is_ahead_is_a_conflict(site: Site) -> None:
+    Device.objects.filter(pk="box-1").update(redis_ahead=True)
+    Camera.objects.filter(pk="vid1").update(name="Line 9")
+    status, detail = problem(post(caller(), "devices/box-1/publish", {"reason": "x"}))
+    assert (status, detail.partition(":")[0]) == (409, "Version 2 is not published")
+    status, detail = problem(post(caller(), "devices/box-1/rollback", {"version": 1}))
+    assert (status, "Begin a new epoch" in detail) == (409, True)
+
+
+def test_who_may_not_act_is_told_so_whatever_the_body(site: Site) -> None:
+    for call in ("publish", "rollback"):
+        assert problem(post(caller("viewer"), f"devices/box-1/{call}", {"wrong": 1}))[0] == 403
+        assert problem(post(Client(), f"devices/box-1/{call}", {"wrong": 1}, **bearer("viewer")))[0] == 403
+        ApiToken.objects.all().delete()
+
+
 def test_nothing_is_published_to_a_device_that_was_shut_out(site: Site) -> None:
     Device.objects.filter(pk="box-1").update(revoked_at=timezone.now())
     for call, body in ACTS:
@@ -264,6 +288,8 @@ def test_secrets_that_cannot_be_read_are_503_and_issue_nothing(site: Site) -> No
     with override_settings(FIELD_ENCRYPTION_KEYS=["A" * 43 + "="]):
         for call, body in ACTS:
             assert problem(post(caller(), call, body))[0] == 503
+        status, detail = problem(get(caller(), "cameras"))
+        assert (status, "FIELD_ENCRYPTION_KEY is not the one" in detail) == (503, True)
     assert ConfigVersion.objects.count() == 2
 
 

@@ -55,6 +55,17 @@ def test_the_hash_is_that_of_the_content_as_it_was_written() -> None:
     assert parse_bare(bare(), REGISTRY).sha256 == parse_bare(bare(version=5), REGISTRY).sha256
 
 
+@pytest.mark.parametrize("value", [2**63, "\ud800"])
+def test_what_is_ignored_may_be_anything_that_json_knows(value: Any) -> None:
+    row = {"camera_id": 2**60 + 1, "rtsp_url": "rtsp://10.0.0.5/live", "row": value}
+    parsed = parse_bare(bare(cameras=[row], rois=[], binds=[]), REGISTRY)
+    assert parsed.content.cameras[0].camera_id == str(2**60 + 1)
+    assert parsed.warnings == ("unknown key cameras[0].row",)
+    other = parse_bare(bare(cameras=[row | {"row": 7}], rois=[], binds=[]), REGISTRY)
+    assert parsed.sha256 != other.sha256
+    assert parsed.sha256 == parse_bare(bare(cameras=[dict(reversed(row.items()))], rois=[], binds=[]), REGISTRY).sha256
+
+
 def test_a_header_makes_a_document_of_ours() -> None:
     assert is_bare(bare())
     assert is_bare(bare(version=3, device_id="d1"))

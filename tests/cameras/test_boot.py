@@ -74,6 +74,41 @@ def test_a_document_that_ends_every_start_is_left_after_the_third(box: Box, tmp_
     last.database.close()
 
 
+def test_a_start_that_is_stopped_on_purpose_does_not_count(box: Box, tmp_path: Path, cloud: FakeRedis) -> None:
+    box.publish(1)
+    box.pass_window()
+    box.publish(2)
+    box.step()
+    for leads in (True, False, True, True, True):
+        start = Box(tmp_path / "edge.sqlite3", cloud, Clock())
+        start.sync.boot(leads=leads)
+        assert start.version == 2
+        start.sync.stop()
+        start.database.close()
+    versions = []
+    for stopped in (False, True, False, False):  # but those that ended by themselves do, each once
+        start = Box(tmp_path / "edge.sqlite3", cloud, Clock())
+        start.sync.boot()
+        versions.append(start.version)
+        if stopped:
+            start.sync.stop()
+        start.database.close()
+    assert versions == [2, 2, 2, 1]
+
+
+def test_workers_that_start_together_are_one_start(box: Box, tmp_path: Path, cloud: FakeRedis) -> None:
+    box.publish(1)
+    box.pass_window()
+    box.publish(2)
+    box.step()
+    for _ in range(FAILED_BOOTS - 1):
+        for leads in (True, False, False):
+            start = Box(tmp_path / "edge.sqlite3", cloud, Clock())
+            start.sync.boot(leads=leads)
+            assert start.version == 2
+            start.database.close()
+
+
 def test_a_confirmed_document_may_be_started_any_number_of_times(box: Box, tmp_path: Path, cloud: FakeRedis) -> None:
     box.publish(1)
     box.pass_window()

@@ -10,9 +10,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.translation import override
 
-from cameras.admin.chips import sync_chip
-from cameras.models import ROI, ConfigVersion, Device, DeviceStatus
+from cameras.admin.chips import camera_chip, sync_chip
+from cameras.models import ROI, Camera, ConfigVersion, Device, DeviceStatus
 from cameras.services import issue_version
 from cameras.states import OFFLINE_AFTER_SECONDS, sync_state, with_newest_version
 from edgesite.ids import uuid7
@@ -47,6 +48,12 @@ def seen() -> Device:
 
 def shown() -> str:
     return str(sync_chip(seen()))
+
+
+def test_a_cameras_reason_is_told_in_the_readers_language(device: Device) -> None:
+    report(seconds_ago=OFFLINE_AFTER_SECONDS + 1)
+    with override("zh-hans"):
+        assert "设备没有响应" in camera_chip(Camera.objects.select_related("device__status").get())
 
 
 def test_in_sync_is_the_number_and_the_content(device: Device) -> None:

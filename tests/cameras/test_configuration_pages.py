@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from cryptography.fernet import Fernet
 from django.contrib.auth import get_user_model
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, Site
 from cameras.services import issue_version
 from tests.rows import PASSWORD, make_all, make_person
+from tests.servers.stack import Form
 
 pytestmark = pytest.mark.django_db
 
@@ -64,7 +68,7 @@ def test_two_versions_are_compared_whichever_is_named_first(device: Device) -> N
     ROI.objects.update(name="Gate")
     issue_version(device_id="box-1", author="kim")
     for query in ("old=1&new=2", "old=2&new=1"):
-        assert "roi_name Door 1 → Gate" in page(_operator(), f"configuration/?{query}")
+        assert "name Door 1 → Gate" in page(_operator(), f"configuration/?{query}")
     assert _operator().get(PAGE + "configuration/?old=1&new=99").status_code == 404
     assert _operator().get(PAGE + "configuration/?old=x&new=1").status_code == 404
 
@@ -82,7 +86,7 @@ def test_a_rollback_asks_names_what_is_lost_and_does_it(device: Device) -> None:
     Binding.objects.update(severity="critical")
     client = _operator()
     question = page(client, "rollback/1/")
-    assert "roi_name Gate → Door 1" in question
+    assert "name Gate → Door 1" in question
     assert "severity warning → critical" in question
     assert ConfigVersion.objects.count() == 2
     client.post(PAGE + "rollback/1/", {"reason": "wrong door"})
@@ -108,10 +112,33 @@ def test_a_viewer_looks_but_does_not_publish(device: Device) -> None:
     assert "dwell_s" in text
     assert "Roll back to this" not in text
     assert 'name="reason"' not in text
+    assert "SHA-256" not in text
+    assert "From version" not in page(client, "configuration/?old=1&new=1")
     assert client.post(PAGE + "publish/").status_code == 403
     assert client.post(PAGE + "rollback/1/").status_code == 403
     assert client.get(PAGE + "new-epoch/").status_code == 403
     assert ConfigVersion.objects.count() == 1
+
+
+def test_versions_that_no_key_opens_are_said_to_be_so(device: Device, settings: Any) -> None:
+    ROI.objects.update(name="Gate")
+    issue_version(device_id="box-1", author="kim")
+    client = _operator()
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    text = "FIELD_ENCRYPTION_KEY is not the one"
+    for url in ("configuration/?old=1&new=2", "rollback/1/"):
+        assert text in client.get(PAGE + url, follow=True).content.decode()
+    number = ConfigVersion.objects.values_list("pk", flat=True).get(version=1)
+    assert text in client.get(f"/admin/cameras/configversion/{number}/change/").content.decode()
+
+
+@pytest.mark.parametrize("model", ["camera", "roi"])
+def test_lists_of_secrets_that_no_key_opens_say_so(device: Device, settings: Any, model: str) -> None:
+    client = _operator()
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    answer = client.get(f"/admin/cameras/{model}/")
+    assert answer.status_code == 503
+    assert "FIELD_ENCRYPTION_KEY is not the one" in answer.content.decode()
 
 
 def test_only_an_administrator_begins_a_new_epoch(device: Device) -> None:
@@ -142,3 +169,24 @@ def test_nothing_is_issued_for_a_device_that_was_shut_out(device: Device) -> Non
     page = browser("admin").post(f"{PAGE}publish/", {"reason": "x"}, follow=True).content.decode()
     assert "was revoked. Provision it again first." in page
     assert ConfigVersion.objects.count() == before
+
+
+def test_nothing_is_published_that_the_person_did_not_see(device: Device) -> None:
+    Binding.objects.update(params={"dwell_s": 7})
+    client = browser("operator")
+    shown = Form(page(client)).fields
+    Binding.objects.update(params={"dwell_s": 9})
+    answer = client.post(PAGE + "publish/", shown, follow=True).content.decode()
+    assert "Not published: box-1 was edited while you were looking at its changes" in answer
+    assert "parameter dwell_s default → 9" in answer
+    assert ConfigVersion.objects.count() == 1
+    client.post(PAGE + "publish/", Form(answer).fields)
+    assert ConfigVersion.objects.count() == 2
+
+
+def test_why_it_was_not_published_stands_there_in_the_readers_language(device: Device) -> None:
+    client = browser("operator")
+    path = f"{PAGE}rollback/1/"
+    with translation.override("en"):  # so that no later test answers in Chinese
+        answer = client.post(path, follow=True, headers={"accept-language": "zh-hans"}).content.decode()
+    assert "未发布：box-1 的内容已是版本 1" in answer

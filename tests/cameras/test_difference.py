@@ -3,11 +3,12 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cameras.admin.sentences import SENTENCES
-from cameras.core.difference import difference
+from cameras.admin.sentences import SENTENCES, WORDS, sentences
+from cameras.core.difference import FIELDS, Word, difference
 
 
 def content() -> dict[str, Any]:
@@ -50,8 +51,8 @@ def test_everything_that_an_operator_does_has_its_sentence() -> None:
     new["binds"][0]["params"] = {"dwell_s": 10, "exit_s": 4}
     new["binds"][0]["severity"] = "critical"
     assert words(new) == [
-        "~ Site: time_zone UTC → Asia/Shanghai",
-        "~ Camera Line 1: max_fps 10.0 → 5.0",
+        "~ Site: time zone UTC → Asia/Shanghai",
+        "~ Camera Line 1: analyses per second 10.0 → 5.0",
         "~ Camera Line 1: stream URL changed",
         "+ Camera c2 added",
         "~ ROI Door: moved by +10.0 % of the width, +5.0 % of the height",
@@ -108,3 +109,33 @@ def test_every_sentence_is_named_for_translation() -> None:
         found |= {c.template for c in difference(content(), shaped)}
     assert found <= set(SENTENCES)
     assert len(found) > 15
+
+
+def test_fields_and_values_without_a_text_of_their_own_are_words_with_translations() -> None:
+    new = content()
+    new["cameras"][0] |= {"camera_name": "", "analyse": False, "location": "Hall 9", "priority": 0}
+    new["rois"][0]["roi_type"] = "line"
+    found = difference(content(), new)
+    assert [str(c) for c in found] == [
+        "Camera c1: analyse empty → no",
+        "Camera c1: name Line 1 → empty",
+        "Camera c1: location empty → Hall 9",
+        "Camera c1: priority empty → 0",
+        "ROI Door: shape polygon → line",
+    ]
+    words = {v for c in found for v in c.values.values() if isinstance(v, Word)}
+    assert words | set(FIELDS.values()) <= set(WORDS)
+    with translation.override("zh-hans"):
+        texts = [s["text"] for s in sentences(found)]
+    assert texts[1] == "摄像头 c1：名称 Line 1 → 空"
+    assert texts[4] == "区域 Door：形状 多边形 → 线"
+
+
+def test_parameters_keep_their_code_names() -> None:
+    new = content()
+    new["binds"][0]["params"] = {"name": "", "deep": True}
+    assert words(new) == [
+        "~ Binding intrusion · Door: parameter deep default → true",
+        "~ Binding intrusion · Door: parameter dwell_s 3 → default",
+        '~ Binding intrusion · Door: parameter name default → ""',
+    ]

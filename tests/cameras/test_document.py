@@ -112,14 +112,14 @@ BAD: list[tuple[str, Any, str, str]] = [
     ("rois.1.roi_id", "r1", "rois[1].roi_id", "'r1' stands twice"),
     ("binds.0.roi_id", "r9", "binds[0].roi_id", "no ROI 'r9'"),
     ("binds.0.roi_id", "r2", "binds[0].roi_id", "intrusion cannot watch a line"),
-    ("binds.0.algo_code", "teleport", "binds[0].algo_code", "unknown algorithm 'teleport'; known: intrusion"),
+    ("binds.0.algo_code", "teleport", "binds[0].algo_code", "unknown algorithm 'teleport'; known: attribute"),
     ("binds.0.params", {"dwell_s": -1}, "binds[0].params.dwell_s", "greater than or equal to 0"),
     ("binds.0.params", {"dwel": 1}, "binds[0].params.dwel", "is an unknown parameter"),
     ("binds.0.params", {"classes": []}, "binds[0].params.classes", "at least 1 item"),
     ("binds.0.params", {"classes": [""]}, "binds[0].params.classes[0]", "at least 1 character"),
     ("binds.0.params", [], "binds[0].params", "valid dictionary"),
     ("binds.0.severity", "fatal", "binds[0].severity", "'info', 'warning' or 'critical'"),
-    ("binds.0.schedule_id", "s1", "binds[0].schedule_id", "None"),
+    ("binds.0.schedule_id", "s1", "binds[0].schedule_id", "no schedule 's1' in this document"),
 ]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.test import Client
 
 from cameras.models import Binding, ConfigVersion, Device, Site
@@ -124,6 +126,17 @@ def test_stopping_and_rolling_back_ask_first(fleet: Fleet) -> None:
     assert ConfigVersion.objects.get(device="box-1", version=3).reason == "too long"
     assert "version 3 brings back 1" in page(client, rollout)
     assert "There was nothing to roll back" in text(client.post(f"{LIST}{rollout.pk}/roll-back/", follow=True))
+
+
+def test_a_rollback_that_no_key_can_read_is_told_and_not_done(fleet: Fleet, settings: Any) -> None:
+    rollout = fleet.start("box-1", device_ids=["box-1"])
+    fleet.step()
+    client = browser("operator")
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    assert "FIELD_ENCRYPTION_KEY is not the one" in page(client, rollout, "roll-back")
+    answer = client.post(f"{LIST}{rollout.pk}/roll-back/", follow=True)
+    assert "FIELD_ENCRYPTION_KEY is not the one" in text(answer)
+    assert fleet.versions()["box-1"] == 2
 
 
 def test_confirmed_devices_of_a_finished_publish_stay_confirmed_on_its_page(fleet: Fleet) -> None:

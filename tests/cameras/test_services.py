@@ -280,6 +280,26 @@ def test_a_device_that_waits_for_somebody_is_left_alone() -> None:
     assert ConfigVersion.objects.count() == 0
 
 
+def test_a_note_from_before_it_waited_for_somebody_goes_when_the_rows_are_mended() -> None:
+    make_all()
+    must_issue()
+    spoil()
+    publish_edit(device_ids=[DEVICE], author="ann")
+    Device.objects.update(publish_on_save=False)
+    publish_edit(device_ids=[DEVICE], author="ann")
+    assert Device.objects.get(pk=DEVICE).publish_error
+    Binding.objects.update(algo_code="intrusion")
+    assert publish_edit(device_ids=[DEVICE], author="ann") == {}
+    assert Device.objects.get(pk=DEVICE).publish_error == ""
+
+
+def test_a_long_reason_is_cut_to_what_the_column_holds() -> None:
+    make_all()
+    version = issue(reason="why " * 200)
+    assert version is not None
+    assert len(version.reason) == 500
+
+
 def test_the_newest_version_is_the_epochs_own() -> None:
     device = make_all()
     first = issue()

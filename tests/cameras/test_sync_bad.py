@@ -139,6 +139,12 @@ def test_an_unhealthy_first_document_has_nothing_to_give_way_to(box: Box) -> Non
     assert box.version == 1
     assert box.numbers[1:3] == (1, 0)
     assert [e["event"] for e in logs].count("unhealthy, but there is no confirmed configuration to return to") == 1
+    assert box.numbers == (1, 1, 0, "applied")
+    assert box.report["reason"] == "version 1: broken"
+    box.sick = ""
+    box.pass_window()
+    assert box.numbers == (1, 1, 1, "applied")
+    assert box.report["reason"] == ""
 
 
 def test_a_refused_document_that_was_taken_back_is_refused_again_when_it_returns(box: Box) -> None:

@@ -57,6 +57,33 @@ def test_without_a_number_it_waits(box: Box) -> None:
     assert box.version == 1
 
 
+def test_what_is_no_number_is_refused_with_the_reason(box: Box) -> None:
+    box.cloud.strings[redis_keys.config(DEVICE)] = bare("one")
+    box.cloud.strings[redis_keys.version(DEVICE)] = "v7"
+    box.step()
+    assert box.running == []
+    assert (box.report["state"], box.report["reason"]) == (
+        "refused",
+        f"version: 'v7' is not a number from 1 to {2**53}",
+    )
+    box.put(bare("one"), 7)
+    box.step()
+    assert box.numbers == (7, 7, 0, "applied")
+
+
+def test_a_rolled_back_one_is_still_said_to_be_so_after_a_restart(box: Box, restart: Box) -> None:
+    for number in (1, 2):
+        box.put(bare(f"{number}"), number)
+        box.pass_window()
+    rollback_hint(box, 2)
+    box.step()
+    restart.sync.boot()
+    restart.step()
+    assert name(restart) == "1"
+    assert restart.numbers == (2, 1, 1, "reverted")
+    assert "rolled back" in restart.report["reason"]
+
+
 def test_a_lower_number_is_never_applied(box: Box) -> None:
     box.put(bare("one"), 5)
     box.step()

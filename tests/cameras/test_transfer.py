@@ -98,10 +98,10 @@ bindings:
 """
     before = versions()
     assert load(site, text) == [
-        "Site: time_zone UTC → Asia/Shanghai",
+        "Site: time zone UTC → Asia/Shanghai",
         "Device Third added",
         "Camera Line 1: device box-1 → box-3",
-        'Camera Line 1: location "" → Hall',
+        "Camera Line 1: location empty → Hall",
         "Camera vid3 added",
         "ROI r3 added",
         "Binding intrusion · r3 added",
@@ -253,7 +253,7 @@ def test_import_shows_first_and_imports_when_told(
     file = tmp_path / "site.yaml"
     file.write_text("format: 1\ncameras: [{camera_id: vid1, name: Line 9}]", encoding="utf-8")
     call_command("import_site", "Kitchen", str(file))
-    assert "~ Camera Line 9: camera_name Line 1 → Line 9\nNothing was changed." in capsys.readouterr().out
+    assert "~ Camera Line 9: name Line 1 → Line 9\nNothing was changed." in capsys.readouterr().out
     assert Camera.objects.get(pk="vid1").name == "Line 1"
     call_command("import_site", "Kitchen", str(file), "--apply")
     assert "box-1: version 2 is issued" in capsys.readouterr().out

@@ -89,7 +89,7 @@ def test_the_difference_is_shown_before_anything_changes(site: Site) -> None:
     assert url(site, "import") in page(client.get(url(site, "change")))
     assert client.get(url(site, "import")).status_code == 200
     shown = upload(client, site, RENAME)
-    assert "Camera Line 9: camera_name Line 1 → Line 9" in page(shown)
+    assert "Camera Line 9: name Line 1 → Line 9" in page(shown)
     assert "box-1" in page(shown)
     assert Camera.objects.get(pk="vid1").name == "Line 1"
     done = confirm(client, site, shown)
@@ -137,7 +137,7 @@ def test_a_site_that_changed_meanwhile_shows_the_new_difference(site: Site) -> N
     Camera.objects.filter(pk="vid1").update(name="Other")
     again = client.post(url(site, "import/confirm"), confirmation(shown))
     assert again.status_code == 409
-    assert "Camera Line 9: camera_name Other → Line 9" in page(again)
+    assert "Camera Line 9: name Other → Line 9" in page(again)
     assert Camera.objects.get(pk="vid1").name == "Other"
     confirm(client, site, again)
     assert Camera.objects.get(pk="vid1").name == "Line 9"
@@ -187,7 +187,7 @@ def test_who_sees_the_site_but_no_camera_cannot_export(site: Site) -> None:
 
 def test_deleting_needs_its_own_permission_until_the_end(site: Site) -> None:
     person = make_person("editor")
-    models = ("camera", "roi", "binding")
+    models = ("camera", "roi", "binding", "schedule")
     codes = ["view_site", *(f"{act}_{model}" for act in ("view", "add", "change", "delete") for model in models)]
     person.user_permissions.set(Permission.objects.filter(codename__in=codes))
     client = Client()

@@ -17,7 +17,7 @@ from tests.cameras.transfer_files import STORED, TEXT, TRICKY, URL, plan, proble
 
 def test_what_the_file_leaves_out_stays() -> None:
     assert said("s.yaml", "format: 1\ncameras:\n- {camera_id: vid1, name: Line 9}") == [
-        "Camera Line 9: camera_name Line 1 → Line 9"
+        "Camera Line 9: name Line 1 → Line 9"
     ]
     assert plan("s.yaml", "format: 1\ncameras: []\nrois: []").changes == []
 
@@ -57,7 +57,7 @@ def test_only_devices_whose_rows_change_are_concerned() -> None:
     base = "format: 1\ndevices:\n- device_id: box-2\n"
     assert plan("s.yaml", base).devices == {"box-2"}
     assert said("s.yaml", "format: 1\ndevices: [{device_id: box-1, name: Box, publish_on_save: false}]") == [
-        'Device Box: name "" → Box', "Device Box: publish_on_save true → false",
+        "Device Box: name empty → Box", "Device Box: publish on save yes → no",
     ]  # fmt: skip
     moved = plan("s.yaml", base + "cameras:\n- {camera_id: vid1, device: box-2}")
     assert moved.devices == {"box-1", "box-2"}

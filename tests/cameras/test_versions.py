@@ -31,7 +31,7 @@ def issue(device: Device) -> ConfigVersion:
 
 
 def test_pending_changes_are_those_beyond_the_newest_version(device: Device) -> None:
-    assert [str(c) for c in pending_changes(device)][:2] == ["Site: name null → Plant", "Site: time_zone null → UTC"]
+    assert [str(c) for c in pending_changes(device)][:2] == ["Site: name empty → Plant", "Site: time zone empty → UTC"]
     issue(device)
     assert pending_changes(device) == []
     Binding.objects.update(params={"dwell_s": 10})

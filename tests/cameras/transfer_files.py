@@ -18,6 +18,7 @@ STORED = SiteState(
     {"name": "Kitchen", "time_zone": "UTC"},
     {
         "devices": {"box-1": {"device_id": "box-1", "name": "", "publish_on_save": True}},
+        "schedules": {},
         "cameras": {
             "vid1": {
                 "camera_id": "vid1", "device": "box-1", "name": "Line 1", "rtsp_url": URL, "location": "",
@@ -33,7 +34,7 @@ STORED = SiteState(
         "bindings": {
             "bind-1": {
                 "bind_id": "bind-1", "roi": "roi-1", "algo_code": "intrusion", "params": {"dwell_s": 3},
-                "severity": "warning", "priority": 0, "enabled": True,
+                "severity": "warning", "priority": 0, "enabled": True, "schedule": None,
             }
         },
     },
