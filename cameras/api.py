@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
-from ninja import Query, Router, Schema
+from ninja import Body, Query, Router, Schema
 from ninja.errors import HttpError, ValidationError
 from pydantic import ConfigDict, Field, StrictInt
 
@@ -20,7 +20,7 @@ from cameras.selectors import device_rows, visible_devices
 from cameras.services import issue_version
 from cameras.states import sync_state, with_newest_version
 from cameras.versions import VersionError, roll_back
-from edgesite.api_auth import require
+from edgesite.api_auth import permitted, require
 from edgesite.core.cursor import decode_number, decode_place, encode_place
 from edgesite.fields import DecryptionError
 
@@ -230,24 +230,40 @@ def _no_document(error: DocumentError) -> ValidationError:
     return ValidationError([{"loc": ["document", error.path], "msg": error.reason}])
 
 
-@router.post("/devices/{device_id}/publish", response=ACT_ANSWERS, exclude_unset=True, tags=["devices"])
-def publish(request: HttpRequest, device_id: str, body: PublishIn) -> dict[str, Any]:
-    """Issues what the rows say as a new version and publishes it; nothing is issued when nothing changed."""
+def _check_published(device: Device) -> None:
+    """409 when what was issued cannot replace what Redis holds."""
+    device.refresh_from_db(fields=["redis_ahead", "last_version"])
+    if device.redis_ahead:
+        text = "Version {} is not published: Redis holds a newer configuration than this hub. Begin a new epoch."
+        raise HttpError(409, text.format(device.last_version))
+
+
+@router.post(
+    "/devices/{device_id}/publish", response=ACT_ANSWERS, exclude_unset=True, tags=["devices"], auth=permitted(PUBLISH)
+)
+def publish(request: HttpRequest, device_id: str, body: Body[PublishIn | None] = None) -> dict[str, Any]:
+    """Issues what the rows say as a new version and publishes it; nothing is issued when nothing changed.
+
+    Without a body the reason is empty. 409 when Redis holds a newer configuration, so that nothing is published.
+    """
     device = _published(request, device_id)
     author = request.user.get_username()
     try:
-        version = issue_version(device_id=device.pk, author=author, reason=body.reason.strip())
+        version = issue_version(device_id=device.pk, author=author, reason=body.reason.strip() if body else "")
     except DocumentError as error:
         raise _no_document(error) from None
     except DecryptionError as error:
         raise HttpError(503, str(error)) from None
+    _check_published(device)
     if version is None:
         newest = _versions(device).values_list("version", flat=True).first()
         return {"version": newest, "changed": False}
     return {"version": version.version}
 
 
-@router.post("/devices/{device_id}/rollback", response=ACT_ANSWERS, exclude_unset=True, tags=["devices"])
+@router.post(
+    "/devices/{device_id}/rollback", response=ACT_ANSWERS, exclude_unset=True, tags=["devices"], auth=permitted(PUBLISH)
+)
 def rollback(request: HttpRequest, device_id: str, body: RollbackIn) -> dict[str, Any]:
     """Writes the content of an earlier version back into the rows and publishes it as a new version."""
     device = _published(request, device_id)
@@ -257,9 +273,10 @@ def rollback(request: HttpRequest, device_id: str, body: RollbackIn) -> dict[str
     try:
         version = roll_back(device_id=device.pk, version=body.version, author=author, reason=body.reason.strip())
     except VersionError as error:
-        raise HttpError(409, str(error)) from None
+        raise HttpError(409, f"{error}.") from None
     except DocumentError as error:
         raise _no_document(error) from None
     except DecryptionError as error:
         raise HttpError(503, str(error)) from None
+    _check_published(device)
     return {"version": version.version}

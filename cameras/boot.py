@@ -22,14 +22,16 @@ LOOKED_BACK = 50  # journal entries
 MIRRORED = "mirrored"
 
 
-def boot_candidates(documents: DocumentStore, local: Client, *, now: float) -> Iterator[StoredDocument]:
+def boot_candidates(
+    documents: DocumentStore, local: Client, *, now: float, counted: bool = True
+) -> Iterator[StoredDocument]:
     """The document that ran last, the last confirmed one, then the local Redis' copies (state MIRRORED).
 
     An unconfirmed document whose third start in a row this is has brought the box down before it could be confirmed: it
-    is reverted and passed over.
+    is reverted and passed over. counted: whether this is one of the starts that count.
     """
     running = _readable(documents.running)
-    if running is not None and not _is_broken(documents, running, now):
+    if running is not None and not (counted and _is_broken(documents, running, now)):
         yield running
     confirmed = _readable(documents.confirmed)
     if confirmed is not None:
@@ -64,6 +66,14 @@ def _is_broken(documents: DocumentStore, running: StoredDocument, now: float) ->
         return False
     log.error("configuration reverted", version=running.version, reason=reason)
     return True
+
+
+def forgive(documents: DocumentStore, booted: StoredDocument) -> None:
+    """Takes back that this start of the document was counted: it was ended on purpose."""
+    try:
+        documents.forgive_boot(booted)
+    except EdgeStoreError as error:
+        log.error("this start of an unconfirmed configuration stays counted", reason=str(error))
 
 
 def deadly(documents: DocumentStore, document: Document) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Collection
 
 import structlog
 from django.conf import settings
@@ -12,6 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 from redis.exceptions import RedisError
 
+from cameras.audit import LONGEST_REASON
 from cameras.core.algorithms import registry
 from cameras.core.compiler import compile_content
 from cameras.core.document import canonical, is_hash_of, make_document, parse_content, signed
@@ -73,7 +74,7 @@ def issue_version(
             sha256=sha256,
             document=text,
             author=author,
-            reason=reason,
+            reason=reason[:LONGEST_REASON],
             issued_at=now,
         )
         transaction.on_commit(lambda: publish_after_commit(version))
@@ -124,7 +125,7 @@ def publish_after_commit(version: ConfigVersion) -> None:
         )  # fmt: skip
 
 
-def publish_edit(*, device_ids: Iterable[str], author: str, reason: str = "") -> dict[str, ConfigVersion | Exception]:
+def publish_edit(*, device_ids: Collection[str], author: str, reason: str = "") -> dict[str, ConfigVersion | Exception]:
     """After an edit: issues a version for each device that publishes on save.
 
     Answers what happened where anything did: the version, or why its rows do not make a valid document (noted on the
@@ -140,4 +141,16 @@ def publish_edit(*, device_ids: Iterable[str], author: str, reason: str = "") ->
         else:
             if version is not None:
                 results[device.pk] = version
+    for device in Device.objects.filter(pk__in=set(device_ids), publish_on_save=False).exclude(publish_error=""):
+        _look_again(device)
     return results
+
+
+def _look_again(device: Device) -> None:
+    """A problem that was noted while the device published on save is gone, or another one, after an edit."""
+    try:
+        parse_content(compile_content(device_rows(device)), registry)
+    except (DocumentError, DecryptionError) as error:
+        _note_problem(device, str(error))
+    else:
+        _note_problem(device, "")

@@ -15,7 +15,7 @@ from collections.abc import Callable
 import structlog
 from redis.exceptions import RedisError
 
-from cameras.boot import MIRRORED, boot_candidates, deadly
+from cameras.boot import MIRRORED, boot_candidates, deadly, forgive
 from cameras.core.acceptance import Applied, Verdict, decide, decide_bare
 from cameras.core.algorithms import Registry
 from cameras.core.difference import difference
@@ -74,6 +74,7 @@ class ConfigSync:
         self.hints = HintReader(device_id, cloud, local, self.running.mirror, self._foreign_rollback)
         self._refused_digest = ""
         self._tried: tuple[str, int] | None = None
+        self._booted: StoredDocument | None = None  # what this start was counted for
         self._next_poll = 0.0
 
     @property
@@ -84,15 +85,23 @@ class ConfigSync:
     def report(self) -> Report:
         return self.running.report
 
-    def boot(self) -> None:
+    def boot(self, *, leads: bool = True) -> None:
         """Runs what the box holds, so that one without any network works from its first second.
 
         What cannot be used any more gives way to what is older: confirmed documents, then the local Redis' copy.
+        leads: of several workers that start with the box, the start of one alone counts as the box's.
         """
-        for stored in boot_candidates(self.documents, self.local, now=self.clock()):
+        for stored in boot_candidates(self.documents, self.local, now=self.clock(), counted=leads):
             if self._boot_with(stored):
+                self._booted = stored if leads and stored.state == "applied" else None
                 return
         log.info("no configuration to run yet, waiting for the hub", device=self.device_id)
+
+    def stop(self) -> None:
+        """After the last `step`: a start that was ended on purpose is none that the document brought down."""
+        booted, self._booted = self._booted, None
+        if booted is not None and self.window.is_open:
+            forgive(self.documents, booted)
 
     def _boot_with(self, stored: StoredDocument) -> bool:
         try:
@@ -212,12 +221,14 @@ class ConfigSync:
             self._renumber(document, text)
         if verdict is Verdict.CONFLICT:
             raise DocumentError("version", f"{head.version} was issued before with other content")
-        if verdict is not Verdict.APPLY:
+        # Beyond what runs and still stale: a bare document that a rollback left.
+        left = verdict is Verdict.STALE and not head.epoch and head.version > applied.version
+        if verdict is not Verdict.APPLY and not left:
             return False
         reason = self.running.reverted(document, text)
         if reason:  # perhaps before a restart of this process
             self.report.become(state="reverted", reason=reason)
-        return not reason
+        return not reason and not left
 
     def _try(self, document: Document, text: str) -> None:
         head = document.header

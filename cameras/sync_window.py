@@ -66,6 +66,8 @@ class HealthWindow:
             self._ends = None
             running.report.confirmed = running.current.header.version
             running.report.attempt = 0  # a refusal or a reversion within the window stays reported
+            if running.report.state == "applied":  # it may have been unhealthy with nothing to return to
+                running.report.become(state="applied")
             log.info("configuration confirmed", device=running.device_id, version=running.current.header.version)
 
     def _back_to_confirmed(self, reason: str) -> None:
@@ -76,11 +78,13 @@ class HealthWindow:
         if stored is not None and stored.text != bad_text:
             with contextlib.suppress(DocumentError):  # confirmed by an older edgesite, perhaps
                 good = read_stored(stored, device_id=running.device_id, registry=self.registry)
-        if stored is None or good is None:
-            self._ends = None
-            log.warning("unhealthy, but there is no confirmed configuration to return to", reason=reason)
-            return
         reason = f"version {bad.header.version}: {reason}"
+        if stored is None or good is None:
+            self.open()  # it is confirmed when it has got well
+            if running.report.state == "applied" and running.report.reason != reason:
+                running.report.become(state="applied", reason=reason)
+                log.warning("unhealthy, but there is no confirmed configuration to return to", reason=reason)
+            return
         self._ends = None
         running.revert(bad, good, stored.text, reason)
         running.report.confirmed = good.header.version

@@ -22,18 +22,34 @@ class SessionAuth(APIKeyCookie):
 
     param_name = "sessionid"
 
+    def __init__(self, permission: str = "") -> None:
+        super().__init__()
+        self.permission = permission
+
     def authenticate(self, request: HttpRequest, key: str | None) -> Any:
-        return request.user if request.user.is_authenticated and request.user.is_active else None
+        if not request.user.is_authenticated or not request.user.is_active:
+            return None
+        return require(request, self.permission) if self.permission else request.user
 
 
 class TokenAuth(HttpBearer):
     """`Authorization: Bearer …` with a token made by `create_token`."""
 
+    def __init__(self, permission: str = "") -> None:
+        super().__init__()
+        self.permission = permission
+
     def authenticate(self, request: HttpRequest, token: str) -> Any:
         user = user_of_token(token)
-        if user is not None:
-            request.user = user
-        return user
+        if user is None:
+            return None
+        request.user = user
+        return require(request, self.permission) if self.permission else user
+
+
+def permitted(permission: str) -> list[Any]:
+    """`auth` of a call that only roles with the permission make: others get 403 before the request is looked at."""
+    return [TokenAuth(permission), SessionAuth(permission)]
 
 
 def signed_in(view: Callable[..., Any]) -> Callable[..., Any]:

@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core import checks
 from django.db import models
+from django.utils.translation import gettext_noop
 
 if TYPE_CHECKING:
     TextField = models.TextField[str, str]
@@ -18,6 +19,12 @@ else:
 
 
 TOKEN_START = "gAAAA"  # noqa: S105  every Fernet token: version 0x80 and a time of this century
+
+
+LOST_KEY = gettext_noop(
+    "A stored secret cannot be decrypted: FIELD_ENCRYPTION_KEY is not the one it was stored with. "
+    "Put the old key behind the new one, separated by a comma."
+)
 
 
 class DecryptionError(Exception):
@@ -39,10 +46,7 @@ def decrypt(token: str) -> str:
     try:
         return _cipher(tuple(settings.FIELD_ENCRYPTION_KEYS)).decrypt(token.encode()).decode()
     except InvalidToken:
-        raise DecryptionError(
-            "A stored secret cannot be decrypted: FIELD_ENCRYPTION_KEY is not the one it was stored with. "
-            "Put the old key behind the new one, separated by a comma."
-        ) from None
+        raise DecryptionError(LOST_KEY) from None
 
 
 class EncryptedTextField(TextField):

@@ -16,6 +16,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from cameras.audit_log import CODES, Names, Scope
+from cameras.core.schedule_text import format_text
 from cameras.models import Binding, SiteAccess
 
 NOTHING = "–"
@@ -124,6 +125,8 @@ def _text(names: Names, field: Any, value: Any) -> str:
         text = _("yes") if value else _("no")
     elif field.name == "coordinates":
         text = _points(value)
+    elif field.name in ("weekly", "holidays"):
+        text = "; ".join(format_text(**({"weekly": [], "holidays": []} | {field.name: value})).splitlines())
     elif isinstance(field, models.DateTimeField):
         at = parse_datetime(value) if isinstance(value, str) else value
         text = date_format(localtime(at), "DATETIME_FORMAT") if at else NOTHING

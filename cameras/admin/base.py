@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin, messages
 from django.db import models, transaction
@@ -10,12 +10,20 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from cameras.admin.sentences import problem_text
 from cameras.core.strict_json import DocumentError
 from cameras.models import ROI, Binding, Camera, Device, Site
+from cameras.schedules import Schedule
 from cameras.selectors import visible_sites
 from cameras.services import publish_edit
 
 Row = TypeVar("Row", bound=models.Model)
+if TYPE_CHECKING:
+    from django.contrib.admin.options import BaseModelAdmin
+
+    BaseAdmin = BaseModelAdmin[Any]
+else:
+    BaseAdmin = object
 
 # How each kind of row is reached from its site.
 SITE_PATH: dict[type[models.Model], str] = {
@@ -24,6 +32,7 @@ SITE_PATH: dict[type[models.Model], str] = {
     Camera: "device__site",
     ROI: "camera__device__site",
     Binding: "roi__camera__device__site",
+    Schedule: "site",
 }
 
 
@@ -39,7 +48,19 @@ class VisibleOnly(admin.RelatedFieldListFilter):
         return field.get_choices(include_blank=False, ordering=ordering, limit_choices_to=condition)
 
 
-class SiteLimitedAdmin(admin.ModelAdmin[Row]):
+class SiteLimitedChoices(BaseAdmin):
+    """Choices hold only rows of the sites that the person may see."""
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        path = SITE_PATH.get(db_field.related_model)
+        if path is not None:
+            rows = db_field.related_model._default_manager.all()
+            rows = rows.filter(**{f"{path}__in": visible_sites(request.user)})
+            kwargs["queryset"] = rows & kwargs["queryset"] if kwargs.get("queryset") is not None else rows
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class SiteLimitedAdmin(SiteLimitedChoices, admin.ModelAdmin[Row]):
     """Lists, pages and choices hold only rows of the sites that the person may see."""
 
     site_path = ""
@@ -47,13 +68,6 @@ class SiteLimitedAdmin(admin.ModelAdmin[Row]):
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Row]:
         rows = super().get_queryset(request)
         return rows.filter(**{f"{self.site_path}__in": visible_sites(request.user)})
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        path = SITE_PATH.get(db_field.related_model)
-        if path is not None:
-            rows = db_field.related_model._default_manager.all()
-            kwargs["queryset"] = rows.filter(**{f"{path}__in": visible_sites(request.user)})
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
 class PublishingAdmin(SiteLimitedAdmin[Row]):
@@ -66,9 +80,16 @@ class PublishingAdmin(SiteLimitedAdmin[Row]):
     def _of(self, row: Row) -> set[str]:
         return self.device_ids(self.model._default_manager.filter(pk=row.pk))
 
+    def _locked(self, device_ids: set[str]) -> set[str]:
+        """The same devices, their rows locked before any row below them: so do rollback and import, and in another order
+        two people's edits could wait for each other. A site stands above its devices."""
+        if self.model is not Site:
+            list(Device.objects.select_for_update().filter(pk__in=device_ids).order_by("pk").values_list("pk"))
+        return device_ids
+
     def save_model(self, request: HttpRequest, obj: Row, form: Any, change: bool) -> None:
         # A row that moves to another device changes both.
-        before = self._of(obj) if change else set()
+        before = self._locked(self._of(obj)) if change else set()
         request._edited_devices = getattr(request, "_edited_devices", set()) | before  # type: ignore[attr-defined]
         super().save_model(request, obj, form, change)
 
@@ -78,13 +99,13 @@ class PublishingAdmin(SiteLimitedAdmin[Row]):
         self.publish(request, edited | self._of(form.instance))
 
     def delete_model(self, request: HttpRequest, obj: Row) -> None:
-        devices = self._of(obj)
+        devices = self._locked(self._of(obj))
         super().delete_model(request, obj)
         self.publish(request, devices)
 
     def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Row]) -> None:
         with transaction.atomic():
-            devices = self.device_ids(queryset)
+            devices = self._locked(self.device_ids(queryset))
             super().delete_queryset(request, queryset)
             self.publish(request, devices)
 
@@ -95,10 +116,10 @@ class PublishingAdmin(SiteLimitedAdmin[Row]):
         for device_id, result in results.items():
             if isinstance(result, DocumentError):
                 text = _("Saved, but not published to %(device)s: %(problem)s. The box goes on with what it has.")
-                messages.warning(request, text % {"device": device_id, "problem": result})
+                messages.warning(request, text % {"device": device_id, "problem": problem_text(result)})
             elif isinstance(result, Exception):
                 text = _("Saved, but not published to %(device)s: %(problem)s")
-                messages.error(request, text % {"device": device_id, "problem": result})
+                messages.error(request, text % {"device": device_id, "problem": problem_text(result)})
             elif len(versions) <= NAMED_DEVICES:
                 text = _("Published to %(device)s as version %(version)s.")
                 messages.info(request, text % {"device": device_id, "version": result.version})

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import PublishingAdmin, VisibleOnly
 from cameras.admin.chips import camera_chip
+from cameras.admin.detection import DetectionButtons
 from cameras.forms import CameraForm, ROIForm
 from cameras.models import ROI, Camera
 from edgesite.core.urls import mask_url
@@ -25,7 +26,7 @@ class ROIInline(admin.TabularInline[ROI, Camera]):
 
 
 @admin.register(Camera)
-class CameraAdmin(AuditedAdmin[Camera], PublishingAdmin[Camera]):
+class CameraAdmin(DetectionButtons, AuditedAdmin[Camera], PublishingAdmin[Camera]):
     site_path = "device__site"
     form = CameraForm
     list_display = ["camera_id", "name", "state", "device", "location", "source", "roi_count", "enabled"]

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
+from cameras.admin.sentences import problem_text
 from cameras.models import Camera, Device, DeviceStatus, Site
 from cameras.services import latest_version
 from cameras.states import camera_state, drift_of, sync_state
@@ -34,7 +35,7 @@ def sync_chip(device: Device) -> SafeString:
     """
     state, sha256 = sync_state(device, sha256=_newest_sha256(device)), _newest_sha256(device)
     if state == "not_published":
-        return chip("bad", _("not published: %(problem)s") % {"problem": device.publish_error})
+        return chip("bad", _("not published: %(problem)s") % {"problem": problem_text(device.publish_error)})
     if state == "redis_ahead":
         return chip("bad", _("Redis holds a newer configuration than this hub; begin a new epoch"))
     status: DeviceStatus | None = getattr(device, "status", None)
@@ -104,5 +105,5 @@ def camera_chip(camera: Camera) -> SafeString:
     }
     text = words.get(state.word, state.word)
     if state.reason:
-        text = f"{text}: {state.reason}"
+        text = f"{text}: {_(state.reason)}"
     return chip(CAMERA_KINDS.get(state.word, "off"), text)

@@ -14,21 +14,24 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from cameras.admin.chips import sync_chip
-from cameras.core.difference import Change
+from cameras.admin.sentences import problem_text, sentences
 from cameras.core.strict_json import DocumentError
 from cameras.models import ConfigVersion, Device
-from cameras.services import issue_version
-from cameras.versions import VersionError, begin_epoch, changes_between, pending_changes, roll_back
+from cameras.versions import (
+    VersionError,
+    begin_epoch,
+    changes_between,
+    content_sha256,
+    pending_changes,
+    publish_pending,
+    roll_back,
+)
 from edgesite.fields import DecryptionError
 
 PER_PAGE = 25
 LONGEST_REASON = 500
 PUBLISH, RENEW = "cameras.change_camera", "cameras.change_device"
-
-
-def sentences(changes: list[Change]) -> list[dict[str, str]]:
-    """Translated sentences with their signs, for a template."""
-    return [{"sign": c.sign, "text": _(c.template) % c.values} for c in changes]
+READ = "cameras.view_configversion"  # the history
 
 
 def _versions(device: Device) -> Any:
@@ -52,11 +55,13 @@ def _compared(request: HttpRequest, device: Device) -> dict[str, Any] | None:
 
 def configuration_page(request: HttpRequest, device: Device) -> HttpResponse:
     """GET: the page. `old` and `new` in the query compare two versions."""
-    problem = ""
+    may_read = request.user.has_perm(READ)
+    problem, pending, expected, compared = "", [], "", None
     try:
-        pending = sentences(pending_changes(device))
+        pending, expected = sentences(pending_changes(device)), content_sha256(device)
+        compared = _compared(request, device) if may_read else None
     except DecryptionError as error:
-        pending, problem = [], str(error)
+        problem = problem_text(error)
     context = {
         **admin.site.each_context(request),
         "title": _("Configuration of %(device)s") % {"device": device},
@@ -66,9 +71,11 @@ def configuration_page(request: HttpRequest, device: Device) -> HttpResponse:
         "status": getattr(device, "status", None),
         "sync": sync_chip(device),
         "pending": pending,
-        "problem": problem or device.publish_error,
+        "expected": expected,
+        "problem": problem or problem_text(device.publish_error),
         "history": Paginator(_versions(device), PER_PAGE).get_page(request.GET.get("page")),
-        "compared": _compared(request, device),
+        "compared": compared,
+        "may_read": may_read,
         "may_publish": request.user.has_perm(PUBLISH),
         "may_renew": request.user.has_perm(RENEW),
     }
@@ -89,7 +96,7 @@ def _act(
     try:
         version = act(request.POST.get("reason", "").strip()[:LONGEST_REASON])
     except (DocumentError, VersionError, DecryptionError) as error:
-        messages.error(request, _("Not published: %(problem)s") % {"problem": error})
+        messages.error(request, _("Not published: %(problem)s") % {"problem": problem_text(error)})
     else:
         if version is None:
             messages.info(request, nothing)
@@ -106,7 +113,9 @@ def publish(request: HttpRequest, device: Device) -> HttpResponse:
         request,
         device,
         PUBLISH,
-        lambda reason: issue_version(device_id=device.pk, author=author, reason=reason),
+        lambda reason: publish_pending(
+            device_id=device.pk, author=author, reason=reason, expected=request.POST.get("expected", "")
+        ),
         _("Nothing changed since the last version."),
     )
 
@@ -126,6 +135,11 @@ def rollback(request: HttpRequest, device: Device, number: str) -> HttpResponse:
             "",
         )
     newest = _versions(device).first()
+    try:
+        changes, lost = sentences(changes_between(newest, target)), sentences(pending_changes(device))
+    except DecryptionError as error:
+        messages.error(request, problem_text(error))
+        return HttpResponseRedirect(reverse("admin:cameras_device_configuration", args=[device.pk]))
     context = {
         **admin.site.each_context(request),
         "title": _("Roll %(device)s back to version %(version)s?") % {"device": device, "version": target.version},
@@ -133,8 +147,8 @@ def rollback(request: HttpRequest, device: Device, number: str) -> HttpResponse:
         "original": device,
         "device": device,
         "target": target,
-        "changes": sentences(changes_between(newest, target)),
-        "lost": sentences(pending_changes(device)),
+        "changes": changes,
+        "lost": lost,
     }
     return render(request, "admin/cameras/device/rollback.html", context)
 

@@ -20,9 +20,11 @@ from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import PublishingAdmin, SiteLimitedAdmin, VisibleOnly
 from cameras.admin.chips import sync_chip
 from cameras.admin.deletion import DeviceDeletion
+from cameras.admin.sentences import problem_text
 from cameras.models import ConfigVersion, Device, DeviceStatus
 from cameras.states import with_newest_version
 from edgesite.core.urls import mask_url
+from edgesite.fields import DecryptionError
 
 
 @admin.register(Device)
@@ -126,13 +128,16 @@ class ConfigVersionAdmin(SiteLimitedAdmin[ConfigVersion]):
 
     @admin.display(description=gettext_lazy("document"))
     def masked(self, version: ConfigVersion) -> SafeString:
-        document = json.loads(version.document)
+        try:
+            document = json.loads(version.document)
+        except DecryptionError as error:
+            return format_html("{}", problem_text(error))
         for camera in document.get("cameras", []):
             camera["rtsp_url"] = mask_url(camera.get("rtsp_url", ""))
         return format_html('<pre class="document">{}</pre>', json.dumps(document, indent=2, ensure_ascii=False))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConfigVersion]:
-        return super().get_queryset(request).select_related("device")
+        return super().get_queryset(request).select_related("device").defer("document")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -13,8 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cameras.admin.configuration import LONGEST_REASON, PUBLISH, sentences
+from cameras.admin.configuration import LONGEST_REASON, PUBLISH
 from cameras.admin.rollout_chips import URGENT, device_chip, duration, rollout_chip, sentence_for
+from cameras.admin.sentences import problem_text, sentences
 from cameras.core.rollout import Kind, Look
 from cameras.models import ConfigVersion, Device
 from cameras.rollouts.models import DeviceState, Rollout, RolloutDevice, RolloutState
@@ -152,12 +153,12 @@ def roll_back(request: HttpRequest, rollout: Rollout) -> HttpResponse:
 def _goes_back(row: RolloutDevice) -> dict[str, Any]:
     device: Device = row.device
     versions = ConfigVersion.objects.filter(device=device, epoch=row.epoch)
-    now, before = versions.get(version=row.version), versions.filter(version=row.previous_version).first()
     try:
+        now, before = versions.get(version=row.version), versions.filter(version=row.previous_version).first()
         changes = sentences(changes_between(now, before)) if before else []
         lost = sentences(pending_changes(device))
     except DecryptionError as error:
-        changes, lost = [{"sign": "▲", "text": str(error)}], []
+        changes, lost = [{"sign": "▲", "text": problem_text(error)}], []
     return {"row": row, "device": device, "changes": changes, "lost": lost}
 
 

@@ -14,7 +14,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from cameras.admin.configuration import PUBLISH, sentences
+from cameras.admin.configuration import PUBLISH
+from cameras.admin.sentences import sentences
 from cameras.rollouts.models import ERROR_THRESHOLD, HEALTHY_SECONDS, WAVE_SIZE, Rollout
 from cameras.rollouts.services import LONGEST_HEALTHY_SECONDS, Draft, RolloutError, draft_of, start_rollout
 from cameras.rollouts.texts import translated

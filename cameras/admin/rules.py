@@ -3,20 +3,53 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from cameras.admin.audit import AuditedAdmin
-from cameras.admin.base import PublishingAdmin, VisibleOnly
+from cameras.admin.base import BaseAdmin, PublishingAdmin, SiteLimitedChoices, VisibleOnly
+from cameras.audit import site_of
 from cameras.forms import BindingForm, ROIForm
-from cameras.models import ROI, Binding
+from cameras.models import ROI, Binding, Site
+from cameras.schedules import Schedule, check_schedule
 
 
-class BindingInline(admin.TabularInline[Binding, ROI]):
+class ScheduleChoices(BaseAdmin):
+    """Offers the schedules of the site that the page's row stands at; of every visible one where it has no site yet."""
+
+    page_path = ""  # from a site to the row of the page
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        match = request.resolver_match
+        key = match.kwargs.get("object_id") if match else None
+        if db_field.related_model is Schedule and key is not None:
+            sites = Site.objects.filter(**{self.page_path: unquote(key)})
+            kwargs["queryset"] = Schedule.objects.filter(site__in=sites)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class BindingFormSet(BaseInlineFormSet[Binding, ROI, ModelForm[Binding]]):
+    def clean(self) -> None:
+        """A new ROI is in no row yet that the binding's own check could find."""
+        super().clean()
+        site = site_of(ROI, self.instance.camera_id, "camera__device__site")
+        for form in self.forms:
+            try:
+                check_schedule(getattr(form.cleaned_data.get("schedule"), "schedule_id", None), site=site)
+            except ValidationError as error:
+                form.add_error(None, error)
+
+
+class BindingInline(ScheduleChoices, SiteLimitedChoices, admin.TabularInline[Binding, ROI]):
+    page_path = "devices__cameras__rois"
     model = Binding
     form = BindingForm
-    fields = ["algo_code", "params", "severity", "priority", "enabled"]
+    formset = BindingFormSet
+    fields = ["algo_code", "params", "severity", "schedule", "priority", "enabled"]
     extra = 0
     show_change_link = True
 
@@ -44,16 +77,18 @@ class ROIAdmin(AuditedAdmin[ROI], PublishingAdmin[ROI]):
 
 
 @admin.register(Binding)
-class BindingAdmin(AuditedAdmin[Binding], PublishingAdmin[Binding]):
+class BindingAdmin(ScheduleChoices, AuditedAdmin[Binding], PublishingAdmin[Binding]):
+    page_path = "devices__cameras__rois__bindings"
     site_path = "roi__camera__device__site"
     form = BindingForm
-    list_display = ["bind_id", "roi", "camera", "algo_code", "severity", "enabled", "priority"]
+    list_display = ["bind_id", "roi", "camera", "algo_code", "severity", "schedule", "enabled", "priority"]
     list_filter = [
-        ("roi__camera__device__site", VisibleOnly), ("roi__camera", VisibleOnly), "algo_code", "severity", "enabled",
+        ("roi__camera__device__site", VisibleOnly), ("roi__camera", VisibleOnly), "algo_code", "severity",
+        ("schedule", VisibleOnly), "enabled",
     ]  # fmt: skip
     search_fields = ["bind_id", "roi__roi_id", "roi__name", "roi__camera__camera_id", "algo_code"]
-    list_select_related = ["roi__camera"]
-    fields = ["bind_id", "roi", "algo_code", "params", "severity", "enabled", "priority"]
+    list_select_related = ["roi__camera", "schedule"]
+    fields = ["bind_id", "roi", "algo_code", "params", "severity", "schedule", "enabled", "priority"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Binding | None = None) -> Any:
         return ["bind_id"] if obj else []

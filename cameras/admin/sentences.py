@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext_noop
+from collections.abc import Iterable
+
+from django.utils.translation import gettext, gettext_noop
+
+from cameras.core.difference import Change, Word
+from cameras.rollouts.texts import translated
+from cameras.versions import VersionError
 
 SENTENCES = (
     gettext_noop("Site: %(key)s %(old)s → %(new)s"),
@@ -26,4 +32,55 @@ SENTENCES = (
     gettext_noop("Binding %(name)s disabled"),
     gettext_noop("Binding %(name)s: %(key)s %(old)s → %(new)s"),
     gettext_noop("Binding %(name)s: parameter %(key)s %(old)s → %(new)s"),
+    gettext_noop("Schedule %(name)s added"),
+    gettext_noop("Schedule %(name)s removed"),
+    gettext_noop("Schedule %(name)s: %(key)s %(old)s → %(new)s"),
+    gettext_noop("Schedule %(name)s: %(old)s → %(new)s"),
+    gettext_noop("Schedule %(name)s: holiday %(date)s %(new)s added"),
+    gettext_noop("Schedule %(name)s: holiday %(date)s %(old)s removed"),
+    gettext_noop("Schedule %(name)s: holiday %(date)s %(old)s → %(new)s"),
 )
+
+# Its words: fields as their pages call them, values that are none, choices.
+WORDS = (
+    gettext_noop("name"),
+    gettext_noop("time zone"),
+    gettext_noop("location"),
+    gettext_noop("analyse"),
+    gettext_noop("analyses per second"),
+    gettext_noop("camera"),
+    gettext_noop("ROI"),
+    gettext_noop("shape"),
+    gettext_noop("priority"),
+    gettext_noop("algorithm"),
+    gettext_noop("severity"),
+    gettext_noop("schedule"),
+    gettext_noop("publish on save"),
+    gettext_noop("device"),
+    gettext_noop("empty"),
+    gettext_noop("default"),
+    gettext_noop("yes"),
+    gettext_noop("no"),
+    gettext_noop("polygon"),
+    gettext_noop("rectangle"),
+    gettext_noop("line"),
+    gettext_noop("info"),
+    gettext_noop("warning"),
+    gettext_noop("critical"),
+)
+
+
+def sentences(changes: Iterable[Change]) -> list[dict[str, str]]:
+    """Translated sentences with their signs, for a template."""
+    return [{"sign": c.sign, "text": gettext(c.template) % _translated(c)} for c in changes]
+
+
+def _translated(change: Change) -> dict[str, object]:
+    return {name: gettext(value) if isinstance(value, Word) else value for name, value in change.values.items()}
+
+
+def problem_text(problem: Exception | str) -> str:
+    """Why something could not be done, in the reader's language where it has a translation."""
+    if isinstance(problem, VersionError):
+        return translated(problem.sentence)
+    return gettext(str(problem)) if str(problem) else ""

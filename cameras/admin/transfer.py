@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cameras.admin.base import PublishingAdmin
-from cameras.admin.configuration import sentences
+from cameras.admin.sentences import problem_text, sentences
 from cameras.core.transfer import Plan
 from cameras.core.transfer_file import Problems, TransferError
 from cameras.models import Site
@@ -25,7 +25,7 @@ from cameras.transfer.services import Judge, OutdatedError, Upload, carry_out, e
 from cameras.transfer.writing import CONTENT_TYPES, FORMATS
 from edgesite.fields import DecryptionError
 
-ROWS = ("camera", "roi", "binding")
+ROWS = ("camera", "roi", "binding", "schedule")
 SHOWN_CHANGES = 500
 FORM_ROOM = 64 * 1024  # what else the confirmation's form sends
 
@@ -59,7 +59,7 @@ def export(request: HttpRequest, site: Site, kind: str) -> HttpResponse:
     try:
         text = export_site(site, kind)
     except DecryptionError as error:
-        messages.error(request, str(error))
+        messages.error(request, problem_text(error))
         return HttpResponseRedirect(reverse("admin:cameras_site_change", args=[site.pk]))
     name = f"{'cameras' if kind == 'csv' else 'site'}-{slugify(site.name) or site.pk}.{kind}"
     return HttpResponse(
@@ -174,9 +174,8 @@ def import_confirm(request: HttpRequest, site: Site, model_admin: PublishingAdmi
             return _plan_page(request, site, upload, outdated.plan, outdated.state, outdated=True)
     except TransferError as error:
         return _form_page(request, site, UploadForm(), error)
+    told = _("Imported %(file)s. Changes: %(count)s.") % {"file": upload.name, "count": len(plan.changes)}
     if plan.changes:
-        model_admin.log_change(request, site, f"Imported {upload.name}. Changes: {len(plan.changes)}.")
-    messages.success(
-        request, _("Imported %(file)s. Changes: %(count)s.") % {"file": upload.name, "count": len(plan.changes)}
-    )
+        model_admin.log_change(request, site, told)
+    messages.success(request, told)
     return HttpResponseRedirect(reverse("admin:cameras_site_change", args=[site.pk]))

@@ -9,6 +9,7 @@ import structlog
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from cameras.audit import LONGEST_REASON
 from cameras.core.algorithms import registry
 from cameras.core.compiler import compile_content
 from cameras.core.difference import Change, difference
@@ -111,8 +112,8 @@ def start_rollout(
         if problems:
             raise RolloutError(problems)
         rollout = Rollout.objects.create(
-            author=author, reason=reason, healthy_seconds=healthy_seconds, error_threshold=error_threshold,
-            wave_size=wave_size,
+            author=author, reason=reason[:LONGEST_REASON], healthy_seconds=healthy_seconds,
+            error_threshold=error_threshold, wave_size=wave_size,
         )  # fmt: skip
         try:
             with transaction.atomic():
@@ -212,5 +213,7 @@ def _roll_back_one(row: RolloutDevice, author: str, reason: str) -> ConfigVersio
             changes = {"state": DeviceState.ROLLED_BACK, "reason": stored(text), "ended_at": timezone.now()}
             RolloutDevice.objects.filter(pk=row.pk).update(**changes)
             return back
-    except (VersionError, DocumentError, DecryptionError) as error:
+    except VersionError as error:
+        return error.sentence
+    except (DocumentError, DecryptionError) as error:
         return Sentence("%(problem)s", {"problem": str(error)})

@@ -62,6 +62,12 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
+def _check_storable(value: Any) -> None:
+    """Raises ValueError for NUL and half surrogates: JSON knows them, databases refuse them, and with one all others."""
+    if "\\u0000" in json.dumps(value, ensure_ascii=False).encode().decode():
+        raise ValueError("holds a NUL")
+
+
 @dataclass(frozen=True, slots=True)
 class _Taken:
     """A report of a device that is worth a row. essence: what counts as a change besides the cameras' states."""
@@ -80,6 +86,7 @@ class StatusReader:
         self.cameras_changed = cameras_changed
         self._seen: dict[str, str] = {}
         self._offline: set[str] = set()
+        self._unreadable: set[str] = set()
         self._essence: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
         self._written: dict[str, datetime] = {}
 
@@ -118,9 +125,15 @@ class StatusReader:
         try:
             report = ReportIn.model_validate(json.loads(text, parse_constant=_no_constant))
             health = report.health.model_dump(mode="json")
+            _check_storable(report.model_dump(mode="json"))
         except (ValueError, ValidationError, RecursionError):
-            log.warning("a report cannot be read", device=device_id)
+            if device_id not in self._unreadable:
+                self._unreadable.add(device_id)
+                log.warning("the reports of a device cannot be read", device=device_id)
             return None
+        if device_id in self._unreadable:
+            self._unreadable.discard(device_id)
+            log.info("the reports of a device can be read again", device=device_id)
         states = {"cameras": health["cameras"], "details": health["camera_details"]}
         essence = report.model_dump(exclude={"at", "health"})
         written = self._written.get(device_id)

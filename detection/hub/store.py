@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
+import structlog
 from django.db import DataError, IntegrityError, transaction
+from django.db.models import Q
 
 from cameras.models import ROI
 from detection.core.events import AlertEvent, EventError, EvidenceEvent, parse_event
-from detection.models import Alert
+from detection.models import Alert, AlertState
+
+log = structlog.get_logger(__name__)
 
 
 def store_event(fields: dict[str, str], *, device_id: str) -> str | None:
@@ -26,23 +31,80 @@ def store_event(fields: dict[str, str], *, device_id: str) -> str | None:
 
 
 def _store_alert(event: AlertEvent) -> str | None:
-    _, created = Alert.objects.get_or_create(
-        event_id=event.event_id,
-        defaults={
-            "device_id": event.device_id,
-            "camera_id": event.camera_id,
-            "roi_id": event.roi_id,
-            "roi_name": ROI.objects.filter(roi_id=event.roi_id).values_list("name", flat=True).first() or "",
-            "bind_id": event.bind_id,
-            "algo_code": event.algo_code,
-            "phase": event.phase,
-            "severity": event.severity,
-            "timestamp": datetime.fromtimestamp(event.timestamp, UTC),
-            "data": event.data,
-            "capture": event.capture,
-        },
-    )
+    started_id = event.data.get("started_event_id") if event.phase != "started" else None
+    if event.phase != "started" and not Alert.objects.filter(event_id=event.event_id).exists():
+        alert = _started(event, started_id) if isinstance(started_id, str) else None
+        if alert is not None:
+            return alert.event_id if _continue(alert, event.phase, event.event_id, _at(event), event.data) else None
+    alert, created = Alert.objects.get_or_create(event_id=event.event_id, defaults=_columns(event, started_id))
+    if created and event.phase == "started":
+        _take_over_waiting(alert)
+    elif created:
+        log.warning("an alert's start is not known", event_id=event.event_id, phase=event.phase, bind=event.bind_id)
     return event.event_id if created else None
+
+
+def _at(event: AlertEvent) -> datetime:
+    return datetime.fromtimestamp(event.timestamp, UTC)
+
+
+def _columns(event: AlertEvent, started_id: object) -> dict[str, Any]:
+    """The event as a row. The end of an alert that is not here is a closed record, until the alert comes."""
+    columns: dict[str, Any] = {
+        "device_id": event.device_id,
+        "camera_id": event.camera_id,
+        "roi_id": event.roi_id,
+        "roi_name": ROI.objects.filter(roi_id=event.roi_id).values_list("name", flat=True).first() or "",
+        "bind_id": event.bind_id,
+        "algo_code": event.algo_code,
+        "phase": event.phase,
+        "severity": event.severity,
+        "timestamp": _at(event),
+        "data": event.data,
+        "capture": event.capture,
+        "started_event_id": started_id[:64] if isinstance(started_id, str) else "",
+    }
+    if event.phase == "ended":
+        columns |= {"state": AlertState.RESOLVED, "ended_at": _at(event), "ended_event_id": event.event_id}
+    return columns
+
+
+def _started(event: AlertEvent, started_id: str) -> Alert | None:
+    """The alert that the event continues: of the same device, camera and binding."""
+    return Alert.objects.filter(
+        event_id=started_id,
+        phase="started",
+        device_id=event.device_id,
+        camera_id=event.camera_id,
+        bind_id=event.bind_id,
+    ).first()
+
+
+def _continue(alert: Alert, phase: str, event_id: str, at: datetime, data: dict[str, Any]) -> bool:
+    """Adds what an `updated` or `ended` event says; answers whether that was news.
+
+    In whatever order they come, and however often, the outcome is the same: the earliest end counts (a box that was
+    restarted may tell of it twice), and the latest update.
+    """
+    told = {key: value for key, value in data.items() if key != "started_event_id"}
+    if phase == "ended":
+        open_yet = Alert.objects.filter(Q(ended_at=None) | Q(ended_at__gt=at), pk=alert.pk)
+        return bool(open_yet.update(ended_at=at, ended_event_id=event_id, end_data=told))
+    if alert.updated_at is not None and alert.updated_at >= at:
+        return False
+    Alert.objects.filter(pk=alert.pk).update(data=alert.data | told, updated_at=at)
+    return True
+
+
+def _take_over_waiting(alert: Alert) -> None:
+    """Events that came before their alert are rows of their own; now they become part of it."""
+    waiting = Alert.objects.filter(
+        started_event_id=alert.event_id, device_id=alert.device_id, camera_id=alert.camera_id, bind_id=alert.bind_id
+    )
+    for record in waiting.order_by("timestamp"):
+        _continue(alert, record.phase, record.event_id, record.timestamp, record.data)
+        alert.refresh_from_db()
+        record.delete()
 
 
 def _store_evidence(event: EvidenceEvent, device_id: str) -> str | None:

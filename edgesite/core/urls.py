@@ -12,6 +12,10 @@ _SECRET_KEY = re.compile(
 )
 # A pair anywhere after the host: some cameras carry `user=…&password=…` in the path, not in the query.
 _PAIR = re.compile(r"(?P<before>[?&;/#])(?P<key>[^=&;/?#]*)=(?P<value>[^&;#\s]*)")
+# Cheap recorders join pairs by underscores: `/user=admin_password=…_channel=1_stream=0.sdp`.
+_JOINED = re.compile(
+    r"(?P<key>_[a-z]*(?:pass|pwd|token|secret)[a-z]*)=(?P<value>.*?)(?=_[a-z]+=|[&;#\s]|$)", re.IGNORECASE
+)
 _AUTHORITY_END = re.compile(r"[/?#]")
 
 
@@ -42,7 +46,10 @@ def _mask_password(rest: str) -> str:
 def _is_host_and_port(authority: str) -> bool:
     """Whether the text before the first slash can be complete: no colon, an IPv6 literal, or a numeric port."""
     host, colon, port = authority.rpartition(":")
-    return not colon or authority.endswith("]") or (port.isdigit() and (":" not in host or host.endswith("]")))
+    if not colon or authority.endswith("]"):
+        return True
+    # A host without a dot may as well be a user, and its port the beginning of a password.
+    return port.isdigit() and (host.endswith("]") or ("." in host and ":" not in host))
 
 
 def _mask_pairs(rest: str) -> str:
@@ -51,4 +58,4 @@ def _mask_pairs(rest: str) -> str:
             return match[0]
         return f"{match['before']}{match['key']}={MASK}"
 
-    return _PAIR.sub(mask, rest)
+    return _JOINED.sub(rf"\g<key>={MASK}", _PAIR.sub(mask, rest))

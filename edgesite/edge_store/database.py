@@ -20,7 +20,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = """
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -58,13 +58,15 @@ CREATE TABLE evidence (
     event_id TEXT PRIMARY KEY,
     camera_id TEXT NOT NULL,
     key TEXT NOT NULL,
-    created_at REAL NOT NULL
+    created_at REAL NOT NULL,
+    owner TEXT NOT NULL DEFAULT ''   -- the process that keeps it while it lives (owners.py)
 );
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;
 """
 # What brings a file of that schema to the next one; SCHEMA says the same for a new file.
 UPGRADES = {
     1: "ALTER TABLE journal ADD COLUMN author TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 2",
+    2: "ALTER TABLE evidence ADD COLUMN owner TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 3",
 }
 
 

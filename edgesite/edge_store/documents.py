@@ -9,7 +9,7 @@ from edgesite.edge_store.database import EdgeDatabase
 from edgesite.fields import decrypt, encrypt
 
 JOURNAL_KEPT = 1000
-KEPT = 50  # documents beyond the newest 50 go, the confirmed one never
+KEPT = 50  # documents beyond the newest 50 go, what runs and the confirmed one never
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class DocumentStore:
                     (epoch, version, sha256),
                 )
             db.execute(
-                "DELETE FROM documents WHERE state != 'confirmed' AND id NOT IN"
+                "DELETE FROM documents WHERE state NOT IN ('applied', 'confirmed') AND id NOT IN"
                 " (SELECT id FROM documents ORDER BY id DESC LIMIT ?)",
                 (KEPT,),
             )
@@ -139,6 +139,15 @@ class DocumentStore:
             count = int(row["value"].removeprefix(name)) + 1 if row and row["value"].startswith(name) else 1
             db.execute("INSERT OR REPLACE INTO meta VALUES ('boots', ?)", (f"{name}{count}",))
         return count
+
+    def forgive_boot(self, document: StoredDocument) -> None:
+        """Takes back what `count_boot` counted last for this document, if it is not confirmed meanwhile."""
+        name = f"{document.epoch} {document.version} {document.sha256} "
+        with self.database.transaction() as db:
+            row = db.execute("SELECT value FROM meta WHERE key = 'boots'").fetchone()
+            if row and row["value"].startswith(name):
+                count = max(0, int(row["value"].removeprefix(name)) - 1)
+                db.execute("INSERT OR REPLACE INTO meta VALUES ('boots', ?)", (f"{name}{count}",))
 
     def ending_of(self, *, epoch: str, version: int, sha256: str) -> tuple[str, str]:
         """`(state, reason)` of this very document; both empty when it was never seen."""

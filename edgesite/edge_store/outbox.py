@@ -23,25 +23,44 @@ class OutboxRow:
 
 @dataclass(frozen=True, slots=True)
 class PendingEvidence:
-    """A picture that an alert promised and that is not stored yet."""
+    """A picture that an alert promised and that is not stored yet. owner: the process that promised it."""
 
     event_id: str
     camera_id: str
     key: str
+    owner: str = ""
 
 
 class Outbox:
-    """Events and evidence references in the edge store."""
+    """Events and evidence references in the edge store. owner: this process's name for what it promises (`Owner`)."""
 
-    def __init__(self, database: EdgeDatabase) -> None:
+    def __init__(self, database: EdgeDatabase, *, owner: str = "") -> None:
         self.database = database
+        self.owner = owner
 
-    def add_alert(self, *, event_id: str, camera_id: str, body: dict[str, Any], capture: str, now: float) -> None:
-        """The alert and the reference to its evidence, in one transaction. Raises EdgeStoreError."""
+    def add_alert(
+        self,
+        *,
+        event_id: str,
+        camera_id: str,
+        body: dict[str, Any],
+        capture: str,
+        now: float,
+        note: tuple[str, str] | None = None,
+    ) -> None:
+        """The alert and the reference to its evidence, in one transaction. Raises EdgeStoreError.
+
+        note: a key and value of `meta` that become durable with it.
+        """
         with self.database.transaction() as db:
             self._insert(db, event_id, camera_id, "alert", body, now)
             if capture:
-                db.execute("INSERT INTO evidence VALUES (?, ?, ?, ?)", (event_id, camera_id, capture, now))
+                db.execute(
+                    "INSERT INTO evidence (event_id, camera_id, key, created_at, owner) VALUES (?, ?, ?, ?, ?)",
+                    (event_id, camera_id, capture, now, self.owner),
+                )
+            if note is not None:
+                db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", note)
 
     def settle_evidence(self, *, event_id: str, new_id: str, body: dict[str, Any], now: float) -> None:
         """Reports the picture of an alert as stored or lost, once: the reference goes in the same transaction."""
@@ -58,8 +77,8 @@ class Outbox:
         )
 
     def pending_evidence(self) -> list[PendingEvidence]:
-        rows = self.database.rows("SELECT event_id, camera_id, key FROM evidence ORDER BY created_at")
-        return [PendingEvidence(r["event_id"], r["camera_id"], r["key"]) for r in rows]
+        rows = self.database.rows("SELECT event_id, camera_id, key, owner FROM evidence ORDER BY created_at")
+        return [PendingEvidence(r["event_id"], r["camera_id"], r["key"], r["owner"]) for r in rows]
 
     def head(self, camera_id: str, limit: int) -> list[OutboxRow]:
         """The camera's oldest unconfirmed rows, in order."""

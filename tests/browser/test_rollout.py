@@ -29,7 +29,7 @@ def test_choosing_starting_and_watching(stack: Stack, visitor: Visitor) -> None:
     page.select_option("select[name=action]", "publish_in_stages")
     page.click("button[name=index]")
     page.click("summary:has-text('change')")
-    expect(page.locator(".changes")).to_contain_text("max_fps")
+    expect(page.locator(".changes")).to_contain_text("analyses per second")
     page.click("button:has-text('Publish to the canaries')")
     expect(page.locator("#content")).to_contain_text("choose at least one canary")
     page.check("input[name=canary]")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
+from structlog.testing import capture_logs
 
 from cameras.models import DeviceStatus
 from detection.hub import status
@@ -52,6 +53,30 @@ def test_any_number_of_reports_costs_the_same_number_of_queries(count: int, djan
     assert DeviceStatus.objects.count() == count
     with django_assert_num_queries(1):
         assert not fleet.reader.step()
+
+
+@pytest.mark.parametrize(
+    "spoiled", [{"reason": "\0"}, {"state": "\0"}, {"health": {"note": "\0"}}, {"health": {"note": "\ud800"}}]
+)
+def test_a_report_that_no_database_stores_holds_up_no_other(spoiled: dict[str, Any]) -> None:
+    fleet = Fleet(2)
+    fleet.report(1)
+    fleet.redis.strings[redis_keys.report("box-0")] = json.dumps(json.loads(report("box-0", 1)) | spoiled)
+    assert fleet.reader.step()
+    assert list(DeviceStatus.objects.values_list("device_id", flat=True)) == ["box-1"]
+
+
+def test_an_unreadable_report_is_told_once_and_once_more_when_it_can_be_read() -> None:
+    fleet = Fleet(1)
+    with capture_logs() as logs:
+        for number in range(3):
+            fleet.redis.strings[redis_keys.report("box-0")] = f"[{number}"
+            assert not fleet.reader.step()
+        fleet.report(1)
+        fleet.reader.step()
+    assert [entry["event"] for entry in logs] == [
+        "the reports of a device cannot be read", "the reports of a device can be read again",
+    ]  # fmt: skip
 
 
 def test_reports_that_could_not_be_stored_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:

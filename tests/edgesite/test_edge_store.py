@@ -71,7 +71,7 @@ def test_a_block_that_fails_leaves_nothing(path: Path) -> None:
 
     def write_and_fail() -> None:
         with database.transaction() as db:
-            db.execute("INSERT INTO evidence VALUES ('e', 'c', 'k', 1.0)")
+            db.execute("INSERT INTO evidence VALUES ('e', 'c', 'k', 1.0, '')")
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -115,10 +115,12 @@ def test_a_file_of_a_newer_edgesite_is_refused_and_left_alone(path: Path) -> Non
     assert not list(path.parent.glob("*.damaged-*"))
 
 
-FIRST_JOURNAL = """
+FIRST_TABLES = """
 CREATE TABLE journal (id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, epoch TEXT NOT NULL, version INTEGER NOT NULL,
     state TEXT NOT NULL, reason TEXT NOT NULL, changes TEXT NOT NULL);
 INSERT INTO journal (at, epoch, version, state, reason, changes) VALUES (1.0, '', 3, 'applied', '', 'x');
+CREATE TABLE evidence (event_id TEXT PRIMARY KEY, camera_id TEXT NOT NULL, key TEXT NOT NULL, created_at REAL NOT NULL);
+INSERT INTO evidence VALUES ('e1', 'vid1', 'captures/1.jpg', 1.0);
 PRAGMA user_version = 1;
 """
 
@@ -128,7 +130,8 @@ def _first_schema(path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     connection = sqlite3.connect(path)
     older = SCHEMA.replace(SCHEMA[SCHEMA.index("CREATE TABLE journal") : SCHEMA.index("CREATE TABLE meta")], "")
-    connection.executescript(older + FIRST_JOURNAL)
+    older = older[: older.index("CREATE TABLE evidence")]
+    connection.executescript(older + FIRST_TABLES)
     connection.execute(
         "INSERT INTO outbox (event_id, camera_id, kind, body, created_at) VALUES ('e1', 'vid1', 'alert', '{}', 1.0)"
     )
@@ -143,6 +146,7 @@ def test_a_file_of_an_older_edgesite_is_brought_up_and_keeps_what_it_has(path: P
         [entry] = DocumentStore(database).journal(5)
         assert (entry.version, entry.changes, entry.author) == (3, "x", "")
         assert [r.event_id for r in Outbox(database).head("vid1", 5)] == ["e1"]
+        assert [(e.event_id, e.owner) for e in Outbox(database).pending_evidence()] == [("e1", "")]
         database.close()
     database = EdgeDatabase(path)
     DocumentStore(database).record(
@@ -290,11 +294,12 @@ def test_a_later_epoch_wins_whatever_its_numbers(documents: DocumentStore) -> No
     assert numbers(documents) == (1, 1)
 
 
-def test_the_confirmed_document_outlives_any_number_of_bad_ones(documents: DocumentStore) -> None:
-    put(documents, 1, "confirmed")
+@pytest.mark.parametrize(("state", "kept"), [("confirmed", (1, 1)), ("applied", (1, 0))])
+def test_what_runs_outlives_any_number_of_bad_ones(documents: DocumentStore, state: str, kept: tuple[int, int]) -> None:
+    put(documents, 1, state)
     for version in range(2, KEPT + 30):
         put(documents, version, "reverted")
-    assert numbers(documents) == (1, 1)
+    assert numbers(documents) == kept
     assert len(documents.database.rows("SELECT id FROM documents")) <= KEPT + 1
 
 

@@ -26,6 +26,13 @@ from edgesite.core.urls import mask_url
         ("rtsp://cam/user=op&password=hunter2&channel=1", "rtsp://cam/user=op&password=***&channel=1"),
         ("https://s3/x?X-Amz-Signature=hunter2&X-Amz-Date=1", "https://s3/x?X-Amz-Signature=***&X-Amz-Date=1"),
         ("https://h/x?token=hunter2#access_token=hunter2", "https://h/x?token=***#access_token=***"),
+        (
+            "rtsp://cam/user=op_password=hun_ter2_channel=1_stream=0.sdp",
+            "rtsp://cam/user=op_password=***_channel=1_stream=0.sdp",
+        ),
+        ("rtsp://cam/user=op_password=hunter2", "rtsp://cam/user=op_password=***"),
+        ("rtsp://op:1234/hunter2@cam.local/1", "rtsp://op:***@cam.local/1"),
+        ("rtsp://op:1234#hunter2@cam.local/1", "rtsp://op:***@cam.local/1"),
         ("webcam:0", "webcam:0"),
         ("file:///videos/a.mp4", "file:///videos/a.mp4"),
         ("rtsp://[broken", "rtsp://[broken"),

@@ -10,7 +10,7 @@ from cryptography.fernet import Fernet
 from django.db import connection
 from django.test import override_settings
 
-from cameras.models import Camera, ConfigVersion, Device, Site
+from cameras.models import ROI, Camera, ConfigVersion, Device, Site
 from cameras.publish import Outcome
 from cameras.reconcile import Reconciler
 from cameras.services import issue_version, publish_version
@@ -59,6 +59,15 @@ def test_bulk_updates_bulk_deletes_and_imports_are_published(client: Client, dev
     Site.objects.update(time_zone="Asia/Shanghai")
     assert reconciler.step()
     assert published(client)["site"]["time_zone"] == "Asia/Shanghai"
+
+
+def test_every_value_counts(client: Client, device: Device) -> None:
+    ROI.objects.create(roi_id="r1", camera_id="c1", coordinates=[[0, 0], [1, 0], [1, 1]], priority=-1)
+    reconciler = Reconciler(client)
+    reconciler.step()
+    ROI.objects.update(priority=-2)
+    assert reconciler.step()
+    assert published(client)["rois"][0]["priority"] == -2
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ def main() -> None:
 
     from django.core.management import call_command
 
-    from cameras.core.algorithms import CommonParameters, registry
+    from cameras.core.algorithms import RegionParameters, registry
 
-    class OldParameters(CommonParameters):
+    class OldParameters(RegionParameters):
         dwell_s: Annotated[float, Field(ge=0, le=60)] = 1.0
 
     known = registry.get("intrusion")

@@ -29,6 +29,8 @@ class Command(BaseCommand):
                 author="rollback_config",
                 reason=options["reason"],
             )
-        except (VersionError, DocumentError) as error:
+        except VersionError as error:
+            raise CommandError(f"{error}.") from error
+        except DocumentError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{options['device']}: version {issued.version} has the content of {issued.rollback_of}")
