@@ -35,3 +35,51 @@ class MotionMeter:
     def reset(self) -> None:
         """The next picture is a first one again."""
         self._last = None
+
+
+CHANGED = 12.0  # grey levels by which a quiet spot must differ: more than noise and coding, both averaged over the spot
+NOISE_SHARE, NOISE_MOST, NOISE_TIMES = 0.05, 15.0, 3.0
+LEAST_SPOTS = 6  # of 160×90: a person of a sixteenth of the height covers ten
+KEPT_S = (
+    6.0  # a reference older than this is replaced, so that a slow change is looked at by the model at least so often
+)
+
+
+@dataclass(slots=True, eq=False)
+class ChangeMeter:
+    """Compares small grey pictures of one camera with a reference, spot by spot.
+
+    What a uniform change of light does is subtracted (the median difference), and every spot learns how much it flickers
+    (foliage, a flag, a screen), so that the same flicker is no change later.
+    """
+
+    _reference: NDArray[np.float32] | None = None
+    _noise: NDArray[np.float32] | None = None
+    _since: float = 0.0
+
+    def update(self, small: NDArray[np.uint8], now: float) -> str:
+        """Takes a picture ``(h, w)`` at `now`, seconds of a steady clock.
+
+        ``same``: it shows what the reference shows. ``new``: there was no fresh reference; this is it now. ``changed``:
+        something came, went or moved; this is the reference now.
+        """
+        grey = small.astype(np.float32)
+        if self._reference is None or self._noise is None or self._reference.shape != grey.shape:
+            self._noise = np.zeros_like(grey)
+            return self._adopt(grey, now, "new")
+        difference = grey - self._reference
+        difference -= np.median(difference)
+        np.abs(difference, out=difference)
+        spots = int(np.count_nonzero(difference > CHANGED + NOISE_TIMES * self._noise))
+        self._noise += NOISE_SHARE * (np.minimum(difference, NOISE_MOST) - self._noise)
+        if spots >= LEAST_SPOTS:
+            return self._adopt(grey, now, "changed")
+        return self._adopt(grey, now, "new") if not 0 <= now - self._since < KEPT_S else "same"
+
+    def _adopt(self, grey: NDArray[np.float32], now: float, verdict: str) -> str:
+        self._reference, self._since = grey, now
+        return verdict
+
+    def reset(self) -> None:
+        """The next picture is a first one again; what flickers is still known."""
+        self._reference = None

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 
 
 class _Scaler(threading.local):
-    """swscale keeps its tables in here; one for each thread, because it is not safe to share."""
+    """swscale keeps its tables in here; one for each thread, because it is not safe to share.
+
+    It is always told to use one thread: its own threads, one a core by default, cost more than they help at these sizes.
+    """
 
     def __init__(self) -> None:
         self.reformatter = VideoReformatter()
@@ -23,13 +26,25 @@ class _Scaler(threading.local):
 _scaler = _Scaler()
 
 
+GREY_WIDTH, GREY_HEIGHT = 160, 90
+
+
+def small_grey(picture: av.VideoFrame) -> NDArray[np.uint8]:
+    """The picture's light alone, uint8 ``(90, 160)``, each spot the mean of what it covers. Any thread may call it."""
+    small = _scaler.reformatter.reformat(
+        picture, width=GREY_WIDTH, height=GREY_HEIGHT, format="gray", interpolation="AREA", threads=1
+    )
+    return cast("NDArray[np.uint8]", small.to_ndarray())
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """A picture, still as YUV, and its moment.
 
     media_time: seconds; goes up from frame to frame, over the seam of a loop and over a reconnect; only differences
     mean anything. timestamp: Unix seconds. generation: rises where the picture does not follow from the one before
-    (seam, reconnect, jump): tracks start anew.
+    (seam, reconnect, jump): tracks start anew. same_as: the media time of an earlier picture from which this one does not
+    differ to the eye, None when nobody compared.
     """
 
     camera_id: str
@@ -37,6 +52,7 @@ class Frame:
     media_time: float
     timestamp: float
     generation: int
+    same_as: float | None = None
 
     @property
     def width(self) -> int:
@@ -56,7 +72,7 @@ class Frame:
         if width < 1 or height < 1:
             raise ValueError(f"a picture is at least 1×1, not {width}×{height}")
         scaled = _scaler.reformatter.reformat(
-            self.picture, width=width, height=height, format="bgr24", interpolation="AREA"
+            self.picture, width=width, height=height, format="bgr24", interpolation="AREA", threads=1
         )
         return np.ascontiguousarray(cast("NDArray[np.uint8]", scaled.to_ndarray()))
 

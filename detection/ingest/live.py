@@ -9,8 +9,10 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from detection.ingest.adaptive import AdaptiveDecoder
+from detection.ingest.attention import Attention, WatchBudget
 from detection.ingest.errors import IngestError, explain
-from detection.ingest.pictures import Decoded, decode, stamp_of
+from detection.ingest.pictures import Decoded
 from detection.ingest.stop import StopSignal
 
 # A read returns at least this often to look at the stop event. FFmpeg hands out the picture that its parser still
@@ -30,10 +32,17 @@ class LiveSource:
         *,
         stop: StopSignal,
         on_damage: Callable[[], None],
+        clock: Callable[[], float],
         monotonic: Callable[[], float],
+        attention: Attention,
+        budget: WatchBudget,
+        sleeps: bool,
     ) -> None:
         self._container, self._stream = container, stream
-        self._stop, self._on_damage, self._monotonic = stop, on_damage, monotonic
+        self._stop, self._clock, self._monotonic = stop, clock, monotonic
+        self._decoder = AdaptiveDecoder(
+            stream.codec_context, attention=attention, budget=budget, sleeps=sleeps, on_damage=on_damage
+        )
         self._packets = container.demux(stream)
 
     def pictures(self) -> Iterator[Decoded]:
@@ -45,17 +54,21 @@ class LiveSource:
             now = self._monotonic()
             if packet is not None and now - asked < READ_TIMEOUT_S:  # slower ones were flushed by the interruption
                 heard = now
-            for picture in decode(packet, self._on_damage) if packet is not None else ():
+            for decoded in self._decoded(packet, now):
                 seen = now
                 # An interrupted read costs the next picture its stamp; that one is left out. Where none has a stamp
                 # (before the first sender report, a camera slower than our reads) they all count.
-                stamp = stamp_of(picture)
-                if stamped and stamp is None:
+                if stamped and decoded.stamp is None:
                     stamped = False
                     continue
-                stamped = stamp is not None
-                yield Decoded(picture, stamp)
+                stamped = decoded.stamp is not None
+                yield decoded
             self._check_silence(now - heard, now - seen)
+
+    def _decoded(self, packet: av.Packet[VideoStream] | None, now: float) -> Iterator[Decoded]:
+        if packet is None:
+            return self._decoder.pump()
+        return self._decoder.feed(packet, arrived=now, wall=self._clock())
 
     def _check_silence(self, unheard: float, unseen: float) -> None:
         if unheard > STALL_S:
@@ -76,5 +89,6 @@ class LiveSource:
             raise explain(error) from None
 
     def close(self) -> None:
+        self._decoder.close()
         with contextlib.suppress(av.FFmpegError):
             self._container.close()

@@ -18,7 +18,9 @@ class Decoded:
     """A picture as its source yields it.
 
     stamp: the stream's seconds, None when it has none. wall: Unix seconds where the source knows them (a loop).
-    seam: it does not follow from the picture before. late: it came too late to be shown.
+    seam: it does not follow from the picture before. late: it came too late to be shown. arrived: monotonic seconds at
+    which it came, where that is not now. keep: it belongs to what woke the camera, no newer picture replaces it.
+    look: of a sleeping camera's heartbeat, what `ChangeMeter` says: ``same``, ``new`` or ``changed``.
     """
 
     picture: av.VideoFrame
@@ -26,6 +28,9 @@ class Decoded:
     wall: float | None = None
     seam: bool = False
     late: bool = False
+    arrived: float | None = None
+    keep: bool = False
+    look: str = ""
 
 
 class Source(Protocol):

@@ -6,6 +6,7 @@ import random
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import Literal
 
 import structlog
 
+from detection.ingest.attention import ROOM, Attention, Watch, WatchBudget
 from detection.ingest.errors import IngestError
 from detection.ingest.frame import Frame
 from detection.ingest.pictures import Decoded
@@ -47,8 +49,9 @@ class ReaderCounters:
     """What happened since the start; none of these ever falls.
 
     decoded: pictures decoded. skipped: of those, not offered because of `max_fps` or, in a file, because they were
-    late. dropped: offered, but a newer one came before anybody took them. taken: handed out by `take`. reconnects:
-    times the camera came back. errors: failed connections and packets that could not be decoded.
+    late or, of a sleeping camera, because nothing had changed in them. dropped: offered, but a newer one came before
+    anybody took them. taken: handed out by `take`. reconnects: times the camera came back. errors: failed connections
+    and packets that could not be decoded. wakes: times it woke. missed: packets kept for waking and given up.
     """
 
     decoded: int = 0
@@ -57,6 +60,8 @@ class ReaderCounters:
     skipped: int = 0
     reconnects: int = 0
     errors: int = 0
+    wakes: int = 0
+    missed: int = 0
 
 
 class CameraReader:
@@ -65,7 +70,9 @@ class CameraReader:
     url: as `parse_target` takes it. max_fps: pictures offered a second, of media time. on_frame: called in the
     reader's thread after each offered picture; it must only wake somebody. on_state: called in that thread with the
     camera's id at each change of word or reason. stop: the worker's stop event; `stop()` ends this reader alone.
-    clock, monotonic: Unix and monotonic seconds. rng: the jitter of the pauses between tries.
+    clock, monotonic: Unix and monotonic seconds. rng: the jitter of the pauses between tries. idle: sleeps while nothing
+    happens (RTSP only); then somebody must call `keep_awake` as long as the pictures are of interest. budget: shared by
+    all readers of a process.
 
     After a loss it tries again after 0.5 s, 1 s, 2 s and then every 3 s, each up to a half shorter, so that a camera
     that returns is read again within 5 s; what only a person can mend (a wrong password) is tried every 10 s.
@@ -84,6 +91,8 @@ class CameraReader:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         rng: random.Random | None = None,
+        idle: bool = False,
+        budget: WatchBudget | None = None,
     ) -> None:
         self.camera_id = camera_id
         self._url, self._transport = url, transport
@@ -94,7 +103,9 @@ class CameraReader:
         self._media = MediaClock()
         self._backoff = Backoff(rng or random.Random())  # noqa: S311  # jitter, not a secret
         self._lock = threading.Lock()
-        self._newest: Frame | None = None
+        self._attention, self._budget, self._idle = Attention(), budget, idle
+        self._offered: deque[tuple[Frame, bool]] = deque()
+        self._looked_at: float | None = None
         self._counters = ReaderCounters()
         self._state = CameraState("connecting", since=clock())
         self._last_frame_at: float | None = None
@@ -116,17 +127,40 @@ class CameraReader:
             self._thread.join(timeout)
 
     def take(self) -> Frame | None:
-        """The newest picture that nobody has taken yet."""
+        """The newest picture that nobody has taken yet; of a camera that has just woken, the oldest of those kept."""
         with self._lock:
-            frame, self._newest = self._newest, None
-            if frame is not None:
-                self._counters = replace(self._counters, taken=self._counters.taken + 1)
+            if not self._offered:
+                return None
+            frame, _ = self._offered.popleft()
+            self._counters = replace(self._counters, taken=self._counters.taken + 1)
+            self._attention.set_waiting(len(self._offered))
             return frame
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `take` has a picture."""
+        return bool(self._offered)
+
+    @property
+    def watch(self) -> Watch:
+        """How closely the camera is looked at, see `Attention`."""
+        return self._attention.watch
+
+    def keep_awake(self) -> None:
+        """What the camera shows matters (somebody is in the picture): it wakes, or stays awake for some seconds."""
+        self._attention.wanted_at = self._monotonic()
 
     def counters(self) -> ReaderCounters:
         """A consistent picture of the counters."""
         with self._lock:
-            return self._counters
+            was, seen = self._counters, self._attention
+            return replace(
+                was,
+                decoded=was.decoded + seen.unshown,
+                skipped=was.skipped + seen.unshown,
+                wakes=seen.wakes,
+                missed=seen.missed,
+            )
 
     @property
     def state(self) -> CameraState:
@@ -170,6 +204,9 @@ class CameraReader:
             transport=self._transport,
             clock=self._clock,
             monotonic=self._monotonic,
+            attention=self._attention,
+            budget=self._budget,
+            idle=self._idle,
         )
         with closing(source):
             self._media.reconnect()
@@ -185,9 +222,10 @@ class CameraReader:
     def _accept(self, decoded: Decoded) -> None:
         now = self._clock()
         wall = now if decoded.wall is None else decoded.wall
-        media_time = self._media.place(decoded.stamp, arrived=self._monotonic(), wall=wall)
+        arrived = self._monotonic() if decoded.arrived is None else decoded.arrived
+        media_time = self._media.place(decoded.stamp, arrived=arrived, wall=wall)
         with self._lock:
-            self._last_frame_at = now
+            self._last_frame_at = now if decoded.arrived is None else wall
         self._count(decoded=1)
         if self._state.word != "live":
             self._count(reconnects=int(self._state.word == "lost" and self._counters.decoded > 1))
@@ -195,13 +233,25 @@ class CameraReader:
         if decoded.late or not self._gate.admits(media_time):
             self._count(skipped=1)
             return
-        self._offer(Frame(self.camera_id, decoded.picture, media_time, wall, self._media.generation))
+        same_as = self._looked_at if decoded.look == "same" else None
+        if decoded.look != "same":
+            self._looked_at = media_time if decoded.look else None
+        frame = Frame(self.camera_id, decoded.picture, media_time, wall, self._media.generation, same_as)
+        self._offer(frame, keep=decoded.keep)
 
-    def _offer(self, frame: Frame) -> None:
+    def _offer(self, frame: Frame, *, keep: bool) -> None:
+        """Newest wins, except over pictures that are to be kept."""
+        dropped = 0
         with self._lock:
-            dropped = self._newest is not None
-            self._newest = frame
-        self._count(dropped=int(dropped))
+            while self._offered and not self._offered[-1][1]:
+                self._offered.pop()
+                dropped += 1
+            self._offered.append((frame, keep))
+            while len(self._offered) > ROOM + 1:
+                self._offered.popleft()
+                dropped += 1
+            self._attention.set_waiting(len(self._offered))
+        self._count(dropped=dropped)
         self._on_frame()
 
     def _count(

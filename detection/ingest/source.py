@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
+from detection.ingest.attention import Attention, WatchBudget
 from detection.ingest.errors import IngestError, explain
 from detection.ingest.live import READ_TIMEOUT_S, LiveSource
 from detection.ingest.loop import LoopingFile
@@ -39,11 +40,15 @@ def open_source(
     transport: str = "tcp",
     clock: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
+    attention: Attention | None = None,
+    budget: WatchBudget | None = None,
+    idle: bool = False,
 ) -> Source:
     """Opens a camera's URL; raises IngestError in plain words.
 
     stop: ends opening and reading. on_damage: called for each packet that cannot be decoded. transport: ``tcp`` or
-    ``udp``, of RTSP. clock: Unix seconds, which say where a looping file is.
+    ``udp``, of RTSP. clock: Unix seconds, which say where a looping file is. idle: a camera over RTSP is decoded as
+    little as possible while nothing happens; a webcam sends whole pictures, and a file is read at its own pace.
     """
     target = parse_target(url)
     if target.kind == "file" and not Path(target.location).is_file():
@@ -53,7 +58,17 @@ def open_source(
         stream = video_stream(container)
         if target.kind == "file":
             return LoopingFile(container, stream, stop=stop, on_damage=on_damage, clock=clock)
-        return LiveSource(container, stream, stop=stop, on_damage=on_damage, monotonic=monotonic)
+        return LiveSource(
+            container,
+            stream,
+            stop=stop,
+            on_damage=on_damage,
+            clock=clock,
+            monotonic=monotonic,
+            attention=attention or Attention(),
+            budget=budget or WatchBudget(),
+            sleeps=idle and target.kind == "rtsp",
+        )
     except IngestError:
         container.close()
         raise

@@ -1,0 +1,152 @@
+"""Measures ingest in a process of its own; prints one JSON object.
+
+`python -m tests.benchmarks.ingest idle URL CAMERAS SECONDS MODE` reads one RTSP camera so many times at once.
+MODE: `receive` (demultiplexing only) and `keys` (and every key frame decoded) are bare PyAV loops, the limits; `full` decodes
+everything in such a loop; `reader` are the product's readers with what each hands out taken and scaled as for the model.
+`python -m tests.benchmarks.ingest stages CLIP` gives the cost of the stages of one picture, from a file.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+
+from detection.core.wake import SizeMeter
+from detection.ingest.frame import Frame, small_grey
+from detection.ingest.pictures import video_stream
+from detection.ingest.reader import CameraReader
+
+MODEL_SIZE = (416, 234)
+SETTLE_S, KNOWN_S = 6.0, 45.0  # until bare loops run, until readers know the stream and sleep
+OPTIONS = {"rtsp_transport": "tcp", "analyzeduration": "500000", "fpsprobesize": "0", "allowed_media_types": "video"}
+
+
+def rss() -> float:
+    """MB (10^6 bytes) that the process holds now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * 4096 / 1e6
+
+
+def bare(url: str, mode: str, end: threading.Event) -> None:
+    with av.open(url, options=OPTIONS, timeout=(10, 5)) as container:
+        stream = video_stream(container)
+        for packet in container.demux(stream):
+            if mode == "full" or (mode == "keys" and packet.is_keyframe):
+                packet.decode()
+            if end.is_set():
+                return
+
+
+class Taker:
+    """One thread for all readers, as the analyser is."""
+
+    def __init__(self) -> None:
+        self.ready = threading.Event()
+        self.readers: list[CameraReader] = []
+        self.frames: list[Frame | None] = []
+        self.taken = 0
+
+    def run(self, end: threading.Event) -> None:
+        while not end.is_set():
+            self.ready.wait(0.2)
+            self.ready.clear()
+            for index, reader in enumerate(self.readers):
+                while frame := reader.take():
+                    if frame.same_as is None:
+                        frame.scaled_bgr(*MODEL_SIZE)
+                    self.frames[index] = frame  # the live page shows the newest
+                    self.taken += 1
+
+
+def idle(url: str, cameras: int, seconds: float, mode: str) -> dict[str, Any]:
+    """CPU cores and MB per camera, once all sleep."""
+    end, empty = threading.Event(), rss()
+    taker = Taker()
+    threads: list[threading.Thread] = []
+    if mode == "reader":
+        taker.frames = [None] * cameras
+        taker.readers = [
+            CameraReader(f"c{n}", url, on_frame=taker.ready.set, on_state=lambda *_: None, idle=True)
+            for n in range(cameras)
+        ]
+        threads = [threading.Thread(target=taker.run, args=(end,), daemon=True)]
+        for reader in taker.readers:
+            reader.start()
+    else:
+        threads = [threading.Thread(target=bare, args=(url, mode, end), daemon=True) for _ in range(cameras)]
+    for thread in threads:
+        thread.start()
+    time.sleep(KNOWN_S if mode == "reader" else SETTLE_S)
+    cpu, began = time.process_time(), time.monotonic()
+    time.sleep(seconds)
+    took = time.monotonic() - began
+    cores = (time.process_time() - cpu) / took / cameras
+    result = {
+        "cores": cores,
+        "mb": (rss() - empty) / cameras,
+        "asleep": sum(r.watch == "idle" for r in taker.readers),
+        "watching": sum(r.watch == "watching" for r in taker.readers),
+        "wakes": sum(r.counters().wakes for r in taker.readers),
+        "live": sum(r.state.word == "live" for r in taker.readers),
+        "taken": taker.taken,
+    }
+    end.set()
+    return result
+
+
+def timed(work: Callable[[], object], times: int) -> float:
+    """CPU milliseconds of one call."""
+    began = time.thread_time()
+    for _ in range(times):
+        work()
+    return 1000 * (time.thread_time() - began) / times
+
+
+def stages(clip: str) -> dict[str, float]:
+    """CPU milliseconds for each picture or packet."""
+    with av.open(clip) as container:
+        packets = [p for p in container.demux(video_stream(container)) if p.size]
+    result: dict[str, float] = {}
+    with av.open(clip) as container:
+        stream = video_stream(container)
+        began = time.thread_time()
+        read = [p for p in container.demux(stream) if p.size]
+        result["demultiplex a packet"] = 1000 * (time.thread_time() - began) / len(read)
+        context = stream.codec_context
+        began = time.thread_time()
+        pictures = [f for p in read[:100] for f in context.decode(p)]
+        result["decode a picture"] = 1000 * (time.thread_time() - began) / len(pictures)
+        context.flush_buffers()
+        keys = [p for p in read if p.is_keyframe]
+        began = time.thread_time()
+        for packet in keys:
+            context.decode(packet)
+            context.flush_buffers()
+        result["decode a key frame"] = 1000 * (time.thread_time() - began) / len(keys)
+    frame = Frame("c1", pictures[0], 0.0, 0.0, 0)
+    result["scale for the model"] = timed(lambda: frame.scaled_bgr(*MODEL_SIZE), 50)
+    result["scale to the small grey picture"] = timed(lambda: small_grey(pictures[0]), 50)
+    meter, sizes = SizeMeter(), [(p.size, p.is_keyframe) for p in packets] * 5
+    began = time.thread_time()
+    for size, key in sizes:
+        meter.add(size, key=key)
+    result["weigh a packet"] = 1000 * (time.thread_time() - began) / len(sizes)
+    return result
+
+
+if __name__ == "__main__":
+    import structlog
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(40))
+    match sys.argv[1:]:
+        case ["idle", url, cameras, seconds, mode]:
+            sys.stdout.write(json.dumps(idle(url, int(cameras), float(seconds), mode)))
+        case ["stages", clip]:
+            sys.stdout.write(json.dumps(stages(clip)))
