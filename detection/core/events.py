@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from detection.core.rules.base import RuleEvent
+
 LARGEST_BODY = 64 * 1024
 DEEPEST = 32
 
@@ -84,6 +86,26 @@ class EvidenceEvent(BaseModel):
     sha256: str = Field(default="", max_length=64)
     bytes: int = Field(default=0, ge=0)
     reason: Annotated[str, Field(max_length=500)] = ""
+
+
+def alert_body(
+    event: RuleEvent, *, event_id: str, device_id: str, camera_id: str, timestamp: float, capture: str | None
+) -> dict[str, Any]:
+    """A rule's event as the message of DESIGN 5.5. timestamp: Unix seconds. capture: None where no picture is kept."""
+    return {
+        "type": "event",
+        "event_id": event_id,
+        "device_id": device_id,
+        "camera_id": camera_id,
+        "roi_id": event.roi_id,
+        "bind_id": event.bind_id,
+        "algo_code": event.algo_code,
+        "phase": event.phase,
+        "severity": event.severity,
+        "timestamp": round(timestamp, 3),
+        "data": event.data,
+        "capture": capture,
+    }
 
 
 KINDS: dict[str, type[AlertEvent] | type[EvidenceEvent]] = {"alert": AlertEvent, "evidence": EvidenceEvent}

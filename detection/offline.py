@@ -1,0 +1,243 @@
+"""The detector's pipeline on a stored video: what `run_detector` would have seen and raised, in media time.
+
+The same readers of pictures, detector, tracker and rules as live, without a clock, Redis or a database. Inference of
+several frames runs side by side, one detector a thread; tracks and rules take them in order, so that the same file and the
+same document always give the same answer.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import uuid
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cameras.core.algorithms import Registry
+from cameras.core.document import Document, Header
+from cameras.core.strict_json import DocumentError, load_json
+from cameras.incoming import read_incoming
+from detection.core.detections import Detections, ScoreLimit, limits_by_class
+from detection.core.events import alert_body
+from detection.core.rules.base import RuleEvent
+from detection.core.tracking import Tracks
+from detection.inference.detector import Detector
+from detection.inference.session import CPU
+from detection.ingest.frame import Frame
+from detection.ingest.timing import RateGate
+from detection.offline_video import VideoFile
+from detection.pipeline import CameraPipeline, make_plan
+from detection.second_stage import SecondStage
+
+NOBODY = "offline"  # the device's name where the document has none
+EVENTS = uuid.UUID("5f0c2b1e-7a3d-5e7f-9f43-0d6f1c5b8a21")  # the name space of the events' ids
+AHEAD = 3  # frames under way for each detector: enough that none waits, few enough that memory stays small
+MAX_DETECTORS = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """A frame and what the detector gives for it, whatever rules make of that. index: 0-based, in the file."""
+
+    index: int
+    frame: Frame
+    detections: Detections
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysed:
+    """One analysed frame.
+
+    detections: those listed, by falling score. track_ids: one each, int64 ``(n,)``, 0 for none. events: as on
+    `hbd:events` (DESIGN 5.5), `capture` null. frame: still with its picture, for `Frame.jpeg`.
+    """
+
+    index: int
+    frame: Frame
+    detections: Detections
+    track_ids: NDArray[np.int64]
+    events: list[dict[str, Any]]
+
+    def line(self, class_names: Sequence[str]) -> dict[str, Any]:
+        """As JSON: see docs/operations.md."""
+        found = self.detections
+        rows = zip(
+            found.class_ids.tolist(), found.scores.tolist(), found.boxes.tolist(), self.track_ids.tolist(), strict=True
+        )
+        return {
+            "frame": self.index,
+            "t": self.frame.media_time,
+            "camera_id": self.frame.camera_id,
+            "detections": [
+                {
+                    "class": class_names[class_id],
+                    "score": round(score, 6),
+                    "box": [round(value, 6) for value in box],
+                    "track_id": track_id or None,
+                }
+                for class_id, score, box, track_id in rows
+            ],
+            "events": self.events,
+        }
+
+
+def read_document(text: str, *, registry: Registry) -> Document:
+    """A complete document of ours, of whichever device, or a bare one (DESIGN 5.4). Raises DocumentError."""
+    device_id = load_json(text).get("device_id")
+    known = device_id if isinstance(device_id, str) and device_id else NOBODY
+    document = read_incoming(text, "1", device_id=known, registry=registry)
+    if document is None:
+        raise DocumentError("version", "is missing")
+    return document
+
+
+def choose_camera(document: Document, camera_id: str | None) -> str:
+    """The camera to analyse: the named one, or the document's only one; disabled ones too. Raises DocumentError."""
+    known = [camera.camera_id for camera in document.content.cameras]
+    if camera_id is None and len(known) == 1:
+        return known[0]
+    if camera_id in known:
+        return str(camera_id)
+    listed = ", ".join(known) or "none"
+    if camera_id is None:
+        raise DocumentError("cameras", f"say which camera; the document has {listed}" if known else "has no camera")
+    raise DocumentError("cameras", f"no camera {camera_id!r} in this document; it has {listed}")
+
+
+def load_detectors(folder: Path | None = None, *, provider: str = "auto") -> list[Detector]:
+    """One detector a core, each with one thread, which beats one detector with all of them; on an accelerator only one.
+
+    Raises ModelError.
+    """
+    options: dict[str, Any] = {"provider": provider, "threads": 1} | ({"folder": folder} if folder else {})
+    first = Detector.load(**options)
+    if first.provider != CPU:
+        return [first]
+    return [first, *(Detector.load(**options) for _ in range(min(_cores(), MAX_DETECTORS) - 1))]
+
+
+def watch(
+    video: VideoFile,
+    *,
+    detectors: Sequence[Detector],
+    camera_id: str,
+    min_score: ScoreLimit,
+    fps: float | None = None,
+    began_at: float = 0.0,
+) -> Generator[Seen, None, None]:
+    """Every frame (of at most `fps` a second, chosen as the live detector's `max_fps` does) with its detections.
+
+    detectors: of one model; as many frames are inferred side by side. min_score: the smallest that is reported. Frames come
+    in order. Closing the generator ends its threads. Raises IngestError, ModelError; ValueError for an `fps` of 0 or less.
+    """
+    gate = None if fps is None else RateGate(fps)
+    idle: SimpleQueue[Detector] = SimpleQueue()
+    for detector in detectors:
+        idle.put(detector)
+
+    def find(index: int, frame: Frame) -> Seen:
+        detector = idle.get()  # never waits: there are no more threads than detectors
+        try:
+            scaled = frame.scaled_bgr(*detector.fit(frame.width, frame.height))
+            return Seen(index, frame, detector.detect(scaled, min_score=min_score))
+        finally:
+            idle.put(detector)
+
+    pool = ThreadPoolExecutor(len(detectors), thread_name_prefix="offline")
+    under_way: deque[Future[Seen]] = deque()
+    try:
+        for index, frame in video.frames(camera_id, began_at=began_at):
+            if gate is not None and not gate.admits(frame.media_time):
+                continue
+            under_way.append(pool.submit(find, index, frame))
+            if len(under_way) > AHEAD * len(detectors):  # meanwhile this thread decodes
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def analyse(
+    video: VideoFile,
+    *,
+    detectors: Sequence[Detector],
+    document: Document,
+    registry: Registry,
+    camera_id: str | None = None,
+    fps: float | None = None,
+    min_score: float | None = None,
+    began_at: float = 0.0,
+) -> Generator[Analysed, None, None]:
+    """Runs one camera's bindings over the video in place of the camera.
+
+    Detections are of the classes that the camera's bindings name and `person`, as live. min_score: list them down to this
+    score too; tracks and rules never see those that they would not see live.
+    began_at: Unix seconds of the first picture, for the events' timestamps and for schedules. Raises DocumentError for an
+    unknown camera, and what `watch` raises.
+    """
+    chosen = choose_camera(document, camera_id)
+    plan = make_plan(document.content, chosen, registry, document.pixels)
+    wanted = plan.lowest_score
+    classes = detectors[0].classes
+    lowest = limits_by_class(tuple(classes), plan.classes, wanted if min_score is None else min(wanted, min_score))
+    pipeline = CameraPipeline(classes)
+    second_stage = SecondStage()
+    for seen in watch(video, detectors=detectors, camera_id=chosen, min_score=lowest, fps=fps, began_at=began_at):
+        pipeline.use(plan.sized(seen.frame.width, seen.frame.height))
+        rows = np.nonzero(seen.detections.scores >= wanted)[0]
+        observation = pipeline.step(
+            seen.detections.pick(rows),
+            media_time=seen.frame.media_time,
+            generation=seen.frame.generation,
+            wall_time=seen.frame.timestamp,
+            look=functools.partial(second_stage.look, seen.frame),
+        )
+        track_ids = np.zeros(len(seen.detections), np.int64)
+        track_ids[rows[_places(observation.detections, observation.tracks)]] = observation.tracks.ids
+        events = [
+            _event(event, number, seen=seen, header=document.header) for number, event in enumerate(observation.events)
+        ]
+        yield Analysed(seen.index, seen.frame, seen.detections, track_ids, events)
+
+
+def _event(event: RuleEvent, number: int, *, seen: Seen, header: Header) -> dict[str, Any]:
+    """Its id follows from what it is about, so that the same analysis gives the same one."""
+    frame = seen.frame
+    about = "/".join((header.sha256, frame.camera_id, str(seen.index), event.bind_id, str(number)))
+    return alert_body(
+        event,
+        event_id=str(uuid.uuid5(EVENTS, about)),
+        device_id=header.device_id,
+        camera_id=frame.camera_id,
+        timestamp=frame.timestamp,
+        capture=None,
+    )
+
+
+def _places(detections: Detections, tracks: Tracks) -> NDArray[np.intp]:
+    """Which detection each track's is: trackers pick from them and keep their order."""
+    places, place = np.empty(len(tracks), np.intp), 0
+    found = tracks.detections
+    for number in range(len(tracks)):
+        while (
+            detections.scores[place] != found.scores[number]
+            or detections.class_ids[place] != found.class_ids[number]
+            or (detections.boxes[place] != found.boxes[number]).any()
+        ):
+            place += 1
+        places[number], place = place, place + 1
+    return places
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

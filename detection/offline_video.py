@@ -1,0 +1,111 @@
+"""A stored video from its first picture to its last, as fast as somebody takes them, in the file's own time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+
+from detection.ingest.errors import IngestError, explain
+from detection.ingest.frame import Frame
+from detection.ingest.pictures import decode, stamp_of, video_stream
+from detection.ingest.source import FILE_FORMATS
+
+DEFAULT_RATE = 25.0  # of a file that does not say its own
+SHORT_BY_S = 0.2  # a file that ends earlier than it says by more than this, or by two pictures, was cut off
+
+
+class VideoFile:
+    """An open video file. Use it as a context manager; one thread at a time.
+
+    length_s: seconds that the file says it lasts, None when it does not say. damaged: packets so far that could not be
+    decoded. cut_short: after the last frame, in words for people, where the file ends before its time; else empty.
+
+    Raises IngestError: no such file, no video. FFmpeg gets the same narrow list of formats as for a camera's file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise IngestError(f"no such file: {path}", retryable=False)
+        options = {"protocol_whitelist": "file", "format_whitelist": FILE_FORMATS}
+        try:
+            self._container = av.open(f"file:{path}", "r", options=options)
+        except (av.error.InvalidDataError, av.error.ArgumentError):
+            raise IngestError(f"{path} is not a video that can be played", retryable=False) from None
+        except av.FFmpegError as error:
+            raise explain(error) from None
+        try:
+            # Slices, one thread, as live: threads by frames would make what a damaged file shows a matter of luck.
+            self._stream = video_stream(self._container)
+        except IngestError:
+            self._container.close()
+            raise
+        self._rate = float(self._stream.average_rate or self._stream.guessed_rate or DEFAULT_RATE)
+        self._packets = 0
+        self.length_s = self._length()
+        self.damaged = 0
+        self.cut_short = ""
+
+    def __enter__(self) -> VideoFile:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with contextlib.suppress(av.FFmpegError):
+            self._container.close()
+
+    def frames(self, camera_id: str, *, began_at: float = 0.0) -> Iterator[tuple[int, Frame]]:
+        """Every picture with its index (0-based, among those that can be decoded). Once.
+
+        media_time: seconds since the first picture, by the file's stamps. timestamp: `began_at` (Unix seconds) and that.
+        Where a stamp is missing or goes back, time goes on by one picture's duration; after one that goes back the
+        generation rises, because another scene may follow. Raises IngestError when there is no picture at all.
+        """
+        step = 1.0 / self._rate
+        index, time, origin, generation = 0, -step, 0.0, 0
+        for picture in self._pictures():
+            stamp = stamp_of(picture)
+            if not index and stamp is not None:
+                origin = stamp
+            at = time + step if stamp is None else stamp - origin
+            if index and at <= time:
+                at = time + step
+                origin = stamp - at if stamp is not None else origin
+                generation += 1
+            time = at
+            yield index, Frame(camera_id, picture, round(time, 6), began_at + time, generation)
+            index += 1
+        if not index:
+            raise IngestError("the file holds no picture that can be decoded", retryable=False)
+        self._judge(time + step)
+
+    def _pictures(self) -> Iterator[av.VideoFrame]:
+        try:
+            for packet in self._container.demux(self._stream):
+                self._packets += bool(packet.size)
+                yield from decode(packet, self._damage)
+        except av.FFmpegError as error:
+            self.cut_short = f"the file breaks off: {explain(error).reason}"
+
+    def _damage(self) -> None:
+        self.damaged += 1
+
+    def _judge(self, end: float) -> None:
+        if self.cut_short or not self.length_s:
+            return
+        if (
+            self._container.format.name == "avi"
+        ):  # its length follows what is there, only the number of pictures does not
+            missing = max(self._stream.frames - self._packets, 0) / self._rate
+        else:
+            missing = self.length_s - end
+        if missing > max(SHORT_BY_S, 2.0 / self._rate):
+            self.cut_short = f"the file breaks off after {end:.1f} s, {missing:.1f} s before its end"
+
+    def _length(self) -> float | None:
+        """Of the video stream, else of the container."""
+        stream = self._stream
+        if stream.duration and stream.time_base:
+            return float(stream.duration * stream.time_base)
+        return self._container.duration / av.time_base if self._container.duration else None

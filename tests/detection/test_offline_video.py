@@ -1,0 +1,108 @@
+"""A stored video: every picture in its order and time, whatever is wrong with the file."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from detection.ingest.errors import IngestError
+from detection.offline_video import VideoFile
+from tests.servers.clips import make_audio, make_clip, shade_number
+
+SIGNATURE = b"\x89PNG"
+
+
+def noisy(path: Path, *, stamps: list[int], rate: int = 10) -> Path:
+    """Pictures that no codec makes small, one packet each, with the given time stamps in pictures' durations."""
+    random = np.random.default_rng(1)
+    options = {"movflags": "+faststart"} if path.suffix == ".mov" else {}
+    with av.open(str(path), "w", container_options=options) as file:
+        stream = file.add_stream("png", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "rgb24"
+        for stamp in stamps:
+            frame = av.VideoFrame.from_ndarray(random.integers(0, 255, (48, 64, 3), np.uint8), format="rgb24")
+            frame.pts, frame.time_base = stamp, Fraction(1, rate)
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.ts"])
+def test_every_picture_once_from_zero_on(tmp_path: Path, name: str) -> None:
+    with VideoFile(make_clip(tmp_path / name)) as video:
+        found = [(index, shade_number(frame.picture), frame.media_time) for index, frame in video.frames("vid1")]
+    assert [index for index, _, _ in found] == [number for _, number, _ in found] == list(range(20))
+    assert [time for _, _, time in found] == pytest.approx([i / 10 for i in range(20)], abs=1e-3)
+    assert (video.cut_short, video.damaged) == ("", 0)
+
+
+def test_timestamps_count_from_the_given_moment(tmp_path: Path) -> None:
+    with VideoFile(make_clip(tmp_path / "a.mp4")) as video:
+        frames = [frame for _, frame in video.frames("vid1", began_at=1000.0)]
+    assert [frame.timestamp for frame in frames[:3]] == pytest.approx([1000.0, 1000.1, 1000.2])
+    assert {frame.generation for frame in frames} == {0}
+
+
+def test_uneven_stamps_are_the_time(tmp_path: Path) -> None:
+    with VideoFile(noisy(tmp_path / "a.mov", stamps=[0, 1, 2, 30, 31])) as video:
+        found = [(frame.media_time, frame.generation) for _, frame in video.frames("vid1")]
+    assert [time for time, _ in found] == pytest.approx([0, 0.1, 0.2, 3.0, 3.1], abs=2e-3)
+    assert {generation for _, generation in found} == {0}
+
+
+def test_two_recordings_in_one_file_go_on_and_start_tracks_anew(tmp_path: Path) -> None:
+    """Transport streams may be put together with `cat`; the second one's stamps start again."""
+    part = make_clip(tmp_path / "a.ts").read_bytes()
+    (tmp_path / "both.ts").write_bytes(part + part)
+    with VideoFile(tmp_path / "both.ts") as video:
+        frames = [frame for _, frame in video.frames("vid1")]
+    times = [frame.media_time for frame in frames]
+    assert len(frames) == 40
+    assert np.diff(times) == pytest.approx(np.full(39, 0.1), abs=1e-3)
+    assert [frame.generation for frame in frames] == [0] * 20 + [1] * 20
+
+
+@pytest.mark.parametrize("name", ["a.mov", "a.avi"])
+def test_a_file_that_was_cut_off_gives_what_is_there_and_says_so(tmp_path: Path, name: str) -> None:
+    whole = noisy(tmp_path / name, stamps=list(range(20))).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    with VideoFile(tmp_path / name) as video:
+        found = [index for index, _ in video.frames("vid1")]
+    assert 8 <= len(found) <= 11
+    assert found == list(range(len(found)))
+    assert "the file breaks off" in video.cut_short
+
+
+def test_damage_inside_is_counted_and_passed_over(tmp_path: Path) -> None:
+    file = noisy(tmp_path / "a.mov", stamps=list(range(20)))
+    whole = file.read_bytes()
+    half = whole.index(SIGNATURE, len(whole) // 2)
+    file.write_bytes(whole[:half] + whole[half:].replace(SIGNATURE, b"none"))
+    with VideoFile(file) as video:
+        found = list(video.frames("vid1"))
+    assert 8 <= len(found) <= 11
+    assert video.damaged == 20 - len(found)
+
+
+@pytest.mark.parametrize("case", ["missing", "folder", "text", "audio", "headless"])
+def test_what_is_no_video_is_refused_in_words(tmp_path: Path, case: str) -> None:
+    file = tmp_path / "a.mp4"
+    expected = "is not a video that can be played"
+    if case == "missing":
+        expected = "no such file"
+    elif case == "folder":
+        file.mkdir()
+        expected = "no such file"
+    elif case == "text":
+        file.write_text("ffconcat version 1.0\nfile /etc/passwd\n")
+    elif case == "audio":
+        make_audio(file)
+        expected = "no video stream"
+    else:
+        file.write_bytes(make_clip(file).read_bytes()[:1500])  # the index at the end is lost
+    with pytest.raises(IngestError, match=expected):
+        VideoFile(file)
