@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from cameras.models import Camera
 from cameras.selectors import visible_cameras
 from detection.models import Alert
+from detection.scheduler import DetectionScheduler
 from detection.selectors import (
     alert_message,
     camera_message,
@@ -28,6 +29,8 @@ from edgesite.api_auth import require
 from edgesite.redis_clients import Client, connect, describe
 
 router = Router()
+
+OPERATE = "cameras.change_camera"  # the admin's buttons ask for the same
 
 
 class CameraOut(Schema):
@@ -54,8 +57,41 @@ class CameraList(Schema):
     next: str | None = None
 
 
+class ExecutorOut(Schema):
+    """How what runs the camera is: `starting`, `running`, `crashed`, `stopping` or `waiting`. since: Unix seconds."""
+
+    executor: str
+    group: str
+    state: str
+    restarts: int
+    reason: str
+    since: float | None
+
+
+class DetectionOut(Schema):
+    """What is desired of a camera and what its box reports. in_effect: null while the box is silent."""
+
+    camera_id: str
+    desired: Literal["running", "stopped"]
+    state: str
+    reason: str
+    since: float | None
+    in_effect: bool | None
+    executor: ExecutorOut | None
+
+
+class IntentOut(DetectionOut):
+    """changed: whether it was desired otherwise before. published: whether `version`, the newest, says so; if not, why."""
+
+    changed: bool
+    published: bool
+    version: int | None
+    problem: str
+
+
 class AlertOut(Schema):
-    """The event's fields (DESIGN 5.5) and the hub's own. `capture_url` is null until the picture can be fetched there."""
+    """The event's fields (DESIGN 5.5) and the hub's own. `ended_at` is null while it goes on and where a rule tells of no
+    end; `end_data` is what the rule said then. `capture_url` is null until the picture can be fetched there."""
 
     type: Literal["event"]
     event_id: str
@@ -70,6 +106,9 @@ class AlertOut(Schema):
     severity: str
     timestamp: float
     data: dict[str, Any]
+    ended_at: float | None
+    duration_s: float | None
+    end_data: dict[str, Any]
     capture: str | None
     capture_url: str | None
     capture_problem: str
@@ -135,6 +174,38 @@ def camera_stats(request: HttpRequest, camera_id: str) -> dict[str, Any]:
     if message is None:
         raise HttpError(404, "No real-time stats available.")
     return message
+
+
+@router.get("/cameras/{camera_id}/detection", response={200: DetectionOut, 404: Problem}, tags=["cameras"])
+def detection_status(request: HttpRequest, camera_id: str) -> dict[str, Any]:
+    """Whether the camera is to be analysed, and what its box reports."""
+    [status] = DetectionScheduler.status([_camera(request, camera_id)])
+    return status.message()
+
+
+@router.post("/cameras/{camera_id}/start", response={200: IntentOut, 404: Problem}, tags=["cameras"])
+def start_detection(request: HttpRequest, camera_id: str) -> dict[str, Any]:
+    """From now on the camera is to be analysed. Asking again changes nothing."""
+    return _desire(request, camera_id, analyse=True)
+
+
+@router.post("/cameras/{camera_id}/stop", response={200: IntentOut, 404: Problem}, tags=["cameras"])
+def stop_detection(request: HttpRequest, camera_id: str) -> dict[str, Any]:
+    """From now on the camera is not to be analysed. Asking again changes nothing."""
+    return _desire(request, camera_id, analyse=False)
+
+
+def _desire(request: HttpRequest, camera_id: str, *, analyse: bool) -> dict[str, Any]:
+    author = require(request, OPERATE).get_username()
+    camera = _camera(request, camera_id)
+    scheduler = DetectionScheduler(author=author)
+    try:
+        intent = (scheduler.start_detection if analyse else scheduler.stop_detection)(camera.pk)
+    except Camera.DoesNotExist:  # deleted just now
+        raise HttpError(404, "There is no such camera.") from None
+    [status] = scheduler.status([_camera(request, camera_id)])
+    outcome = {key: getattr(intent, key) for key in ("changed", "published", "version", "problem")}
+    return status.message() | outcome
 
 
 @router.get("/alerts", response={200: AlertList, 422: Problem}, tags=["alerts"])

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import structlog
+from django.conf import settings as django_settings
 from redis.exceptions import RedisError
 
 from cameras.core.algorithms import registry
+from cameras.core.document import Document
 from cameras.lead import Lead
 from cameras.reporting import ReportSender
 from cameras.sync import ConfigSync
-from detection.analyser import Analyser
-from detection.broadcast import Broadcast
-from detection.inference.detector import Detector
-from detection.runtime import Runtime
+from detection.analysis import Analysis
+from detection.executors.base import Executor
+from detection.executors.inline import InlineExecutor
+from detection.executors.local import LocalProcessExecutor, end_leftovers
+from detection.executors.reconciler import Reconciler
+from detection.inference.detector import DEFAULT_MODEL, Detector
+from detection.inference.manifest import load_manifest
+from detection.inference.pool import DetectorPool
 from detection.sink import AlertSink
 from edgesite.confinement import live_channels
 from edgesite.delivery import Delivery
@@ -26,16 +35,21 @@ from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
 from edgesite.edge_store.documents import DocumentStore
 from edgesite.edge_store.outbox import Outbox
 from edgesite.redis_clients import connect, describe
-from edgesite.worker import Loop
+from edgesite.worker import Loop, Step
 
 log = structlog.get_logger(__name__)
 
 EXPECTED = (RedisError, EdgeStoreError)
+SWEEP_SECONDS = 10.0
+EXECUTORS = ("inline", "processes")
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeSettings:
-    """What an edge worker needs to know; `cameras` empty means all of the device's."""
+    """What an edge worker needs to know; `cameras` empty means all of the device's.
+
+    executor: one of EXECUTORS. processes: at most so many. largest: cameras in one of them (None: any number).
+    """
 
     device_id: str
     store: Path
@@ -43,47 +57,68 @@ class EdgeSettings:
     local_redis_url: str
     transport: str = "tcp"
     cameras: frozenset[str] = frozenset()
+    executor: str = "inline"
+    processes: int = 1
+    largest: int | None = None
+
+    @property
+    def run_folder(self) -> Path:
+        """Where the worker and its processes find each other."""
+        return self.store.parent / "run" / f"detector-{self.store.stem}"
+
+    def group_command(self, name: str) -> list[str]:
+        """What runs the group of that name."""
+        manage = str(django_settings.BASE_DIR / "manage.py")
+        return [sys.executable, manage, "run_detector", "--device", self.device_id, "--group", name]
 
 
 def explain(error: Exception) -> str:
     return describe(error) if isinstance(error, RedisError) else str(error)
 
 
+def every(seconds: float, step: Callable[[], object]) -> Step:
+    """A step that does something only so often."""
+    due = 0.0
+
+    def turn() -> bool:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + seconds
+            step()
+        return False
+
+    return turn
+
+
 @dataclass(slots=True, eq=False)
 class EdgeWorker:
-    """Everything of one `run_detector` process. Raises EdgeStoreError when the edge store cannot be opened."""
+    """Everything of one `run_detector` process. Raises EdgeStoreError when the edge store cannot be opened, and ModelError.
+
+    detector: what analyses in this process; None when other processes do.
+    """
 
     settings: EdgeSettings
-    detector: Detector
+    detector: Detector | DetectorPool | None
     stop: threading.Event
     threads: list[threading.Thread] = field(default_factory=list)
     loops: list[Loop] = field(init=False)
+    analysis: Analysis | None = field(init=False)
+    reconciler: Reconciler = field(init=False)
     sink: AlertSink = field(init=False)
-    runtime: Runtime = field(init=False)
     sync: ConfigSync = field(init=False)
     lead: Lead = field(init=False)
     database: EdgeDatabase = field(init=False)
-    analyser: Analyser = field(init=False)
     outbox: Outbox = field(init=False)
 
     def __post_init__(self) -> None:
         s = self.settings
+        classes = self.detector.classes if self.detector else load_manifest(DEFAULT_MODEL).classes
         self.database = EdgeDatabase(s.store)
         self.outbox = Outbox(self.database)
         self.lead = Lead(s.store)
         channels = live_channels(device_id=s.device_id, redis_url=s.cloud_redis_url)
         delivery = Delivery(s.device_id, connect(s.cloud_redis_url), self.outbox, events_channel=channels.events)
-        self.sink = AlertSink(
-            device_id=s.device_id, outbox=self.outbox, wake=delivery.wake, stop=self.stop, clock=time.time
-        )
-        self.analyser = Analyser(self.detector, self.sink)
-        self.runtime = Runtime(
-            analyser=self.analyser,
-            registry=registry,
-            only=s.cameras,
-            transport=s.transport,
-            folder=s.store.parent,
-        )
+        self._analyse_with(delivery.wake, classes)
         cloud = connect(s.cloud_redis_url)
         self.sync = ConfigSync(
             device_id=s.device_id,
@@ -91,46 +126,90 @@ class EdgeWorker:
             local=connect(s.local_redis_url),
             documents=DocumentStore(self.database),
             registry=registry,
-            apply=self.runtime.apply,
-            unhealthy=self.runtime.unhealthy,
+            apply=self.reconciler.apply,
+            unhealthy=self.reconciler.unhealthy,
             sender=ReportSender(cloud, health=self._health),
-        )
-        broadcast = Broadcast(
-            device_id=s.device_id,
-            client=connect(s.cloud_redis_url),
-            analyser=self.analyser,
-            stats_channel=channels.stats,
         )
         self.loops = [
             self._loop("config", self.lead.only(self.sync.step, self.sync.follow), idle_s=0.5),
-            self._loop("analyse", self.analyser.step, idle_s=0.0),
-            self._loop("pictures", self.sink.step, idle_s=0.0),
             self._loop("deliver", self.lead.only(delivery.step), idle_s=0.5),
-            self._loop("broadcast", broadcast.step, idle_s=0.1),
+            self._loop("sweep", self.lead.only(every(SWEEP_SECONDS, self._sweep)), idle_s=1.0),
         ]
+        if self.analysis is None:
+            self.loops.append(self._loop("groups", self.reconciler.step, idle_s=0.1))
+        else:
+            self.loops += [self._loop(name, step, idle_s=idle_s) for name, step, idle_s in self.analysis.loops]
+
+    def _analyse_with(self, wake: Callable[[], None], classes: Sequence[str]) -> None:
+        s, detector = self.settings, self.detector
+        self.analysis = None
+        if detector is not None:
+            self.analysis = Analysis(
+                device_id=s.device_id,
+                store=s.store,
+                cloud_redis_url=s.cloud_redis_url,
+                transport=s.transport,
+                detector=detector,
+                database=self.database,
+                stop=self.stop,
+                wake=wake,
+            )
+        self.sink = (
+            self.analysis.sink
+            if self.analysis
+            else AlertSink(device_id=s.device_id, outbox=self.outbox, wake=wake, stop=self.stop, clock=time.time)
+        )
+        self.reconciler = Reconciler(
+            self._executor,
+            registry=registry,
+            classes=classes,
+            folder=s.store.parent,
+            only=s.cameras,
+            most=s.processes if self.analysis is None else 1,
+            largest=s.largest if self.analysis is None else None,
+        )
+
+    def _executor(self, document: Callable[[], Document | None]) -> Executor:
+        if self.analysis is not None:
+            return InlineExecutor(self.analysis.runtime, document)
+        return LocalProcessExecutor(self.settings.run_folder, self.settings.group_command)
 
     def _loop(self, name: str, step: Any, *, idle_s: float) -> Loop:
-        return Loop(name, step, self.stop, idle_s, EXPECTED, explain)
+        expected = (*EXPECTED, OSError) if name == "groups" else EXPECTED
+        return Loop(name, step, self.stop, idle_s, expected, explain)
 
     def _health(self) -> dict[str, Any]:
-        return {"outbox": self.outbox.count(), **self.runtime.health()}
+        inference = {"inference": self.detector.describe()} if self.detector else {}
+        return {"outbox": self.outbox.count(), **inference, **self.reconciler.health()}
+
+    def _sweep(self) -> None:
+        if swept := self.sink.sweep():
+            log.info("evidence of a process that ended settled", pictures=swept)
 
     def start(self) -> None:
         """Boots from the store and starts every loop."""
-        if self.lead.held() and (swept := self.sink.sweep()):
-            log.info("evidence of an earlier run settled", pictures=swept)
-        self.sync.boot()
+        if self.lead.held():
+            self._sweep()
+            if self.analysis is not None:
+                end_leftovers(self.settings.run_folder)
+        if self.analysis is None:
+            with contextlib.suppress(OSError):  # its loop tells
+                self.reconciler.step()  # first what a predecessor left running: cameras stay where they are
+        self.sync.boot(leads=self.lead.held())
         self.threads = [loop.start() for loop in self.loops]
 
     def close(self, *, timeout: float = 4.0) -> bool:
-        """Ends everything; True when all threads ended in time. The stop event must be set."""
-        self.runtime.close()
+        """Ends everything; True when all ended in time. The stop event must be set."""
         deadline = time.monotonic() + timeout
+        ended = self.reconciler.close(timeout=timeout - 0.5)
         for thread in self.threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        ended = not any(t.is_alive() for t in self.threads)
-        self.sink.drain()
+        quiet = not any(t.is_alive() for t in self.threads)
+        if self.analysis is not None:
+            self.analysis.finish(ended=quiet)
+        if quiet:  # one that hangs was brought down
+            self.sync.stop()
         self.lead.release()
-        if ended:
+        if quiet:
             self.database.close()
-        return ended
+        return ended and quiet

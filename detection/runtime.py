@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import structlog
 from cameras.core.algorithms import Registry
 from cameras.core.document import Camera, Document
 from detection.analyser import Analyser, CameraSlot
+from detection.ingest.attention import WatchBudget
 from detection.ingest.reader import CameraReader
 from detection.pipeline import CameraPipeline, Plan, make_plan
 
@@ -21,7 +23,9 @@ log = structlog.get_logger(__name__)
 class Runtime:
     """Applies documents: only what changed restarts, an ROI edit costs no camera a frame.
 
-    only: run just these cameras (all when empty). transport: for RTSP.
+    only: run just these cameras (all when empty); the attribute is None for all, and takes effect with the next `apply`.
+    budget: for watching noisy cameras, of this process. transport: for RTSP. idle: cameras in which nothing moves are decoded
+    as little as possible. recall: what a camera's rules knew when they last ran (`RuleMemory`).
     """
 
     def __init__(
@@ -32,12 +36,18 @@ class Runtime:
         only: frozenset[str] = frozenset(),
         transport: str = "tcp",
         folder: Path,
+        idle: bool = True,
+        recall: Callable[[str], object] | None = None,
+        budget: WatchBudget | None = None,
     ) -> None:
         self.analyser = analyser
         self.registry = registry
-        self.only = only
+        self.only: frozenset[str] | None = only or None
         self.transport = transport
         self.folder = folder
+        self.idle = idle
+        self.recall = recall
+        self._budget = budget or WatchBudget()
         self._cameras: dict[str, Camera] = {}
         self._enabled: dict[str, bool] = {}
 
@@ -47,7 +57,7 @@ class Runtime:
         wanted = {
             c.camera_id: c
             for c in content.cameras
-            if c.enabled and c.analyse and (not self.only or c.camera_id in self.only)
+            if c.enabled and c.analyse and (self.only is None or c.camera_id in self.only)
         }
         plans = {camera_id: make_plan(content, camera_id, self.registry, document.pixels) for camera_id in wanted}
         for plan in plans.values():
@@ -84,8 +94,14 @@ class Runtime:
             on_frame=self.analyser.frame_ready,
             on_state=lambda camera, state: None,  # read when a report is made
             stop=None,
+            idle=self.idle,
+            budget=self._budget,
         )
         slot = CameraSlot(reader, plan, CameraPipeline(self.analyser.detector.classes))
+        kept: object = old.pipeline.latest if old is not None else None
+        kept = self.recall(camera.camera_id) if kept is None and self.recall is not None else kept
+        if kept is not None:
+            slot.pipeline.restore(kept)
         if old is not None:
             slot.newest = old.newest
         return slot

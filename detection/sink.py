@@ -12,12 +12,15 @@ from typing import Any
 
 import structlog
 
+from detection.core.events import alert_body
 from detection.core.rules.base import RuleEvent
 from detection.ingest.frame import Frame
+from detection.open_alerts import StartedAlerts
 from detection.pipeline import Plan
 from edgesite import storage
 from edgesite.edge_store.database import EdgeStoreError
 from edgesite.edge_store.outbox import Outbox
+from edgesite.edge_store.owners import clear_up, lives
 from edgesite.ids import uuid7
 from edgesite.storage import StorageError
 from recordings.core.names import capture_key
@@ -31,13 +34,14 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True)
 class _Alert:
-    """An alert on its way to the disk. frame: for its picture; None when too many wait."""
+    """An alert on its way to the disk. frame: for its picture; None when too many wait. note: as in `Outbox.add_alert`."""
 
     event_id: str
     camera_id: str
     body: dict[str, Any]
     key: str
     frame: Frame | None
+    note: tuple[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +77,40 @@ class AlertSink:
         self._held: deque[_Alert] = deque()
         self._lock = threading.Lock()
         self._failing = False
+        self._started = StartedAlerts(outbox.database)
 
     def raise_alert(self, event: RuleEvent, frame: Frame, plan: Plan) -> None:
-        """Writes the alert, or holds it while the store cannot be written."""
+        """Writes the alert, or holds it while the store cannot be written.
+
+        An `updated` or `ended` event says in its data, as `started_event_id`, which alert it continues; it has no picture.
+        """
         event_id = uuid7()
-        key = capture_key(
-            camera_id=frame.camera_id, event_id=event_id, timestamp=frame.timestamp, time_zone=plan.time_zone
+        starts = event.phase == "started"
+        key = ""
+        if starts:
+            key = capture_key(
+                camera_id=frame.camera_id, event_id=event_id, timestamp=frame.timestamp, time_zone=plan.time_zone
+            )
+        body = alert_body(
+            event,
+            event_id=event_id,
+            device_id=self.device_id,
+            camera_id=frame.camera_id,
+            timestamp=frame.timestamp,
+            capture=key,
         )
-        body: dict[str, Any] = {
-            "type": "event",
-            "event_id": event_id,
-            "device_id": self.device_id,
-            "camera_id": frame.camera_id,
-            "roi_id": event.roi_id,
-            "bind_id": event.bind_id,
-            "algo_code": event.algo_code,
-            "phase": event.phase,
-            "severity": event.severity,
-            "timestamp": round(frame.timestamp, 3),
-            "data": event.data,
-            "capture": key,
-        }
         with self._lock:
             if len(self._held) >= HELD:
                 self.lost += 1
                 log.error("alert lost", camera=frame.camera_id, algorithm=event.algo_code, held=HELD, lost=self.lost)
                 return
-            kept = frame if len(self._held) < QUEUE else None  # pictures are large
-            self._held.append(_Alert(event_id, frame.camera_id, body, key, kept))
+            note = None
+            if starts:
+                note = self._started.note(frame.camera_id, event, event_id)
+            elif (started := self._started.of(frame.camera_id, event)) is not None:
+                body["data"] = {**event.data, "started_event_id": started}
+            kept = frame if starts and len(self._held) < QUEUE else None  # pictures are large
+            self._held.append(_Alert(event_id, frame.camera_id, body, key, kept, note))
         self.write_held()
 
     def write_held(self) -> None:
@@ -115,6 +125,7 @@ class AlertSink:
                         body=alert.body,
                         capture=alert.key,
                         now=self.clock(),
+                        note=alert.note,
                     )
                 except EdgeStoreError as error:
                     if not self._failing:
@@ -132,13 +143,15 @@ class AlertSink:
 
     def _written(self, alert: _Alert) -> None:
         log.info(
-            "alert raised",
+            {"started": "alert raised", "updated": "alert goes on"}.get(alert.body["phase"], "alert ended"),
             event_id=alert.event_id,
             camera=alert.camera_id,
             roi=alert.body["roi_id"],
             algorithm=alert.body["algo_code"],
         )
         self.wake()
+        if not alert.key:
+            return
         try:
             if alert.frame is None:
                 raise queue.Full
@@ -196,8 +209,14 @@ class AlertSink:
         self.wake()
 
     def sweep(self) -> int:
-        """After a start: settles pictures that an earlier process promised. Answers how many there were."""
-        pending = self.outbox.pending_evidence()
+        """Settles pictures that a process promised which lives no more. Answers how many there were."""
+        store = self.outbox.database.path
+        left_by: dict[str, bool] = {}
+        for item in self.outbox.pending_evidence():
+            if item.owner not in left_by:
+                left_by[item.owner] = not lives(store, item.owner)
+        # Read again: what a process kept just before it ended is no longer there.
+        pending = [item for item in self.outbox.pending_evidence() if left_by.get(item.owner)]
         for item in pending:
             try:
                 file, _ = storage.open_object(item.key)
@@ -208,11 +227,14 @@ class AlertSink:
             else:
                 with file:
                     self._settle(item.event_id, item.key, "", file.read())
+        clear_up(store)
         return len(pending)
 
     def drain(self) -> None:
         """At the end: stores what still waits."""
-        while self.step():
-            pass
+        if self._held:
+            self.write_held()
+        while not self._jobs.empty():
+            self.step()
         if self._held:
             log.error("alerts lost: the edge store could not be written up to the end", alerts=len(self._held))

@@ -21,8 +21,9 @@ from detection.ingest.frame import Frame
 from detection.pipeline import Plan
 from detection.sink import QUEUE, TRIES, AlertSink
 from edgesite import storage
-from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
+from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError, try_lock
 from edgesite.edge_store.outbox import Outbox
+from edgesite.edge_store.owners import Owner, lives
 from edgesite.storage import StorageError
 
 AT = 1_795_305_600.0
@@ -238,6 +239,59 @@ def test_a_start_settles_what_an_earlier_process_promised(bench: Bench) -> None:
     found = {e.alert_id: (e.status, e.bytes) for e in bench.events if isinstance(e, EvidenceEvent)}
     assert found[stored.event_id] == ("stored", 9)
     assert sorted(found.values()) == [("lost", 0), ("stored", 9)]
+
+
+def test_what_another_process_that_lives_is_about_to_store_is_left_to_it(bench: Bench) -> None:
+    owner = Owner(bench.database.path)
+    other = Outbox(bench.database, owner=owner.name)
+    theirs = AlertSink(device_id="box-1", outbox=other, wake=bench.wake, stop=bench.stop, clock=lambda: AT)
+    theirs.raise_alert(EVENT, frame(), PLAN)
+    assert bench.sink.sweep() == 0
+    theirs.step()
+    assert bench.last_evidence().status == "stored"
+    theirs.raise_alert(EVENT, frame(), PLAN)
+    assert bench.sink.sweep() == 0
+    owner.close()
+    assert bench.sink.sweep() == 1
+    assert bench.last_evidence().status == "lost"
+
+
+def test_the_mark_of_a_process_that_was_killed_counts_no_more(bench: Bench) -> None:
+    owner = Owner(bench.database.path)
+    assert lives(bench.database.path, owner.name)
+    assert owner._lock is not None
+    owner._lock.close()  # as the end of the process does
+    assert not lives(bench.database.path, owner.name)
+    assert not lives(bench.database.path, "")
+    assert not list((bench.folder / "run").rglob("*.lock"))
+
+
+def test_a_sweep_clears_up_after_the_dead_and_leaves_the_living(bench: Bench) -> None:
+    alive, dead = Owner(bench.database.path), Owner(bench.database.path)
+    assert dead._lock is not None
+    dead._lock.close()
+    bench.sink.sweep()
+    assert [p.name for p in (bench.folder / "run").rglob("*.lock")] == [f"{alive.name}.lock"]
+    alive.close()
+
+
+def test_a_mark_that_was_cleared_away_while_it_was_made_is_made_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[Path] = []
+
+    def take(path: Path) -> Any:
+        lock = try_lock(path)
+        if not calls:
+            path.with_name(f"{path.name}.lock").unlink()  # before the lock was taken
+        calls.append(path)
+        return lock
+
+    monkeypatch.setattr("edgesite.edge_store.owners.try_lock", take)
+    owner = Owner(bench.database.path)
+    assert len(calls) == 2
+    assert lives(bench.database.path, owner.name)
+    owner.close()
 
 
 def test_a_picture_that_is_settled_by_a_start_is_not_reported_twice(bench: Bench) -> None:

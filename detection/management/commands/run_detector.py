@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import sys
 import threading
 from argparse import ArgumentParser
@@ -9,14 +10,28 @@ import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from detection.edge import EdgeSettings, EdgeWorker
-from detection.inference.detector import Detector
+from detection.edge import EXECUTORS, EdgeSettings, EdgeWorker
+from detection.executors.group_worker import run_group
 from detection.inference.errors import ModelError
-from edgesite.core.backoff import Backoff
+from detection.inference.pool import DetectorPool, usable_cores
+from detection.waiting import wait_for
 from edgesite.edge_store.database import EdgeStoreError
 from edgesite.worker import stop_on_signals
 
 log = structlog.get_logger(__name__)
+
+
+def count(text: str) -> int:
+    """A number of 1 to 256."""
+    number = int(text)
+    if not 1 <= number <= 256:
+        raise argparse.ArgumentTypeError("must be from 1 to 256")
+    return number
+
+
+def load() -> DetectorPool:
+    """Raises ModelError."""
+    return DetectorPool.load(provider=settings.ORT_PROVIDER)
 
 
 class Command(BaseCommand):
@@ -26,38 +41,43 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--device", default=settings.DEVICE_ID, help="this box's device ID (default: DEVICE_ID)")
         parser.add_argument("--camera", action="append", default=[], help="run only this camera; may be repeated")
+        parser.add_argument(
+            "--executor", choices=EXECUTORS, default="inline",
+            help="analyse in threads of this process, or in child processes, a group of cameras each (default: inline)",
+        )  # fmt: skip
+        parser.add_argument("--processes", type=count, help="at most so many child processes (default: one a core)")
+        parser.add_argument("--cameras-per-process", type=count, help="at most so many cameras in each of them")
+        parser.add_argument("--group", default="", help=argparse.SUPPRESS)  # such a child process
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["device"]:
             raise CommandError("Say which device this box is: --device ID, or DEVICE_ID in the environment.")
         stop = stop_on_signals()
-        worker = self._make(options, stop)
+        given = self._settings(options)
+        try:
+            status = (
+                run_group(given, options["group"], settings.ORT_PROVIDER, stop)
+                if options["group"]
+                else self._run(given, stop)
+            )
+        except (ModelError, EdgeStoreError) as error:
+            raise CommandError(str(error)) from error
+        if status:
+            sys.exit(status)
+
+    def _run(self, given: EdgeSettings, stop: threading.Event) -> int:
+        worker = wait_for(lambda: EdgeWorker(given, load() if given.executor == "inline" else None, stop), stop)
         if worker is None:
-            return
-        log.info("detector started", device=options["device"], provider=worker.detector.provider)
+            return 0
+        where = {"provider": worker.detector.provider} if worker.detector else {"processes": given.processes}
+        log.info("detector started", device=given.device_id, **where)
         worker.start()
         stop.wait()
         ended = worker.close()
-        log.info("detector stopped", device=options["device"])
+        log.info("detector stopped", device=given.device_id)
         if not ended:
-            log.error("a loop did not end in time")
-            sys.exit(1)
-
-    def _make(self, options: dict[str, Any], stop: threading.Event) -> EdgeWorker | None:
-        """The wired worker. What is missing and may come is waited for; None when stopped meanwhile."""
-        backoff = Backoff(base=0.5, cap=10.0)
-        told = ""
-        while not stop.is_set():
-            try:
-                return EdgeWorker(self._settings(options), Detector.load(provider=settings.ORT_PROVIDER), stop)
-            except (ModelError, EdgeStoreError) as error:
-                if not error.retryable:
-                    raise CommandError(str(error)) from error
-                if str(error) != told:
-                    log.warning("waiting", reason=str(error))
-                    told = str(error)
-                stop.wait(backoff.next())
-        return None
+            log.error("something did not end in time")
+        return 0 if ended else 1
 
     def _settings(self, options: dict[str, Any]) -> EdgeSettings:
         return EdgeSettings(
@@ -67,4 +87,7 @@ class Command(BaseCommand):
             local_redis_url=settings.LOCAL_REDIS_URL,
             transport=settings.FFMPEG_RTSP_TRANSPORT,
             cameras=frozenset(options["camera"]),
+            executor=options["executor"],
+            processes=options["processes"] or usable_cores(),
+            largest=options["cameras_per_process"],
         )

@@ -1,0 +1,79 @@
+"""Frame to alert in one process: readers, analyser, rules' memory, alerts and live numbers, and the loops that drive them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from cameras.core.algorithms import registry
+from detection.analyser import Analyser
+from detection.broadcast import Broadcast
+from detection.inference.detector import Detector
+from detection.inference.pool import DetectorPool
+from detection.ingest.attention import WatchBudget
+from detection.rule_memory import RuleMemory
+from detection.runtime import Runtime
+from detection.sink import AlertSink
+from edgesite.confinement import live_channels
+from edgesite.edge_store.database import EdgeDatabase
+from edgesite.edge_store.outbox import Outbox
+from edgesite.edge_store.owners import Owner
+from edgesite.redis_clients import connect
+from edgesite.worker import Step
+
+
+class Analysis:
+    """loops: name, step and idle seconds of each thread that this needs. wake: called when there is something to deliver."""
+
+    def __init__(
+        self,
+        *,
+        device_id: str,
+        store: Path,
+        cloud_redis_url: str,
+        transport: str,
+        detector: Detector | DetectorPool,
+        database: EdgeDatabase,
+        stop: threading.Event,
+        wake: Callable[[], None] = lambda: None,
+        budget: WatchBudget | None = None,
+    ) -> None:
+        self.detector = detector
+        self._owner = Owner(store)
+        outbox = Outbox(database, owner=self._owner.name)
+        self.sink = AlertSink(device_id=device_id, outbox=outbox, wake=wake, stop=stop, clock=time.time)
+        self.analyser = Analyser(detector, self.sink)
+        self.memory = RuleMemory(database, lambda: {name: slot.pipeline for name, slot in self.analyser.slots.items()})
+        self.runtime = Runtime(
+            analyser=self.analyser,
+            recall=self.memory.recall,
+            registry=registry,
+            transport=transport,
+            folder=store.parent,
+            budget=budget,
+        )
+        channels = live_channels(device_id=device_id, redis_url=cloud_redis_url)
+        broadcast = Broadcast(
+            device_id=device_id,
+            client=connect(cloud_redis_url),
+            analyser=self.analyser,
+            stats_channel=channels.stats,
+        )
+        self.loops: list[tuple[str, Step, float]] = [
+            *((f"analyse {number}", self.analyser.step, 0.0) for number in range(1, self._sessions() + 1)),
+            ("pictures", self.sink.step, 0.0),
+            ("broadcast", broadcast.step, 0.1),
+            ("memory", self.memory.step, 2.0),
+        ]
+
+    def _sessions(self) -> int:
+        return self.detector.size if isinstance(self.detector, DetectorPool) else 1
+
+    def finish(self, *, ended: bool) -> None:
+        """After the threads: stores what is left. ended: none of them runs any more."""
+        self.sink.drain()
+        if ended:
+            self.memory.close()
+        self._owner.close()
