@@ -15,6 +15,8 @@ from cameras.admin.base import VisibleOnly
 from cameras.admin.chips import chip
 from cameras.core.algorithms import registry
 from cameras.models import Camera
+from detection.admin_backtest import BackTestAdmin  # noqa: F401  registers itself
+from detection.live_texts import lasting
 from detection.models import Alert
 from detection.selectors import capture_url, visible_alerts
 
@@ -30,18 +32,32 @@ def known_camera(alert: Alert) -> Camera | None:
         return None
 
 
+def _zone(alert: Alert) -> str:
+    camera = known_camera(alert)
+    return camera.device.site.time_zone if camera else "UTC"
+
+
 @admin.register(Alert)
 class AlertAdmin(admin.ModelAdmin[Alert]):
     """Alerts are evidence: they are looked at here, never typed."""
 
-    list_display = ["when", "camera_name", "roi_label", "algorithm", "severity_chip", "state_chip", "picture_link"]
+    list_display = [
+        "when",
+        "ended",
+        "camera_name",
+        "roi_label",
+        "algorithm",
+        "severity_chip",
+        "state_chip",
+        "picture_link",
+    ]
     list_filter = ["state", "severity", "algo_code", ("camera", VisibleOnly)]
     search_fields = ["event_id", "camera_id__exact", "roi_id", "roi_name", "algo_code"]
     date_hierarchy = "timestamp"
     show_full_result_count = False
     fields = [
         "picture", "when", "camera_name", "device_id", "roi_label", "roi_id", "bind_id", "algorithm", "severity_chip",
-        "state_chip", "phase", "details", "event_id", "capture", "capture_problem", "received_at",
+        "state_chip", "phase", "ended", "details", "end_details", "event_id", "capture", "capture_problem", "received_at",
     ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
@@ -59,10 +75,21 @@ class AlertAdmin(admin.ModelAdmin[Alert]):
 
     @admin.display(description=gettext_lazy("time"), ordering="timestamp")
     def when(self, alert: Alert) -> str:
-        camera = known_camera(alert)
-        zone = camera.device.site.time_zone if camera else "UTC"
-        local = alert.timestamp.astimezone(ZoneInfo(zone))
-        return f"{local:%Y-%m-%d %H:%M:%S} {zone}"
+        zone = _zone(alert)
+        return f"{alert.timestamp.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S} {zone}"
+
+    @admin.display(description=gettext_lazy("ended"), ordering="ended_at")
+    def ended(self, alert: Alert) -> str:
+        if alert.ended_at is None:
+            return "–"
+        at = f"{alert.ended_at.astimezone(ZoneInfo(_zone(alert))):%Y-%m-%d %H:%M:%S}"
+        return at if alert.duration_s is None else f"{at} ({lasting(alert.duration_s)})"
+
+    @admin.display(description=gettext_lazy("data at the end"))
+    def end_details(self, alert: Alert) -> SafeString | str:
+        if not alert.end_data:
+            return "–"
+        return format_html('<pre class="document">{}</pre>', json.dumps(alert.end_data, indent=2, ensure_ascii=False))
 
     @admin.display(description=gettext_lazy("camera"), ordering="camera_id")
     def camera_name(self, alert: Alert) -> str:

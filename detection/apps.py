@@ -8,6 +8,7 @@ class DetectionConfig(AppConfig):
 
     def ready(self) -> None:
         from cameras.core.algorithms import registry  # noqa: PLC0415
+        from detection.backtest.selectors import may_see_picture  # noqa: PLC0415
         from detection.core.rules.registry import register_all  # noqa: PLC0415
         from detection.metrics import alert_metrics, camera_metrics  # noqa: PLC0415
         from detection.selectors import may_see_capture  # noqa: PLC0415
@@ -16,5 +17,6 @@ class DetectionConfig(AppConfig):
 
         register_all(registry)
         access.register("captures", may_see_capture)
+        access.register("backtests", may_see_picture)
         metrics.register("cameras", camera_metrics)
         metrics.register("alerts", alert_metrics)

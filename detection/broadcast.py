@@ -9,6 +9,7 @@ from collections.abc import Callable
 import structlog
 
 from detection.analyser import Analyser, CameraSlot
+from detection.core.statistics import STALE_S, with_rules
 from edgesite import redis_keys
 from edgesite.redis_clients import Client
 
@@ -61,11 +62,15 @@ class Broadcast:
     def _message(self, camera_id: str, slot: CameraSlot, now: float) -> str:
         counters = slot.reader.counters()
         slot.stats.reader(now, decoded=counters.decoded, dropped=counters.dropped)
+        told = slot.pipeline.told
+        # How far a rule was says nothing any more when no picture has come since.
+        fresh = slot.newest is not None and self.clock() - slot.newest.timestamp <= STALE_S
         message = {
             "type": "stats",
             "camera_id": camera_id,
             "timestamp": round(self.clock(), 3),
-            "data": slot.stats.snapshot(now),
+            "data": with_rules(slot.stats.snapshot(now), told.numbers, told.bindings if fresh else {})
+            | {"watch": slot.reader.watch, "wakes": counters.wakes, "missed": counters.missed},
         }
         return json.dumps(message)
 

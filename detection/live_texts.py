@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils.translation import gettext, gettext_noop, ngettext
 
@@ -55,10 +57,33 @@ REASONS = (
     gettext_noop("no such file or device"),
     gettext_noop("no permission to open it"),
     gettext_noop("the stream ended"),
+    gettext_noop("the camera ended the stream"),
+    gettext_noop("the camera asks for a password (401)"),
+    gettext_noop("the camera points to another address; give that address itself"),
+    gettext_noop("what answers there does not speak RTSP"),
+    gettext_noop("no video stream"),
+    gettext_noop("the file is not a video that can be played"),
+    gettext_noop("the video's codec is not known here"),
+    gettext_noop("the file holds no picture that can be decoded"),
+    gettext_noop("the file does not say how long it is; turn it into an MP4"),
+    gettext_noop("an error inside this program; its log says more"),
+    gettext_noop("the analysis process is starting"),
+    gettext_noop("no analysis process has room for this camera"),
 )
 
 # Algorithms name themselves in plain English, because their code knows no Django; this puts the names into the catalogue.
-ALGORITHM_NAMES = (gettext_noop("Intrusion"),)
+ALGORITHM_NAMES = (
+    gettext_noop("Attribute missing"),
+    gettext_noop("Intrusion"),
+    gettext_noop("Line crossing"),
+    gettext_noop("Loitering"),
+    gettext_noop("Occupancy"),
+    gettext_noop("Post left"),
+    gettext_noop("Procedure"),
+)
+
+# Rules whose `value` of `target` is a number of seconds.
+SECONDS_RULES = frozenset({"intrusion", "loitering", "leave_post", "occupancy"})
 
 TEXTS: dict[str, str] = {
     "just_now": gettext_noop("just now"),
@@ -67,6 +92,17 @@ TEXTS: dict[str, str] = {
     "hours_ago": gettext_noop("{n} h ago"),
     "days_ago": gettext_noop("{n} d ago"),
     "since": gettext_noop("since {time}"),
+    "seconds": gettext_noop("{n} s"),
+    "minutes": gettext_noop("{n} min"),
+    "hours": gettext_noop("{n} h"),
+    "ended": gettext_noop("ended {time}"),
+    "ended_after": gettext_noop("ended {time}, after {length}"),
+    "rule": gettext_noop("{what}, {roi}: {how}"),
+    "rule_seconds": gettext_noop("{value} of {target} s"),
+    "rule_count": gettext_noop("{value} of {target}"),
+    "rule_alerting": gettext_noop("alert goes on"),
+    "rule_cooling": gettext_noop("cooling down {n} s"),
+    "rule_asleep": gettext_noop("outside schedule"),
     "last_picture": gettext_noop("last picture {time}"),
     "disabled": gettext_noop("switched off in its settings"),
     "off": gettext_noop("detection is stopped"),
@@ -108,12 +144,30 @@ def vocabulary() -> dict[str, Any]:
         "connection": _marks(CONNECTION),
         "alert_states": {key: gettext(word) for key, word in ALERT_STATES.items()},
         "dead": sorted(DEAD_STATES),
+        "seconds_rules": sorted(SECONDS_RULES),
         "reasons": {reason: gettext(reason) for reason in REASONS},
         "algorithms": {algorithm.code: gettext(algorithm.label) for algorithm in registry.all()},
         "texts": {key: gettext(text) for key, text in TEXTS.items()},
         "person": ngettext("person", "persons", 1),
         "persons": ngettext("person", "persons", 2),
     }
+
+
+def lasting(seconds: float) -> str:
+    """A duration in words: `40 s`, `12 min`, `3 h`."""
+    unit, length = next((u for u in (("hours", 3600), ("minutes", 60)) if seconds >= u[1]), ("seconds", 1))
+    return gettext(TEXTS[unit]).replace("{n}", str(int(seconds // length)))
+
+
+def ended(ended_at: float | None, duration_s: float | None, *, zone: str, now: float) -> str:
+    """`ended 14:02, after 3 min`, with the date when it was on another day; empty while the alert goes on."""
+    if ended_at is None:
+        return ""
+    at, today = (datetime.fromtimestamp(moment, ZoneInfo(zone)) for moment in (ended_at, now))
+    time = f"{at:%H:%M}" if at.date() == today.date() else f"{at:%Y-%m-%d %H:%M}"
+    if duration_s is None:
+        return gettext(TEXTS["ended"]).replace("{time}", time)
+    return gettext(TEXTS["ended_after"]).replace("{time}", time).replace("{length}", lasting(duration_s))
 
 
 def relative(seconds: float) -> str:

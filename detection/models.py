@@ -17,6 +17,9 @@ class AlertState(models.TextChoices):
 class Alert(models.Model):
     """An event that a rule raised. `event_id` makes it exactly one row; `id` is the order in which the hub stored it.
 
+    ended_at: when it was over, as the device says with an event of its own, `ended_event_id`; None while it goes on and
+    for alerts that have no end. started_event_id: of a record that waits for its alert (`detection.hub.store`), else "".
+
     Device and camera are references without a database constraint: an alert outlives the row that it came from.
     """
 
@@ -40,6 +43,11 @@ class Alert(models.Model):
     capture_problem = models.CharField(_("picture problem"), max_length=500, blank=True)
     state = models.CharField(_("state"), max_length=16, choices=AlertState, default=AlertState.OPEN)
     received_at = models.DateTimeField(_("received"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), null=True)
+    ended_at = models.DateTimeField(_("ended"), null=True)
+    started_event_id = models.CharField(max_length=64, blank=True, db_index=True, editable=False)
+    ended_event_id = models.CharField(max_length=64, blank=True, db_index=True, editable=False)
+    end_data = models.JSONField(_("data at the end"), default=dict)
 
     class Meta:
         verbose_name = _("alert")
@@ -55,3 +63,15 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"{self.algo_code} · {self.camera_id}"
+
+    @property
+    def duration_s(self) -> float | None:
+        """From the alert to its end; None without an end, and when the beginning is not known."""
+        return (
+            None
+            if self.ended_at is None or self.phase == "ended"
+            else max((self.ended_at - self.timestamp).total_seconds(), 0.0)
+        )
+
+
+from detection.backtest.models import BackTest  # noqa: E402, F401  its file, this app's model

@@ -75,6 +75,7 @@ def _alert_view(alert: dict[str, Any], words: dict[str, Any], zones: dict[str, s
         **alert,
         "mark": words["severities"].get(alert["severity"]) or words["severities"]["info"],
         "label": words["algorithms"].get(alert["algo_code"], alert["algo_code"]),
+        "end": live_texts.ended(alert["ended_at"], alert["duration_s"], zone=zone, now=time.time()),
         "state_word": words["alert_states"].get(alert["state"], ""),
         "iso": at.isoformat(),
         "absolute": f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S} {zone}",

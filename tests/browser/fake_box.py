@@ -47,7 +47,7 @@ class FakeBox:
     def still(self, camera_id: str, jpeg: bytes) -> None:
         self.redis.hset(redis_keys.still(self.device_id, camera_id), mapping={"jpeg": jpeg, "at": str(time.time())})
 
-    def stats(self, camera_id: str, **data: float) -> None:
+    def stats(self, camera_id: str, **data: Any) -> None:
         message = {"type": "stats", "camera_id": camera_id, "timestamp": time.time(), "data": data}
         self.redis.publish(redis_keys.STATS_CHANNEL, json.dumps(message))
 

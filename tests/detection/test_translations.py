@@ -18,7 +18,11 @@ from detection import live_texts
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = Path("locale/zh_Hans/LC_MESSAGES/django.po")
 SOURCES = ("edgesite", "cameras", "recordings", "detection", "templates", "locale")
-ENTRY = re.compile(r'^msgid "(?P<id>.+)"\n(?:msgid_plural .*\n)?msgstr(?:\[0\])? "(?P<text>.*)"', re.MULTILINE)
+ENTRY = re.compile(
+    r'^(?:msgctxt "(?P<context>.+)"\n)?msgid "(?P<id>.+)"\n(?:msgid_plural "(?P<plural>.+)"\n)?'
+    r'msgstr(?:\[0\])? "(?P<text>.*)"',
+    re.MULTILINE,
+)
 
 
 def untranslated(catalogue: Path) -> list[str]:
@@ -45,21 +49,33 @@ def test_the_compiled_catalogue_is_that_of_the_text_file() -> None:
     source = ROOT / CATALOGUE
     with source.with_suffix(".mo").open("rb") as file:
         compiled = gettext.GNUTranslations(file)
-    entries = ENTRY.findall(source.read_text(encoding="utf-8"))
-    for key, text in entries:
-        found = compiled.gettext(_unquote(key)) if key != "person" else compiled.ngettext("person", "persons", 2)
-        if "%(times)s" not in key:  # plurals are compiled under another key
-            assert found == _unquote(text)
+    for entry in ENTRY.finditer(source.read_text(encoding="utf-8")):
+        context, key, plural = (_unquote(entry[name] or "") for name in ("context", "id", "plural"))
+        if plural:
+            found = compiled.ngettext(key, plural, 2)
+        else:
+            found = compiled.pgettext(context, key) if context else compiled.gettext(key)
+        assert found == _unquote(entry["text"])
 
 
 def _unquote(text: str) -> str:
     return text.replace('\\"', '"').replace("\\n", "\n")
 
 
+def test_what_a_reader_says_of_its_camera_is_named_for_translation() -> None:
+    """What is a plain text at least; one with the camera's address in it is shown as it comes."""
+    found: set[str] = set()
+    for path in (ROOT / "detection/ingest").glob("*.py"):
+        found |= set(re.findall(r'(?:IngestError\(|reason = |words = |, )"([a-z][^"{]+)"(?:, (?:True|False)\)|, retryable|\n)',
+                                path.read_text(encoding="utf-8")))  # fmt: skip
+    assert len(found) > 15
+    assert found - {"stopped"} <= set(live_texts.REASONS)
+
+
 def test_placeholders_survive_translation() -> None:
     text = (ROOT / CATALOGUE).read_text(encoding="utf-8")
     for entry in ENTRY.finditer(text):
-        holes = re.findall(r"\{\w+\}|%\(\w+\)s", entry["id"])
+        holes = re.findall(r"\{\w+\}|%\(\w+\)s", entry["plural"] or entry["id"])
         assert sorted(holes) == sorted(re.findall(r"\{\w+\}|%\(\w+\)s", entry["text"])), entry["id"]
 
 

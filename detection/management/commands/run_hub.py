@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from cameras.acl_users import AclKeeper
 from cameras.reconcile import Reconciler
 from cameras.rollouts.stepping import RolloutStepper
+from detection.backtest.runner import BackTestRunner
 from detection.hub.ingest import Ingest
 from detection.hub.push import LivePusher
 from detection.hub.stats import StatsRelay
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 RECONCILE_SECONDS = 15.0
 STATUS_SECONDS = 0.5
 ROLLOUT_SECONDS = 1.0
+BACKTEST_SECONDS = 0.5
 EXPECTED = (RedisError, DatabaseProblem)
 
 
@@ -65,6 +67,7 @@ class Command(BaseCommand):
         reconciler = Reconciler(connect(settings.CLOUD_REDIS_URL))
         keeper = AclKeeper(connect(settings.CLOUD_REDIS_URL))
         rollouts = RolloutStepper(connect(settings.CLOUD_REDIS_URL))
+        backtests = BackTestRunner()
         loops = [
             Loop(
                 "reconcile",
@@ -76,6 +79,7 @@ class Command(BaseCommand):
             ),
             Loop("Redis users", _database(keeper.step), stop, RECONCILE_SECONDS, EXPECTED, _explain),
             Loop("staged publishes", _database(rollouts.step), stop, ROLLOUT_SECONDS, EXPECTED, _explain),
+            Loop("back-tests", _database(backtests.step), stop, BACKTEST_SECONDS, EXPECTED, _explain),
             Loop("ingest", _database(ingest.step), stop, 0.2, EXPECTED, _explain),
             Loop("stats", _database(relay.step), stop, 0.1, EXPECTED, _explain),
             Loop("status", _database(status.step), stop, STATUS_SECONDS, EXPECTED, _explain),
@@ -85,6 +89,7 @@ class Command(BaseCommand):
         stop.wait()
         for thread in threads:
             thread.join(4)
+        backtests.close()
         pusher.close()
         log.info("hub stopped")
         if any(thread.is_alive() for thread in threads):

@@ -1,6 +1,6 @@
 // The feed of alerts, newest first; each event once.
 
-import { absolute, ago, mark, page, say, setText } from "./words.js";
+import { absolute, ago, clock, isNumber, lasting, mark, page, say, setText } from "./words.js";
 import { zoneOf } from "./tiles.js";
 
 const KEPT = 200;
@@ -31,6 +31,12 @@ function what(alert) {
   return page.algorithms[alert.algo_code] ?? alert.algo_code;
 }
 
+function ended(alert) {
+  if (!isNumber(alert.ended_at)) return "";
+  const time = clock(alert.ended_at, zoneOf(alert.camera_id));
+  return isNumber(alert.duration_s) ? say("ended_after", { time, length: lasting(alert.duration_s) }) : say("ended", { time });
+}
+
 function showBlank(element, text) {
   const blank = element.querySelector(".alert-blank");
   setText(blank, text);
@@ -50,6 +56,9 @@ function draw(element, alert) {
   time.dateTime = new Date(alert.timestamp * 1000).toISOString();
   time.title = absolute(alert.timestamp, zoneOf(alert.camera_id));
   setText(time, ago(alert.timestamp));
+  const end = element.querySelector(".alert-end");
+  setText(end, ended(alert));
+  end.hidden = end.textContent === "";
   const state = element.querySelector(".alert-state");
   setText(state, page.alert_states[alert.state] ?? "");
   state.hidden = !(alert.state in page.alert_states);

@@ -5,6 +5,7 @@ import { ago, clock, isNumber, mark, now, page, say, setText } from "./words.js"
 const STILL_MS = 2000;
 const STALE_S = 10;
 const CUE_MS = 8000;
+const MOST_RULES = 3;
 
 const wall = document.getElementById("tiles");
 const template = document.getElementById("tile-template");
@@ -127,11 +128,32 @@ export function showStats({ camera_id: cameraId, timestamp, data }) {
     setText(tile.element.querySelector(`[data-number="${name}"]`), isNumber(value) ? write(value) : "–");
   }
   setText(tile.element.querySelector('[data-unit="persons"]'), data.persons === 1 ? page.person : page.persons);
+  setText(tile.element.querySelector(".tile-rules"), rules(data.bindings).join("\n"));
   grey(tile);
+}
+
+// What the rules are at, the most urgent first; rules that see nothing are not mentioned.
+function rules(bindings) {
+  const lines = [];
+  for (const told of Object.values(bindings ?? {})) {
+    const { value, target, cooldown_left_s: cooling } = told;
+    const seconds = page.seconds_rules.includes(told.algo_code);
+    const counted = isNumber(value) && isNumber(target) && value > 0;
+    const values = counted ? { value: seconds ? value.toFixed(1) : value, target } : {};
+    let found = null;
+    if (told.active === false) found = [3, say("rule_asleep")];
+    else if (told.alerting === true) found = [0, say("rule_alerting")];
+    else if (counted && value < target) found = [1, say(seconds ? "rule_seconds" : "rule_count", values)];
+    else if (isNumber(cooling) && cooling > 0) found = [2, say("rule_cooling", { n: Math.ceil(cooling) })];
+    if (found) lines.push([found[0], say("rule", { what: page.algorithms[told.algo_code] ?? told.algo_code, roi: told.roi, how: found[1] })]);
+  }
+  return lines.sort(([a], [b]) => a - b).slice(0, MOST_RULES).map(([, line]) => line);
 }
 
 function grey(tile) {
   const stale = tile.statsAt === null || now() - tile.statsAt > STALE_S;
+  const line = tile.element.querySelector(".tile-rules");
+  line.hidden = stale || line.textContent === "";
   tile.element.querySelector(".tile-numbers").classList.toggle("is-stale", stale);
 }
 

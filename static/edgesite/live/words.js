@@ -30,6 +30,14 @@ export function ago(timestamp) {
   return say("just_now");
 }
 
+const LENGTHS = [["hours", 3600], ["minutes", 60], ["seconds", 1]];
+
+// A duration: "40 s", "12 min", "3 h".
+export function lasting(seconds) {
+  const [key, length] = LENGTHS.find(([, one]) => seconds >= one) ?? LENGTHS.at(-1);
+  return say(key, { n: Math.floor(seconds / length) });
+}
+
 const formats = new Map();
 
 function parts(timestamp, zone) {

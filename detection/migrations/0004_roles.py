@@ -1,0 +1,15 @@
+from django.db import migrations
+
+from edgesite.roles import sync_roles
+
+
+class Migration(migrations.Migration):
+    """The roles get their permissions on schedules."""
+
+    dependencies = [
+        ("detection", "0003_ended"),
+        ("cameras", "0006_schedules"),
+        ("edgesite", "0001_initial"),
+        ("auth", "0012_alter_user_first_name_max_length"),
+    ]
+    operations = [migrations.RunPython(sync_roles, migrations.RunPython.noop)]

@@ -1,0 +1,65 @@
+"""Which alert an `ended` or `updated` event belongs to: kept in the edge store, so that a restart does not cost it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import structlog
+
+from detection.core.rules.base import RuleEvent
+from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
+
+log = structlog.get_logger(__name__)
+
+KEY = "started:"
+MOST = 200  # of a camera; the oldest goes
+
+
+class StartedAlerts:
+    """The newest `started` event of each binding, kind and object, by camera. Not thread-safe: the sink has a lock.
+
+    An alert that has ended stays known: rules that were restored from before its end tell of it once more, and the hub
+    must be able to see that it is the same one.
+    """
+
+    def __init__(self, database: EdgeDatabase) -> None:
+        self._database = database
+        self._cameras: dict[str, dict[str, str]] = {}
+
+    def of(self, camera_id: str, event: RuleEvent) -> str | None:
+        """The `event_id` of the `started` event that the event continues; None when none is known."""
+        return self._camera(camera_id).get(_about(event))
+
+    def note(self, camera_id: str, event: RuleEvent, event_id: str) -> tuple[str, str]:
+        """Remembers a `started` event; answers the row of `meta` that is to be stored together with it."""
+        known = self._camera(camera_id)
+        known.pop(_about(event), None)
+        known[_about(event)] = event_id
+        while len(known) > MOST:
+            del known[next(iter(known))]
+        return KEY + camera_id, json.dumps(known)
+
+    def _camera(self, camera_id: str) -> dict[str, str]:
+        if camera_id not in self._cameras:
+            try:
+                self._cameras[camera_id] = self._stored(camera_id)
+            except EdgeStoreError as error:
+                log.warning("alerts of an earlier run are not known", camera=camera_id, reason=str(error))
+                self._cameras[camera_id] = {}
+        return self._cameras[camera_id]
+
+    def _stored(self, camera_id: str) -> dict[str, str]:
+        rows = self._database.rows("SELECT value FROM meta WHERE key = ?", KEY + camera_id)
+        try:
+            found: Any = json.loads(rows[0]["value"]) if rows else {}
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+            log.warning("alerts of an earlier run are not known", camera=camera_id, reason="unreadable row")
+            return {}
+        return found
+
+
+def _about(event: RuleEvent) -> str:
+    return json.dumps([event.bind_id, event.data.get("kind"), event.track_id])
