@@ -30,7 +30,7 @@ demo: setup-demo
 	@EDGESITE_FOLLOW_PARENT=1 exec $(PY) -m edgesite.demo
 
 test: setup-test
-	$(PY) -m pytest -n 2 --dist loadfile -m "not ($(SLOW) or $(NEVER))"
+	$(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile -m "not ($(SLOW) or $(NEVER))"
 	$(PY) -m pytest -m "($(SLOW)) and not ($(NEVER))"
 
 lint: setup-dev

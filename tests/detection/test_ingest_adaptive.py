@@ -18,6 +18,9 @@ WALK = Walk(start=16.7, seconds=0.3)  # far from the key frames at 16 and 18
 LENGTH = 24.0
 
 
+pytestmark = pytest.mark.integration  # real streams, encoded for the occasion
+
+
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("scenes")

@@ -31,6 +31,7 @@ def untranslated(catalogue: Path) -> list[str]:
     return fuzzy + [entry["id"] for entry in ENTRY.finditer(text) if not entry["text"]]
 
 
+@pytest.mark.integration  # runs xgettext over everything
 def test_every_text_of_the_source_is_translated(tmp_path: Path) -> None:
     if shutil.which("xgettext") is None:
         pytest.fail("xgettext is missing: apt-get install gettext")

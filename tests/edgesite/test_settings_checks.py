@@ -81,6 +81,7 @@ def check(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.integration
 def test_every_wrong_variable_is_named_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     answer = check(
@@ -101,6 +102,7 @@ def test_every_wrong_variable_is_named_at_once(tmp_path: Path) -> None:
         assert f"(edgesite.E001) {name} " in answer.stderr, name
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("url", "modules", "package"),
     [
@@ -128,6 +130,7 @@ def test_a_missing_database_driver_is_one_clear_line(
     assert "hunter2" not in answer.stderr
 
 
+@pytest.mark.integration
 def test_a_folder_with_odd_signs_holds_the_database_and_the_keys(tmp_path: Path) -> None:
     folder = tmp_path / "a+b #1 100%25?"
     code = "from edgesite import settings as s; print(s.DATABASES['default']['NAME'], s.ENV.problems)"
