@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, default_storage
@@ -58,11 +59,13 @@ class DurableFileStorage(FileSystemStorage):
         return name  # a key names one object; writing it again replaces it whole
 
 
-def put(key: str, content: bytes) -> None:
-    """Stores the bytes under exactly this key, durably. Raises StorageError."""
+def put(key: str, content: bytes | File[Any]) -> None:
+    """Stores the bytes, or a file from its beginning and in chunks, under exactly this key, durably. Raises StorageError."""
     check_key(key)
+    file = ContentFile(content) if isinstance(content, bytes) else content
     try:
-        default_storage.save(key, ContentFile(content))
+        file.seek(0)
+        default_storage.save(key, file)
     except Exception as error:  # the storages' own errors have no common base
         raise StorageError(f"{key} could not be stored: {error}", retryable=True) from error
 
@@ -89,3 +92,33 @@ def open_object(key: str) -> tuple[IO[bytes], int]:
         raise
     except Exception as error:  # as above
         raise StorageError(f"{key} could not be read: {error}", retryable=True) from error
+
+
+def folders_in(folder: str) -> list[str]:
+    """The names of the folders in a folder; none where there is no such folder. Raises StorageError."""
+    return _listed(folder)[0]
+
+
+def remove_folder(folder: str, *, keep: str = "") -> None:
+    """Removes the objects of a folder, but for the key `keep`, and the folder when it is empty. Raises StorageError."""
+    names = _listed(folder)[1]
+    try:
+        for name in names:
+            if f"{folder}/{name}" != keep:
+                default_storage.delete(f"{folder}/{name}")
+        if not keep:
+            with contextlib.suppress(OSError, NotImplementedError):  # a bucket has no folders
+                Path(default_storage.path(folder)).rmdir()
+    except Exception as error:  # as above
+        raise StorageError(f"{folder} could not be removed: {error}", retryable=True) from error
+
+
+def _listed(folder: str) -> tuple[list[str], list[str]]:
+    try:
+        return default_storage.listdir(check_key(folder))
+    except FileNotFoundError:
+        return [], []
+    except StorageError:
+        raise
+    except Exception as error:  # as above
+        raise StorageError(f"{folder} could not be listed: {error}", retryable=True) from error

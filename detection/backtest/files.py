@@ -14,7 +14,7 @@ from uuid import UUID
 from django.core.files.base import File
 from django.core.files.storage import default_storage
 
-from edgesite.storage import StorageError, check_key, open_object, put
+from edgesite.storage import check_key, folders_in, open_object, put, remove_folder
 
 ROOT = "backtests"
 PICTURE = re.compile(rf"{ROOT}/([0-9a-f-]{{36}})/\d{{8}}\.jpg")
@@ -26,12 +26,8 @@ def folder_of(name: str) -> str:
 
 def store_video(name: str, content: File[Any]) -> str:
     """Stores an upload, in chunks; its key. The name that a person gave the file is no part of it. Raises StorageError."""
-    key = check_key(f"{folder_of(name)}/video")
-    try:
-        content.seek(0)
-        default_storage.save(key, content)
-    except Exception as error:  # the storages' own errors have no common base
-        raise StorageError(f"{key} could not be stored: {error}", retryable=True) from error
+    key = f"{folder_of(name)}/video"
+    put(key, content)
     return key
 
 
@@ -72,28 +68,12 @@ def local_file(key: str, tick: Callable[[], None]) -> Iterator[Path]:
 
 def remove_files(name: str, *, keep: str = "") -> None:
     """Removes what lies in a back-test's folder, but for the object `keep`. Raises StorageError."""
-    folder = check_key(folder_of(name))
-    try:
-        with contextlib.suppress(FileNotFoundError):
-            for file in default_storage.listdir(folder)[1]:
-                if f"{folder}/{file}" != keep:
-                    default_storage.delete(f"{folder}/{file}")
-        if not keep:
-            with contextlib.suppress(OSError, NotImplementedError):  # a bucket has no folders
-                Path(default_storage.path(folder)).rmdir()
-    except Exception as error:  # as above
-        raise StorageError(f"{folder} could not be removed: {error}", retryable=True) from error
+    remove_folder(folder_of(name), keep=keep)
 
 
 def stored_names(*, before: datetime) -> list[str]:
     """Every folder made before that moment: its name, a UUIDv7, tells when. Raises StorageError."""
-    try:
-        folders = default_storage.listdir(ROOT)[0]
-    except FileNotFoundError:
-        return []
-    except Exception as error:  # as above
-        raise StorageError(f"{ROOT} could not be listed: {error}", retryable=True) from error
-    return [name for name in folders if (made := _made_at(name)) is not None and made < before]
+    return [name for name in folders_in(ROOT) if (made := _made_at(name)) is not None and made < before]
 
 
 def _made_at(name: str) -> datetime | None:

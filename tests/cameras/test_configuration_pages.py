@@ -12,6 +12,7 @@ from django.utils import timezone, translation
 
 from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, Site
 from cameras.services import issue_version
+from tests.cameras.pages import browser
 from tests.rows import PASSWORD, make_all, make_person
 from tests.servers.stack import Form
 
@@ -26,12 +27,6 @@ def device() -> Device:
     Device.objects.update(publish_on_save=False)
     assert issue_version(device_id="box-1", author="kim", reason="first")
     return device
-
-
-def browser(role: str, *, sites: list[Site] | None = None) -> Client:
-    client = Client()
-    client.force_login(make_person(f"the {role}", role, sites=sites))
-    return client
 
 
 def page(client: Client, path: str = "configuration/") -> str:

@@ -16,6 +16,7 @@ from cameras.models import Camera, ConfigVersion, Device, Site
 from cameras.publish import Outcome
 from cameras.services import publish_edit
 from cameras.transfer.building import LARGEST
+from tests.cameras.pages import browser
 from tests.rows import PASSWORD, SOURCE, make_all, make_person
 from tests.servers.stack import Form
 
@@ -34,12 +35,6 @@ def site() -> Site:
     for number, name in ((1, "Kitchen"), (2, "Warehouse")):
         publish_edit(device_ids=[make_all(f"box-{number}", site=name, number=number).pk], author="setup")
     return Site.objects.get(name="Kitchen")
-
-
-def browser(role: str, **values: Any) -> Client:
-    client = Client()
-    client.force_login(make_person(f"the {role}", role, **values))
-    return client
 
 
 def url(site: Site, what: str) -> str:

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from cameras.core.algorithms import Algorithm, RegionParameters, Seconds
 from detection.core.rules.base import JSON, Binding, RuleBase, RuleEvent, State, event_of
-from detection.core.rules.people import RESUME_S, KeptStay, Number, People, Person, Stay, shifted
+from detection.core.rules.people import (
+    RESUME_S,
+    KeptPeople,
+    KeptPerson,
+    KeptStay,
+    Number,
+    People,
+    Person,
+    Stay,
+    earlier,
+    read_people,
+    shifted,
+    snapshot_of,
+)
 from detection.core.rules.region import REGIONS, Region
-from detection.core.rules.visits import KNOWN_S, MAX_VISITORS, SLACK_S
+from detection.core.rules.visits import KNOWN_S, MAX_VISITORS, SLACK_S, cooling_s
 from detection.core.scene import Answer, Scene, Sight, View, Want, Which
 from detection.core.tracking import Tracks
 
@@ -174,18 +187,13 @@ class Attribute(RuleBase):
 
     def snapshot(self) -> dict[str, JSON]:
         """Visits that go on, by place; `restore` gives them to tracks that begin there."""
-        people = sorted((p for _, p in self._people if p.own.stay.since is not None), key=lambda p: -p.seen_at)
-        kept: list[JSON] = [_kept_of(person, self._time) for person in people]
-        return {"version": 1, "people": kept} if kept else {}
+        return snapshot_of((p for _, p in self._people if p.own.stay.since is not None), self._time)
 
     def restore(self, state: State, *, media_time: float, away_s: float) -> None:
         """The time of the restart counts neither as stay nor as absence; after more than 30 s nothing is kept."""
-        try:
-            given = _State.model_validate(dict(state))
-        except ValidationError as error:
-            raise ValueError(f"unusable state: {error.errors()[0]['msg']}") from None
+        kept = read_people(state, KeptPeople[_Wearer])
         if away_s <= RESUME_S:
-            self._people.take_back([_person_of(kept, media_time, away_s) for kept in given.people])
+            self._people.take_back([_person_of(each, media_time, away_s) for each in kept])
 
     def _want(self, sight: Sight) -> Want | None:
         """None when the top of the head is cut off by the picture's edge."""
@@ -212,7 +220,7 @@ class Attribute(RuleBase):
             return []
         if wearer.stay.spent < params.dwell_s - SLACK_S:
             return []
-        if wearer.alerted_at is not None and now - wearer.alerted_at < params.cooldown_s - SLACK_S:
+        if cooling_s(wearer.alerted_at, now, params.cooldown_s) > SLACK_S:
             return []
         wearer.raised, wearer.alerted_at = True, now
         data: dict[str, JSON] = {
@@ -245,31 +253,8 @@ class _Wearer(BaseModel):
     alerted_at: Number | None
 
 
-class _Kept(BaseModel):
-    """A person; all times are seconds before the latest frame, and so below zero."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    class_id: int
-    box: Annotated[tuple[Number, Number, Number, Number], Field(strict=False)]
-    seen_at: Number
-    own: _Wearer
-
-
-class _State(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    version: Literal[1]
-    people: list[_Kept] = Field(max_length=MAX_VISITORS)
-
-
-def _kept_of(person: Person[Wearer], now: float) -> dict[str, JSON]:
-    kept: dict[str, JSON] = shifted(asdict(person) | {"box": [round(value, 4) for value in person.box]}, -now)
-    return kept
-
-
-def _person_of(kept: _Kept, now: float, away_s: float) -> Person[Wearer]:
+def _person_of(kept: KeptPerson[_Wearer], now: float, away_s: float) -> Person[Wearer]:
     own = shifted(kept.own.model_dump(), now)
     stay = Stay(**own["stay"] | {"away": True})
-    alerted_at = None if own["alerted_at"] is None else own["alerted_at"] - away_s
-    return Person(kept.class_id, kept.box, now + kept.seen_at, Wearer(stay, own["views"], own["raised"], alerted_at))
+    wearer = Wearer(stay, own["views"], own["raised"], earlier(own["alerted_at"], away_s))
+    return Person(kept.class_id, kept.box, now + kept.seen_at, wearer)

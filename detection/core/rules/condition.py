@@ -13,7 +13,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from detection.core.rules.base import JSON, State
-from detection.core.rules.visits import SLACK_S
+from detection.core.rules.visits import SLACK_S, cooling_s
 
 MAX_GAP_S = 10.0
 
@@ -92,7 +92,7 @@ class Condition:
 
     def cooling_s(self, now: float) -> float:
         """Seconds until there may be an alert again."""
-        return 0.0 if self.alerted_at is None else max(self.cooldown_s - (now - self.alerted_at), 0.0)
+        return cooling_s(self.alerted_at, now, self.cooldown_s)
 
     def progress(self, now: float) -> dict[str, JSON]:
         """`value` of `target` seconds, `alerting`, `cooldown_left_s`."""

@@ -15,7 +15,7 @@ from detection.core.rules.base import JSON, Binding, RuleBase, RuleEvent, State,
 from detection.core.rules.line import B as SIDE_B
 from detection.core.rules.line import Line, Walker
 from detection.core.rules.line_counts import Counts
-from detection.core.rules.visits import SLACK_S
+from detection.core.rules.visits import SLACK_S, cooling_s
 from detection.core.rules.walkers import Crossing, Walkers
 from detection.core.scene import Scene, Which
 from detection.core.tracking import Tracks
@@ -176,7 +176,7 @@ class LineCrossing(RuleBase):
                 return False
             self._counts.limit_told = True
             return True
-        if walker.alerted_at is not None and self._time - walker.alerted_at < params.cooldown_s - SLACK_S:
+        if cooling_s(walker.alerted_at, self._time, params.cooldown_s) > SLACK_S:
             return False
         walker.alerted_at = self._time
         return True

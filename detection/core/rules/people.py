@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from detection.core.rules.base import JSON, State
 from detection.core.rules.visits import BRIDGE_S, KNOWN_S, MAX_VISITORS, SLACK_S, heirs
 from detection.core.scene import Box, Point, Sight
 
@@ -158,6 +159,54 @@ class Stay:
 def lately(at: float | None, now: float, within_s: float) -> bool:
     """Whether it was at most so long ago."""
     return at is not None and now - at <= within_s + SLACK_S
+
+
+K = TypeVar("K", bound=BaseModel)
+
+
+class KeptPerson(BaseModel, Generic[K]):
+    """A `Person` for after a restart; all times are seconds before the latest frame, and so below zero."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    class_id: int
+    box: Annotated[tuple[Number, Number, Number, Number], Field(strict=False)]
+    seen_at: Number
+    own: K
+
+
+class KeptPeople(BaseModel, Generic[K]):
+    """What `snapshot_of` made."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    version: Literal[1]
+    people: list[KeptPerson[K]] = Field(max_length=MAX_VISITORS)
+
+
+def snapshot_of(people: Iterable[Person[Any]], now: float) -> dict[str, JSON]:
+    """People for after a restart, the latest seen first: JSON, times as seconds before `now`. Nobody: nothing.
+
+    What the rule knows of them must be a dataclass.
+    """
+    kept: list[JSON] = [
+        shifted(asdict(person) | {"box": [round(value, 4) for value in person.box]}, -now)
+        for person in sorted(people, key=lambda person: -person.seen_at)
+    ]
+    return {"version": 1, "people": kept} if kept else {}
+
+
+def read_people(state: State, of: type[KeptPeople[K]]) -> list[KeptPerson[K]]:
+    """The people of a snapshot. Raises ValueError when it is unusable."""
+    try:
+        return of.model_validate(dict(state)).people
+    except ValidationError as error:
+        raise ValueError(f"unusable state: {error.errors()[0]['msg']}") from None
+
+
+def earlier(at: float | None, away_s: float) -> float | None:
+    """A moment that lies further back by a time away; None stays."""
+    return None if at is None else at - away_s
 
 
 class KeptStay(BaseModel):

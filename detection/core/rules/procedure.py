@@ -12,10 +12,10 @@ from pydantic_core import PydanticCustomError
 
 from cameras.core.algorithms import Algorithm, Place, RegionParameters, Seconds
 from detection.core.rules.base import JSON, Binding, RuleBase, RuleEvent, State, event_of
-from detection.core.rules.people import RESUME_S, People, Person
+from detection.core.rules.people import RESUME_S, People, Person, snapshot_of
 from detection.core.rules.region import REGIONS, Region
-from detection.core.rules.steps import Verdict, Washer, kept_of, person_of, read_washers
-from detection.core.rules.visits import BRIDGE_S, SLACK_S
+from detection.core.rules.steps import Verdict, Washer, person_of, read_washers
+from detection.core.rules.visits import BRIDGE_S, SLACK_S, cooling_s
 from detection.core.scene import Scene, Which
 from detection.core.tracking import Tracks
 
@@ -163,9 +163,7 @@ class Procedure(RuleBase):
 
     def snapshot(self) -> dict[str, JSON]:
         """Everybody in mind, by place; `restore` gives what is known of them to tracks that begin there."""
-        people = sorted(self._people, key=lambda item: -item[1].seen_at)
-        kept: list[JSON] = [kept_of(person, self._time) for _, person in people if person.own.matters()]
-        return {"version": 1, "people": kept} if kept else {}
+        return snapshot_of((p for _, p in self._people if p.own.matters()), self._time)
 
     def restore(self, state: State, *, media_time: float, away_s: float) -> None:
         """The time of the restart is unknown; after more than 30 s of it nothing is kept."""
@@ -184,7 +182,7 @@ class Procedure(RuleBase):
         entered = washer.goal.since
         if washer.raised or entered is None or now - entered < params.dwell_s - SLACK_S:
             return []
-        if washer.alerted_at is not None and now - washer.alerted_at < params.cooldown_s - SLACK_S:
+        if cooling_s(washer.alerted_at, now, params.cooldown_s) > SLACK_S:
             return []
         verdict = washer.verdict(params, entered)
         if verdict is None or not (washer.came or params.entry == "any"):

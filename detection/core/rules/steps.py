@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, Literal, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from detection.core.rules.base import JSON, State
-from detection.core.rules.people import KeptStay, Number, Person, Stay, lately, shifted
-from detection.core.rules.visits import MAX_VISITORS, SLACK_S
+from detection.core.rules.base import State
+from detection.core.rules.people import (
+    KeptPeople,
+    KeptPerson,
+    KeptStay,
+    Number,
+    Person,
+    Stay,
+    earlier,
+    lately,
+    read_people,
+    shifted,
+)
+from detection.core.rules.visits import SLACK_S
 
 Kind = Literal["skipped", "too_short", "out_of_order"]
 
@@ -180,53 +191,25 @@ class _Washer(BaseModel):
     gap_at: Number | None
 
 
-class _Kept(BaseModel):
-    """A person; all times are seconds before the latest frame, and so below zero."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    class_id: int
-    box: Annotated[tuple[Number, Number, Number, Number], Field(strict=False)]
-    seen_at: Number
-    own: _Washer
-
-
-class _Procedure(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    version: Literal[1]
-    people: list[_Kept] = Field(max_length=MAX_VISITORS)
-
-
-def kept_of(person: Person[Washer], now: float) -> dict[str, JSON]:
-    """A person for after a restart: JSON, times as seconds before `now`."""
-    kept: dict[str, JSON] = shifted(asdict(person) | {"box": [round(value, 4) for value in person.box]}, -now)
-    return kept
-
-
-def read_washers(state: State, *, steps: int) -> list[dict[str, Any]]:
-    """What `kept_of` made of each. Raises ValueError when the state is unusable."""
-    try:
-        given = _Procedure.model_validate(dict(state))
-    except ValidationError as error:
-        raise ValueError(f"unusable state: {error.errors()[0]['msg']}") from None
-    if any(len(each.own.steps) != steps for each in given.people):
+def read_washers(state: State, *, steps: int) -> list[KeptPerson[_Washer]]:
+    """The people of a procedure's snapshot. Raises ValueError when it is unusable."""
+    people = read_people(state, KeptPeople[_Washer])
+    if any(len(each.own.steps) != steps for each in people):
         raise ValueError("unusable state: it is of another number of steps")
-    return [each.model_dump() for each in given.people]
+    return people
 
 
-def person_of(kept: dict[str, Any], now: float, away_s: float) -> Person[Washer]:
+def person_of(kept: KeptPerson[_Washer], now: float, away_s: float) -> Person[Washer]:
     """The person again, at media time `now`; what he did is `away_s` older, during which nobody could see him."""
-    person = shifted(kept, now)
-    own = person["own"]
+    own = shifted(kept.own.model_dump(), now)
     steps = [Step(stay=Stay(**step.pop("stay")), **step) for step in own.pop("steps")]
     for step in steps:
         step.stay.away = True
         step.best_at, step.done_at, step.chain_at = (
-            None if at is None else at - away_s for at in (step.best_at, step.done_at, step.chain_at)
+            earlier(at, away_s) for at in (step.best_at, step.done_at, step.chain_at)
         )
     washer = Washer(steps=steps, goal=Stay(**own.pop("goal")), **own)
     washer.goal.away = True
-    washer.alerted_at = None if washer.alerted_at is None else washer.alerted_at - away_s
+    washer.alerted_at = earlier(washer.alerted_at, away_s)
     washer.missed(away_s, now, 0.0)
-    return Person(person["class_id"], tuple(person["box"]), person["seen_at"], washer)
+    return Person(kept.class_id, kept.box, now + kept.seen_at, washer)

@@ -248,7 +248,12 @@ class Visits:
 
     def cooling_s(self, visitor: Visitor, now: float) -> float:
         """Seconds until the object may have an alert again."""
-        return 0.0 if visitor.alerted_at is None else max(self.cooldown_s - (now - visitor.alerted_at), 0.0)
+        return cooling_s(visitor.alerted_at, now, self.cooldown_s)
+
+
+def cooling_s(alerted_at: float | None, now: float, cooldown_s: float) -> float:
+    """Seconds until there may be an alert again; up to SLACK_S counts as none. alerted_at: of the latest alert."""
+    return 0.0 if alerted_at is None else max(cooldown_s - (now - alerted_at), 0.0)
 
 
 def heirs(
