@@ -88,8 +88,8 @@ class ROIForm(forms.ModelForm[ROI]):
 
 
 def algorithm_choices() -> list[tuple[str, str]]:
-    """Registered algorithms with their translated labels, for a select box."""
-    return [(a.code, _(a.label)) for a in registry.all()]
+    """Registered algorithms with their translated labels, for a select box in which nothing is chosen at first."""
+    return [("", "---------"), *((a.code, _(a.label)) for a in registry.all())]
 
 
 class BindingForm(forms.ModelForm[Binding]):

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from cameras.forms import BindingForm
 from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, Site
 from detection.models import Alert
 from tests.cameras.pages import (
@@ -210,3 +211,9 @@ def test_only_a_superuser_sees_and_makes_superusers(site: Site) -> None:
     client.post(f"/admin/auth/user/{me.pk}/change/", Form(page).fields | {"is_superuser": ["on"]})
     me.refresh_from_db()
     assert not me.is_superuser
+
+
+def test_a_new_binding_has_no_algorithm_that_nobody_chose() -> None:
+    form = BindingForm({"bind_id": "b9", "params": "{}", "severity": "info", "priority": "0"})
+    assert form.fields["algo_code"].choices[0][0] == ""  # type: ignore[attr-defined]
+    assert "algo_code" in form.errors
