@@ -1,4 +1,4 @@
-"""Form fields whose stored value must not be shown."""
+"""Forms of ROIs and bindings; a camera's are in `camera_forms`."""
 
 from __future__ import annotations
 
@@ -12,46 +12,7 @@ from django.utils.translation import gettext as _
 
 from cameras.core.algorithms import registry
 from cameras.core.strict_json import check_json
-from cameras.models import ROI, Binding, Camera
-from edgesite.core.urls import MASK, mask_url
-
-
-class MaskedInput(forms.TextInput):
-    """Never repeats a password, not even the one that was just typed beside a mistake in another field."""
-
-    def format_value(self, value: Any) -> str | None:
-        shown = super().format_value(value)
-        return mask_url(shown) if shown else shown
-
-
-class CameraForm(forms.ModelForm[Camera]):
-    """The stream URL is shown with its secrets masked; left as it is, the stored one stays."""
-
-    rtsp_url = forms.CharField(
-        label=capfirst(Camera._meta.get_field("rtsp_url").verbose_name),
-        help_text=Camera._meta.get_field("rtsp_url").help_text,
-        max_length=2000,
-        widget=MaskedInput(attrs={"class": "vLargeTextField", "autocomplete": "off", "spellcheck": "false"}),
-    )
-
-    class Meta:
-        model = Camera
-        fields = "__all__"  # noqa: DJ007  the admin class names the fields
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._stored = self.instance.rtsp_url if not self.instance._state.adding else ""
-        if self._stored:
-            self.initial["rtsp_url"] = mask_url(self._stored)
-
-    def clean_rtsp_url(self) -> str:
-        given: str = self.cleaned_data["rtsp_url"].strip()
-        if self._stored and given == mask_url(self._stored):
-            return self._stored
-        if MASK in given:
-            # A masked password would be sent to another address, or saved as one.
-            raise ValidationError(_("The password is hidden here. Type it again when you change the URL."))
-        return given
+from cameras.models import ROI, Binding
 
 
 class PlainJSONField(forms.JSONField):

@@ -91,7 +91,7 @@ def _on_device(device_id: str, camera_ids: list[str], analyse: bool, author: str
 def _intent(
     camera_id: str, analyse: bool, changed: bool, content: dict[str, Any], newest: ConfigVersion | None, problem: str
 ) -> Intent:
-    published = problem != REVOKED and _wish_in(content, camera_id) is analyse
+    published = problem != REVOKED and wish_in(content, camera_id) is analyse
     version = newest.version if newest else None
     return Intent(camera_id, analyse, changed, published, version, "" if published else problem)
 
@@ -116,7 +116,8 @@ def _publish(device: Device, wished: set[str], *, author: str, reason: str) -> s
     return ""
 
 
-def _wish_in(content: dict[str, Any], camera_id: str) -> bool | None:
+def wish_in(content: dict[str, Any], camera_id: str) -> bool | None:
+    """What a document's content wishes of the camera; None when it does not hold the camera."""
     rows = [c for c in content.get("cameras", []) if c["camera_id"] == camera_id]
     return bool(rows[0].get("analyse", True)) if rows else None
 

@@ -13,25 +13,16 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError as ParametersError
 
 from cameras.audit import AuditEntry, AuditRecords, site_of  # noqa: F401  AuditEntry: this app's model too
+from cameras.choices import RoiType, Severity
 from cameras.core.algorithms import registry
+from cameras.core.colors import COLORS
+from cameras.places import check_places
 from cameras.schedules import check_schedule, stay_with_schedules  # its model is this app's too
 from cameras.validators import clean_shape, parameter_problem, validate_code, validate_source, validate_time_zone
 from edgesite.fields import EncryptedTextField
 from edgesite.ids import short_id, uuid7
 
 PRIORITY_RANGE = [MinValueValidator(-1_000_000), MaxValueValidator(1_000_000)]  # the config document's
-
-
-class RoiType(models.TextChoices):
-    POLYGON = "polygon", _("Polygon")
-    RECTANGLE = "rectangle", _("Rectangle")
-    LINE = "line", _("Line")
-
-
-class Severity(models.TextChoices):
-    INFO = "info", _("Info")
-    WARNING = "warning", _("Warning")
-    CRITICAL = "critical", _("Critical")
 
 
 class Site(models.Model):
@@ -174,6 +165,10 @@ class ROI(models.Model):
     priority = models.IntegerField(
         _("priority"), default=0, validators=PRIORITY_RANGE, help_text=_("Larger comes first.")
     )
+    # Cosmetic, and so no part of the config document: the box does not draw. Empty: one that the camera's others do not have.
+    color = models.PositiveSmallIntegerField(
+        _("colour"), null=True, blank=True, default=None, validators=[MaxValueValidator(COLORS - 1)]
+    )
     history = AuditRecords(site="camera__device__site")
 
     class Meta:
@@ -182,6 +177,7 @@ class ROI(models.Model):
         ordering = ["camera", "-priority", "roi_id"]
         constraints = [
             models.CheckConstraint(condition=models.Q(roi_type__in=RoiType.values), name="roi_type_known"),
+            models.CheckConstraint(condition=models.Q(color=None) | models.Q(color__lt=COLORS), name="roi_color_known"),
         ]
 
     def __str__(self) -> str:
@@ -241,9 +237,10 @@ class Binding(models.Model):
         if not isinstance(self.params, dict):
             raise ValidationError({"params": _('Parameters must be a JSON object, such as {"dwell_s": 2}.')})
         try:
-            algorithm.parameters.model_validate(self.params)
+            params = algorithm.parameters.model_validate(self.params)
         except ParametersError as error:
             raise ValidationError({"params": [parameter_problem(e) for e in error.errors()]}) from None
+        check_places(params, camera=None if roi is None else roi.camera_id)
 
 
 class ImmutableError(Exception):
@@ -293,4 +290,5 @@ class ConfigVersion(models.Model):
         raise ImmutableError("Config versions are kept.")
 
 
+from cameras.probing.models import CameraProbe  # noqa: E402, F401  their file, this app's models
 from cameras.rollouts.models import Rollout, RolloutDevice  # noqa: E402, F401  their file, this app's models

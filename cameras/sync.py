@@ -41,7 +41,7 @@ class ConfigSync:
     """The box's configuration. One thread calls `step`; `current` may be read from any.
 
     apply: swaps the running parts to a document; whatever it raises sends the box back to the document before.
-    unhealthy: asked during the window after a swap; a reason reverts, an empty text is health.
+    unhealthy, arrived: asked during the window after a swap, see `HealthWindow`.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class ConfigSync:
         apply: Callable[[Document], None],
         unhealthy: Callable[[], str],
         sender: ReportSender,
+        arrived: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -70,7 +71,9 @@ class ConfigSync:
         self.running = Running(
             device_id=device_id, local=local, documents=documents, apply=apply, sender=sender, clock=clock
         )
-        self.window = HealthWindow(running=self.running, registry=registry, unhealthy=unhealthy, monotonic=monotonic)
+        self.window = HealthWindow(
+            running=self.running, registry=registry, unhealthy=unhealthy, arrived=arrived, monotonic=monotonic
+        )
         self.hints = HintReader(device_id, cloud, local, self.running.mirror, self._foreign_rollback)
         self._refused_digest = ""
         self._tried: tuple[str, int] | None = None
@@ -147,8 +150,7 @@ class ConfigSync:
     def step(self) -> bool:
         """Waits shortly for a hint, then syncs when hinted or due, watches health and reports.
 
-        Raises RedisError, and EdgeStoreError after it was reported; both end by themselves or by somebody's help, and
-        nothing is lost when `step` is simply called again.
+        Raises RedisError, and EdgeStoreError after it was reported; nothing is lost when `step` is simply called again.
         """
         try:
             self.window.watch()
@@ -183,9 +185,8 @@ class ConfigSync:
         keys = [redis_keys.config(self.device_id), redis_keys.version(self.device_id)]
         text, number = get_texts(self.cloud, keys)
         self._next_poll = self.monotonic() + POLL_SECONDS * random.uniform(0.8, 1.2)  # noqa: S311  jitter, not a secret
-        if text is None or (
-            text and text == self.running.text and (self.report.epoch or number == str(self.report.applied))
-        ):
+        same = text == self.running.text and (self.report.epoch or number == str(self.report.applied))
+        if text is None or (text and same):
             self._is_settled(published=text is not None)
             return
         digest = hashlib.sha256(f"{number}\n{text}".encode()).hexdigest()

@@ -20,7 +20,8 @@ HEALTH_WINDOW_SECONDS = 5.0
 class HealthWindow:
     """Open from a swap until the document is confirmed or reverted.
 
-    unhealthy: a reason reverts, an empty text is health.
+    unhealthy: a reason reverts, an empty text is health. arrived: whether all that is to run the document does so by now;
+    the window is counted from then, since before that nothing can be told of it.
     """
 
     def __init__(
@@ -29,11 +30,13 @@ class HealthWindow:
         running: Running,
         registry: Registry,
         unhealthy: Callable[[], str],
+        arrived: Callable[[], bool],
         monotonic: Callable[[], float],
     ) -> None:
         self.running = running
         self.registry = registry
         self.unhealthy = unhealthy
+        self.arrived = arrived
         self.monotonic = monotonic
         self._ends: float | None = None
 
@@ -61,6 +64,8 @@ class HealthWindow:
         reason = self.unhealthy()
         if reason:
             self._back_to_confirmed(reason)
+        elif not self.arrived():
+            self.open()
         elif self.monotonic() >= self._ends:
             running.record(running.current, running.text, "confirmed")
             self._ends = None

@@ -15,10 +15,6 @@ from edgesite.models import ApiToken
 
 SUPERUSERS_ONLY = ("is_superuser", "user_permissions")
 
-admin.site.site_title = "edgesite"
-admin.site.site_header = "edgesite"
-admin.site.index_title = _("Administration")
-
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(UnlimitedOnly[ApiToken]):

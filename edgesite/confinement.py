@@ -25,14 +25,14 @@ def acl_rules(*, device_id: str, password_hash: str, database: int = 0) -> list[
     keys = redis_keys
     select = [f"+select|{database}"] if database else []
     return [
-        "reset", "on", f"#{password_hash}", "resetchannels", "-@all", "+ping", "+multi", "+exec", *select,
+        "reset", "on", f"#{password_hash}", "resetchannels", "-@all", "+ping", "+time", "+multi", "+exec", *select,
         "+publish", f"&{keys.stats_channel(device_id)}", f"&{keys.events_channel(device_id)}",
         f"(+set %W~{keys.report(device_id)})",
         f"(+xadd +xrange %RW~{keys.events(device_id)})",
         f"(+hset +expire %W~{keys.still(device_id, '*')})",
         f"(+get +mget %R~{keys.config(device_id)} %R~{keys.version(device_id)})",
         f"(+xread %R~{keys.commands(device_id)} %R~{keys.confirmations(device_id)} %R~{keys.HINT_STREAM})",
-        f"(+xrevrange %R~{keys.HINT_STREAM})",
+        f"(+xrevrange %R~{keys.commands(device_id)} %R~{keys.HINT_STREAM})",
     ]  # fmt: skip
 
 

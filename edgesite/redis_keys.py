@@ -8,6 +8,7 @@ STATS_CHANNEL = "hbd:stats"
 EVENTS_CHANNEL = "hbd:events"
 DEVICE_CHANNELS = ("hbd:stats:*", "hbd:events:*")  # where provisioned devices publish
 CONFIRMATIONS_LENGTH = 10_000
+COMMANDS_LENGTH = 1_000
 EVENTS_GROUP = "hub"
 
 LOCAL_CURRENT = "local:device:config:current"

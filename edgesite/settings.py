@@ -82,7 +82,7 @@ INSTALLED_APPS = [
     "cameras",
     "recordings",
     "detection",
-    "django.contrib.admin",
+    "edgesite.admin_config.EdgesiteAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

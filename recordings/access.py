@@ -25,3 +25,8 @@ def may_see(user: Person, key: str) -> bool:
     """True when the rule of the key's folder says so; what no rule covers nobody sees."""
     rule = _rules.get(key.partition("/")[0])
     return rule is not None and rule(user, key)
+
+
+def is_own_folder(key: str) -> bool:
+    """Whether the key lies where the product keeps its own objects: nobody else gives names there."""
+    return key.partition("/")[0] in _rules

@@ -5,3 +5,13 @@ from django.utils.translation import gettext_lazy as _
 class RecordingsConfig(AppConfig):
     name = "recordings"
     verbose_name = _("Recordings")
+
+    def ready(self) -> None:
+        from cameras import frames  # noqa: PLC0415
+        from recordings import access  # noqa: PLC0415
+        from recordings.selectors import SnapshotFrames, may_see_snapshot  # noqa: PLC0415
+        from recordings.snapshots import FRAMES, SNAPSHOTS  # noqa: PLC0415
+
+        frames.register(SnapshotFrames())
+        access.register(FRAMES, may_see_snapshot)
+        access.register(SNAPSHOTS, may_see_snapshot)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin, messages
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from cameras.admin.sentences import problem_text
 from cameras.core.strict_json import DocumentError
-from cameras.models import ROI, Binding, Camera, Device, Site
+from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, Site
 from cameras.schedules import Schedule
 from cameras.selectors import visible_sites
 from cameras.services import publish_edit
@@ -111,7 +112,10 @@ class PublishingAdmin(SiteLimitedAdmin[Row]):
 
     def publish(self, request: HttpRequest, device_ids: set[str]) -> None:
         """Issues and announces, and tells the person what happened."""
-        results = publish_edit(device_ids=device_ids, author=request.user.get_username())
+        self.tell(request, publish_edit(device_ids=device_ids, author=request.user.get_username()))
+
+    def tell(self, request: HttpRequest, results: Mapping[str, ConfigVersion | Exception]) -> None:
+        """results: of `publish_edit`."""
         versions = {d: r for d, r in results.items() if not isinstance(r, Exception)}
         for device_id, result in results.items():
             if isinstance(result, DocumentError):

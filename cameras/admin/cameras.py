@@ -5,14 +5,22 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from cameras.admin.audit import AuditedAdmin
-from cameras.admin.base import PublishingAdmin, VisibleOnly
+from cameras.admin.base import VisibleOnly
 from cameras.admin.chips import camera_chip
+from cameras.admin.cloning import CloneAndSwitch
+from cameras.admin.connection import ConnectionTest
 from cameras.admin.detection import DetectionButtons
-from cameras.forms import CameraForm, ROIForm
+from cameras.admin.list_filters import CameraStateFilter
+from cameras.admin.regions import RegionPages
+from cameras.camera_forms import CameraForm
+from cameras.forms import ROIForm
 from cameras.models import ROI, Camera
 from edgesite.core.urls import mask_url
 
@@ -26,14 +34,15 @@ class ROIInline(admin.TabularInline[ROI, Camera]):
 
 
 @admin.register(Camera)
-class CameraAdmin(DetectionButtons, AuditedAdmin[Camera], PublishingAdmin[Camera]):
+class CameraAdmin(RegionPages, ConnectionTest, DetectionButtons, AuditedAdmin[Camera], CloneAndSwitch):
     site_path = "device__site"
     form = CameraForm
-    list_display = ["camera_id", "name", "state", "device", "location", "source", "roi_count", "enabled"]
-    list_filter = [("device__site", VisibleOnly), ("device", VisibleOnly), "enabled", "analyse"]
+    list_display = ["camera_id", "name", "state", "device", "location", "source", "regions", "enabled"]
+    list_filter = [CameraStateFilter, ("device__site", VisibleOnly), ("device", VisibleOnly), "enabled", "analyse"]
     search_fields = ["camera_id", "name", "location", "device__device_id"]
     list_select_related = ["device__site", "device__status"]
-    fields = ["camera_id", "name", "device", "rtsp_url", "location", "enabled", "analyse", "max_fps"]
+    fields = ["camera_id", "name", "device", "location", "rtsp_url", "enabled", "analyse", "max_fps"]
+    actions = ["start_detection", "stop_detection", "enable", "disable", "clone_chosen"]
     inlines = [ROIInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Camera]:
@@ -48,8 +57,25 @@ class CameraAdmin(DetectionButtons, AuditedAdmin[Camera], PublishingAdmin[Camera
         # Who may only look is shown the stored value, without the form that masks it.
         return ["source" if name == "rtsp_url" else name for name in names]
 
+    def get_fieldsets(self, request: HttpRequest, obj: Camera | None = None) -> Any:
+        names = self.get_fields(request, obj)
+        if "rtsp_url" not in names:
+            return [(None, {"fields": names})]
+        at = names.index("rtsp_url")
+        helper = ["make", ("host", "port"), ("channel", "stream")]
+        return [
+            (None, {"fields": names[:at]}),
+            (_("Stream"), {"fields": ["rtsp_url", ("user", "password"), "connection"]}),
+            (_("Build the stream URL"), {"fields": helper, "classes": ["collapse"]}),
+            (_("Analysis"), {"fields": names[at + 1 :]}),
+        ]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Camera | None = None) -> Any:
-        return ["camera_id", "source", "state"] if obj else []
+        return ["camera_id", "source", "state", "connection"] if obj else ["connection"]
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        context["may_clone"] = self.has_clone_permission(request)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=_("state"))
     def state(self, camera: Camera) -> SafeString:
@@ -62,6 +88,9 @@ class CameraAdmin(DetectionButtons, AuditedAdmin[Camera], PublishingAdmin[Camera
     def source(self, camera: Camera) -> str:
         return mask_url(camera.rtsp_url)
 
-    @admin.display(description=_("ROIs"), ordering="roi_count")
-    def roi_count(self, camera: Camera) -> int:
-        return camera.roi_count  # type: ignore[attr-defined,no-any-return]  # annotated above
+    @admin.display(description=_("regions"), ordering="roi_count")
+    def regions(self, camera: Camera) -> SafeString:
+        count: int = camera.roi_count  # type: ignore[attr-defined]  # annotated above
+        text = ngettext("%(count)d region", "%(count)d regions", count) % {"count": count}
+        url = reverse("admin:cameras_camera_regions", args=[camera.pk])
+        return format_html('<a href="{}" aria-label="{}" title="{}">{}</a>', url, text, text, count)

@@ -93,6 +93,11 @@ CAMERA_KINDS = {"live": "good", "connecting": "busy", "lost": "bad", "unknown": 
 
 def camera_chip(camera: Camera) -> SafeString:
     """What the camera is doing, since when and why."""
+    return chip(CAMERA_KINDS.get(camera_state(camera).word, "off"), camera_text(camera))
+
+
+def camera_text(camera: Camera) -> str:
+    """What the camera is doing and why, in words."""
     state = camera_state(camera)
     words = {
         "live": _("live"),
@@ -104,6 +109,4 @@ def camera_chip(camera: Camera) -> SafeString:
         "unknown": _("unknown"),
     }
     text = words.get(state.word, state.word)
-    if state.reason:
-        text = f"{text}: {_(state.reason)}"
-    return chip(CAMERA_KINDS.get(state.word, "off"), text)
+    return f"{text}: {_(state.reason)}" if state.reason else text

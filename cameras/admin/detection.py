@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import quote
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -42,7 +43,7 @@ class DetectionButtons(admin.ModelAdmin[Camera]):
         if not self.has_change_permission(request, camera):
             raise PermissionDenied
         self._set(request, [pk], analyse=analyse)
-        return HttpResponseRedirect(reverse("admin:cameras_camera_change", args=[pk]))
+        return HttpResponseRedirect(reverse("admin:cameras_camera_change", args=[quote(pk)]))
 
     @admin.action(description=gettext_lazy("Start detection"), permissions=["change"])
     def start_detection(self, request: HttpRequest, cameras: QuerySet[Camera]) -> None:

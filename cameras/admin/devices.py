@@ -20,6 +20,7 @@ from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import PublishingAdmin, SiteLimitedAdmin, VisibleOnly
 from cameras.admin.chips import sync_chip
 from cameras.admin.deletion import DeviceDeletion
+from cameras.admin.list_filters import DiskFilter, SyncFilter
 from cameras.admin.sentences import problem_text
 from cameras.models import ConfigVersion, Device, DeviceStatus
 from cameras.states import with_newest_version
@@ -31,7 +32,7 @@ from edgesite.fields import DecryptionError
 class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device]):
     site_path = "site"
     list_display = ["device_id", "name", "site", "configuration", "version", "last_seen", "publish_on_save"]
-    list_filter = [("site", VisibleOnly), "publish_on_save"]
+    list_filter = [SyncFilter, DiskFilter, ("site", VisibleOnly), "publish_on_save"]
     search_fields = ["device_id", "name", "site__name"]
     list_select_related = ["site", "status"]
     actions = ["publish_in_stages"]

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 
 from cameras.admin import rollout_pages as pages
 from cameras.admin import rollout_start
+from cameras.admin.list_filters import RunningFilter
 from cameras.admin.rollout_chips import rollout_chip, sentence_for
 from cameras.rollouts.models import DeviceState, Rollout
 from cameras.rollouts.texts import loaded
@@ -30,7 +31,7 @@ class RolloutAdmin(admin.ModelAdmin[Rollout]):
     """Of a staged publish a person sees what concerns the devices that they may see; one without any does not exist."""
 
     list_display: list[Any] = ["number", "condition", "progress", "short_reason", "author", "started"]
-    list_filter = ["state"]
+    list_filter = [RunningFilter, "state"]
     search_fields = ["reason", "author", "devices__device__device_id"]
     list_per_page = 50
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
@@ -9,12 +10,15 @@ from django.db.models import QuerySet
 from django.forms import BaseInlineFormSet, ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+from pydantic import ValidationError as ParametersError
 
 from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import BaseAdmin, PublishingAdmin, SiteLimitedChoices, VisibleOnly
 from cameras.audit import site_of
+from cameras.core.algorithms import registry
 from cameras.forms import BindingForm, ROIForm
 from cameras.models import ROI, Binding, Site
+from cameras.places import check_places
 from cameras.schedules import Schedule, check_schedule
 
 
@@ -38,8 +42,18 @@ class BindingFormSet(BaseInlineFormSet[Binding, ROI, ModelForm[Binding]]):
         super().clean()
         site = site_of(ROI, self.instance.camera_id, "camera__device__site")
         for form in self.forms:
+            given = form.cleaned_data
             try:
-                check_schedule(getattr(form.cleaned_data.get("schedule"), "schedule_id", None), site=site)
+                check_schedule(getattr(given.get("schedule"), "schedule_id", None), site=site)
+            except ValidationError as error:
+                form.add_error(None, error)
+            if self.instance._state.adding and not form.errors and not given.get("DELETE"):
+                self._check_places(form, str(given.get("algo_code")), given.get("params"))
+
+    def _check_places(self, form: ModelForm[Binding], algo_code: str, params: object) -> None:
+        with suppress(KeyError, ParametersError):  # which the binding's own check tells
+            try:
+                check_places(registry.parameters(algo_code, params), camera=self.instance.camera_id)  # type: ignore[arg-type]
             except ValidationError as error:
                 form.add_error(None, error)
 

@@ -57,6 +57,7 @@ WORDS = (
     gettext_noop("schedule"),
     gettext_noop("publish on save"),
     gettext_noop("device"),
+    gettext_noop("colour"),
     gettext_noop("empty"),
     gettext_noop("default"),
     gettext_noop("yes"),

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 from cameras.admin import transfer
 from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import PublishingAdmin
+from cameras.admin.list_filters import AttentionFilter
 from cameras.admin.rights import UnlimitedOnly
 from cameras.models import Site, SiteAccess
 from cameras.transfer.writing import FORMATS
@@ -22,7 +23,7 @@ class SiteAdmin(AuditedAdmin[Site], PublishingAdmin[Site]):
     site_path = "pk"
     list_display = ["name", "time_zone", "devices_count"]
     search_fields = ["name"]
-    list_filter = ["time_zone"]
+    list_filter = [AttentionFilter, "time_zone"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Site]:
         return super().get_queryset(request).annotate(devices_count=Count("devices"))

@@ -81,7 +81,8 @@ class Algorithm:
     """What the configuration needs to know of an algorithm.
 
     code: the `algo_code`. label, summary: for people, in English, translated where they are shown.
-    roi_types: the shapes that it can be bound to.
+    roi_types: the shapes that it can be bound to. unit: of `value` and `target` in what its rules tell of their progress;
+    empty for a plain number.
     """
 
     code: str
@@ -89,6 +90,7 @@ class Algorithm:
     summary: str
     roi_types: frozenset[str]
     parameters: type[CommonParameters] = CommonParameters
+    unit: Literal["", "s"] = ""
 
 
 @dataclass(slots=True)

@@ -37,7 +37,7 @@ FIELDS = {
     "name": "name", "camera_name": "name", "roi_name": "name", "time_zone": "time zone", "location": "location",
     "analyse": "analyse", "max_fps": "analyses per second", "camera_id": "camera", "roi_id": "ROI", "roi_type": "shape",
     "priority": "priority", "algo_code": "algorithm", "severity": "severity", "schedule_id": "schedule",
-    "publish_on_save": "publish on save", "device": "device",
+    "publish_on_save": "publish on save", "device": "device", "color": "colour",
 }  # fmt: skip
 CHOICES = ("roi_type", "severity")  # their values are words
 EMPTY, DEFAULT, YES, NO = Word("empty"), Word("default"), Word("yes"), Word("no")

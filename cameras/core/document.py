@@ -211,7 +211,8 @@ def _check_binds(content: Content, rois: Mapping[str, Roi], registry: Registry) 
             raise DocumentError(_path([*_split(where), "params", *first["loc"]]), reason) from None
         for place in params.places():
             if (wrong := _why_not(rois.get(place.roi_id), roi, place.roi_id)) is not None:
-                raise DocumentError(_path([*_split(where), "params", *place.path]), wrong)
+                reason = f"{wrong}; binding {bind.bind_id!r} names it"
+                raise DocumentError(_path([*_split(where), "params", *place.path]), reason)
 
 
 def _why_not(named: Roi | None, roi: Roi, roi_id: str) -> str | None:

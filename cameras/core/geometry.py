@@ -195,11 +195,13 @@ def _checked_ring(name: str, points: Points) -> Points:
             raise GeometryError(f"the {name} touches itself: it comes to ({x:.4g}, {y:.4g}) twice")
         first[point] = number
     shape = shapely.Polygon(points)
-    if shape.area < MIN_AREA:
+    if shape.convex_hull.area < MIN_AREA:  # not its own: a bow tie's halves cancel each other out
         raise GeometryError(f"the {name} encloses no area")
     if not shape.is_valid:
         reason, _, place = shapely.is_valid_reason(shape).partition("[")
         where = ", ".join(f"{float(part):.4g}" for part in place.rstrip("]").split())
         verb = "touches" if "Ring" in reason else "crosses"
         raise GeometryError(f"the {name} {verb} itself" + (f" near ({where})" if where else ""))
+    if shape.area < MIN_AREA:
+        raise GeometryError(f"the {name} encloses no area")
     return points

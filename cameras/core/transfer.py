@@ -13,6 +13,7 @@ from cameras.core.difference import Change, difference, values_of
 from cameras.core.geometry import GeometryError, validate_shape
 from cameras.core.schedule import ScheduleEntry
 from cameras.core.transfer_file import KEYS, REQUIRED, Path, Problems, Row, SiteFile, shown
+from cameras.core.transfer_places import check_places
 from edgesite.core.urls import MASK, mask_url
 
 Rows = dict[str, dict[str, Any]]
@@ -88,6 +89,7 @@ def plan_import(file: SiteFile, *, stored: SiteState, elsewhere: Elsewhere, dele
     _check_schedules(file, after)
     _check_shapes(file, stored, after)
     _check_bindings(file, stored, after, registry)
+    check_places(file, stored.rows, after.rows, registry)
     file.problems.raise_any()
     return Plan(stored, after, changes_between(stored, after), _devices_concerned(stored, after))
 
@@ -260,7 +262,7 @@ def _documents(state: SiteState) -> dict[str, list[Any]]:
         for code, row in sorted(state.rows[kind].items()):
             device = owner[parents].get(row[reference], "")
             owner[kind][code] = device
-            found.setdefault(device, []).append(row)
+            found.setdefault(device, []).append({name: row[name] for name in row if name != "color"})
             if row.get("schedule") is not None:
                 found[device].append(state.rows["schedules"].get(row["schedule"]))
     found.pop("", None)

@@ -11,7 +11,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from cameras.core.colors import COLORS
 from cameras.core.document import Priority, RoiType, Severity
+from cameras.core.reasons import reason_of
 from cameras.core.values import check_source, check_time_zone
 from edgesite.core.urls import mask_url
 
@@ -134,6 +136,7 @@ class RoiPart(Part):
     coordinates: list[Any] = Field(default_factory=list)
     enabled: bool = True
     priority: Priority = 0
+    color: Annotated[int, Field(ge=0, lt=COLORS)] | None = None
 
 
 class BindingPart(Part):
@@ -167,27 +170,6 @@ PARTS: dict[str, type[Part]] = {
     "bindings": BindingPart,
 }
 
-REASONS = {
-    "missing": "is missing",
-    "extra_forbidden": "is an unknown key",
-    "string_type": "must be text; put it in quotes",
-    "bool_type": "must be true or false",
-    "int_type": "must be a whole number",
-    "float_type": "must be a number",
-    "finite_number": "must be a finite number",
-    "list_type": "must be a list",
-    "dict_type": "must be keys with values",
-    "model_type": "must be keys with values",
-    "string_too_long": "is longer than %(max_length)s characters",
-    "string_too_short": "must not be empty",
-    "literal_error": "must be one of %(expected)s",
-    "greater_than_equal": "must be %(ge)s or more",
-    "less_than_equal": "must be %(le)s or less",
-    "string_pattern_mismatch": (
-        "must be up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit"
-    ),
-}
-
 
 def shown(value: object) -> str:
     """A name that the file gives, short, printable and without a password."""
@@ -200,11 +182,6 @@ def path_text(path: Path) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{shown(part)}" if text else shown(part)
     return text
-
-
-def _brief(value: Any) -> Any:
-    """A limit as people write it: 0, not 0.0."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 @dataclass(slots=True)
@@ -220,12 +197,8 @@ class Problems:
 
     def add_invalid(self, path: Path, error: ValidationError) -> None:
         for found in error.errors(include_url=False, include_input=False):
-            where = (*path, *found["loc"])
-            template = REASONS.get(found["type"])
-            if template is None:
-                self.add(where, "%(problem)s", problem=found["msg"].removeprefix("Value error, "))
-            else:
-                self.add(where, template, **{key: _brief(value) for key, value in found.get("ctx", {}).items()})
+            template, values = reason_of(found)
+            self.add((*path, *found["loc"]), template, **values)
 
     @property
     def full(self) -> bool:

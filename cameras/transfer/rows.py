@@ -36,7 +36,7 @@ FIELDS = {
     "devices": ("device_id", "name", "publish_on_save"),
     "schedules": ("schedule_id", "name", "weekly", "holidays"),
     "cameras": ("camera_id", "device", "name", "rtsp_url", "location", "enabled", "analyse", "max_fps"),
-    "rois": ("roi_id", "camera", "name", "roi_type", "coordinates", "enabled", "priority"),
+    "rois": ("roi_id", "camera", "name", "roi_type", "coordinates", "enabled", "priority", "color"),
     "bindings": ("bind_id", "roi", "algo_code", "params", "severity", "priority", "enabled", "schedule"),
 }
 BATCH = 500  # databases limit the values of one statement

@@ -20,7 +20,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA = """
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -61,12 +61,19 @@ CREATE TABLE evidence (
     created_at REAL NOT NULL,
     owner TEXT NOT NULL DEFAULT ''   -- the process that keeps it while it lives (owners.py)
 );
-PRAGMA user_version = 3;
+CREATE TABLE commands (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    request_id TEXT NOT NULL UNIQUE,
+    at REAL NOT NULL
+);
+PRAGMA user_version = 4;
 """
 # What brings a file of that schema to the next one; SCHEMA says the same for a new file.
 UPGRADES = {
     1: "ALTER TABLE journal ADD COLUMN author TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 2",
     2: "ALTER TABLE evidence ADD COLUMN owner TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 3",
+    3: "CREATE TABLE commands (seq INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL UNIQUE, at REAL NOT NULL);"
+    " PRAGMA user_version = 4",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,16 @@ class OutboxRow:
     camera_id: str
     kind: str
     body: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewAlert:
+    """An alert on its way into the outbox. capture: the storage key of its picture, empty when it has none."""
+
+    event_id: str
+    camera_id: str
+    body: dict[str, Any]
+    capture: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,29 +48,20 @@ class Outbox:
         self.database = database
         self.owner = owner
 
-    def add_alert(
-        self,
-        *,
-        event_id: str,
-        camera_id: str,
-        body: dict[str, Any],
-        capture: str,
-        now: float,
-        note: tuple[str, str] | None = None,
-    ) -> None:
-        """The alert and the reference to its evidence, in one transaction. Raises EdgeStoreError.
+    def add_alerts(self, alerts: Sequence[NewAlert], *, now: float, notes: Sequence[tuple[str, str]] = ()) -> None:
+        """The alerts and the references to their evidence, in one transaction. Raises EdgeStoreError.
 
-        note: a key and value of `meta` that become durable with it.
+        notes: keys and values of `meta` that become durable with them.
         """
         with self.database.transaction() as db:
-            self._insert(db, event_id, camera_id, "alert", body, now)
-            if capture:
-                db.execute(
-                    "INSERT INTO evidence (event_id, camera_id, key, created_at, owner) VALUES (?, ?, ?, ?, ?)",
-                    (event_id, camera_id, capture, now, self.owner),
-                )
-            if note is not None:
-                db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", note)
+            for alert in alerts:
+                self._insert(db, alert.event_id, alert.camera_id, "alert", alert.body, now)
+                if alert.capture:
+                    db.execute(
+                        "INSERT INTO evidence (event_id, camera_id, key, created_at, owner) VALUES (?, ?, ?, ?, ?)",
+                        (alert.event_id, alert.camera_id, alert.capture, now, self.owner),
+                    )
+            db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", notes)
 
     def settle_evidence(self, *, event_id: str, new_id: str, body: dict[str, Any], now: float) -> None:
         """Reports the picture of an alert as stored or lost, once: the reference goes in the same transaction."""

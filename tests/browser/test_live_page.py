@@ -35,7 +35,7 @@ def working_box(box: FakeBox) -> Iterator[FakeBox]:
         while not stop.is_set():
             box.report({CAMERA: "live"})
             box.still(CAMERA, picture((80, 60, 40), "street"))
-            box.stats(CAMERA, fps=15.2, persons=2, latency_ms=48, dropped=3)
+            box.stats(CAMERA, fps=15.2, persons=2, latency_ms=48, dropped=3, watch="idle")
             stop.wait(1)
 
     thread = threading.Thread(target=work)
@@ -72,7 +72,7 @@ def test_login_live_page_alert_and_its_picture(visitor: Visitor, working_box: Fa
     expect(tile.locator(".tile-name")).to_have_text("Street")
     expect(tile.locator(".tile-state")).to_have_text("live", timeout=10_000)
     expect(tile.locator('[data-number="fps"]')).to_have_text("15.2", timeout=10_000)
-    expect(tile.locator(".tile-numbers")).to_have_text("15.2 fps 2 persons 48 ms 3 dropped")
+    expect(tile.locator(".tile-numbers")).to_have_text("15.2 fps 2 persons 48 ms 3 dropped asleep")
     loaded(page, f'[data-camera="{CAMERA}"] .tile-picture')
 
     alert = working_box.alert(CAMERA, roi_id="street-crossing", severity="critical")

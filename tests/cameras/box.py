@@ -28,6 +28,7 @@ class Box:
         self.documents = DocumentStore(self.database)
         self.running: list[Document] = []
         self.sick = ""
+        self.arrived = True
         self.cannot_apply: set[int] = set()
         self._record = self.documents.record
         self.sync = ConfigSync(
@@ -38,6 +39,7 @@ class Box:
             registry=REGISTRY,
             apply=self.apply,
             unhealthy=lambda: self.sick,
+            arrived=lambda: self.arrived,
             sender=ReportSender(cloud.client(), health=lambda: {"outbox": 0, "cameras": {}}, monotonic=clock),
             clock=lambda: START + clock.now,
             monotonic=clock,

@@ -25,7 +25,7 @@ from cameras.services import issue_version, publish_edit
 from cameras.transfer.rows import FIELDS, site_state
 from cameras.transfer.services import Upload, carry_out, export_site
 from cameras.versions import VersionError, changes_between, roll_back
-from detection.pipeline import make_plan
+from detection.plan import make_plan
 from edgesite.roles import permissions
 from tests.cameras.documents import REGISTRY, content
 from tests.rows import make_all, make_site

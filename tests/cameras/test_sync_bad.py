@@ -120,6 +120,27 @@ def test_two_bad_documents_in_a_row_return_to_the_confirmed_one_also_after_a_kil
     assert restart.version == 1
 
 
+def test_a_document_is_confirmed_only_after_a_window_in_which_it_ran(box: Box) -> None:
+    """Processes may take longer to start than the window is long; what they then say still sends the box back."""
+    box.publish(1)
+    box.pass_window()
+    box.arrived = False
+    box.publish(2)
+    box.pass_window()
+    box.pass_window()
+    assert box.numbers == (2, 2, 1, "applied")
+    box.arrived = True
+    box.step()
+    assert box.numbers == (2, 2, 1, "applied")  # the window begins where it begins to run
+    box.sick = "camera vid1: ValueError"
+    box.step()
+    assert box.numbers == (2, 1, 1, "reverted")
+    box.sick = ""
+    box.publish(3)
+    box.pass_window()
+    assert box.numbers == (3, 3, 3, "applied")
+
+
 def test_sickness_after_the_window_reverts_nothing(box: Box) -> None:
     box.publish(1)
     box.pass_window()

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cameras.core.algorithms import registry
+from cameras.core.reasons import REASONS
 from cameras.core.transfer import SiteState
-from cameras.core.transfer_file import MOST_PROBLEMS, REASONS, TransferError
+from cameras.core.transfer_file import MOST_PROBLEMS, TransferError
 from cameras.transfer.building import LARGEST, MOST_VALUES
 from cameras.transfer.texts import TEXTS
 from cameras.transfer.writing import FORMATS, write_site

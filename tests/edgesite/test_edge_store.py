@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from edgesite.edge_store.database import SCHEMA, SCHEMA_VERSION, EdgeDatabase, EdgeStoreError, try_lock
 from edgesite.edge_store.documents import KEPT, DocumentStore
-from edgesite.edge_store.outbox import Outbox
+from edgesite.edge_store.outbox import NewAlert, Outbox
 
 E1, E2 = "01900000-0000-7000-8000-000000000001", "01900000-0000-7000-8000-000000000002"
 SECRET = "rtsp://u:hunter2@h/"
@@ -38,7 +38,7 @@ def numbers(store: DocumentStore) -> tuple[int, int]:
 
 
 def add(outbox: Outbox, event_id: str, camera_id: str = "vid1", *, capture: str = "") -> None:
-    outbox.add_alert(event_id=event_id, camera_id=camera_id, body={"event_id": event_id}, capture=capture, now=1.0)
+    outbox.add_alerts([NewAlert(event_id, camera_id, {"event_id": event_id}, capture)], now=1.0)
 
 
 def test_it_is_private_durable_and_in_wal_mode(path: Path) -> None:
@@ -226,7 +226,7 @@ def test_a_full_disk_is_an_edge_store_error_and_passes(path: Path) -> None:
     database.rows(f"PRAGMA max_page_count = {pages[0]}")
     outbox = Outbox(database)
     with pytest.raises(EdgeStoreError, match="full") as caught:
-        outbox.add_alert(event_id="big", camera_id="v", body={"x": "y" * 100_000}, capture="k", now=1.0)
+        outbox.add_alerts([NewAlert("big", "v", {"x": "y" * 100_000}, "k")], now=1.0)
     assert caught.value.retryable
     assert outbox.count() == 0
     assert outbox.pending_evidence() == []
@@ -359,9 +359,9 @@ def test_evidence_is_settled_once_and_behind_its_alert(outbox: Outbox) -> None:
 
 
 def test_the_body_is_json_of_any_script_and_nothing_that_is_none(outbox: Outbox) -> None:
-    outbox.add_alert(event_id="e1", camera_id="v", body={"name": "厨房"}, capture="", now=1.0)
+    outbox.add_alerts([NewAlert("e1", "v", {"name": "厨房"}, "")], now=1.0)
     assert json.loads(outbox.head("v", 1)[0].body) == {"name": "厨房"}
     with pytest.raises(ValueError, match="JSON"):
-        outbox.add_alert(event_id="e2", camera_id="v", body={"x": float("nan")}, capture="k", now=1.0)
+        outbox.add_alerts([NewAlert("e2", "v", {"x": float("nan")}, "k")], now=1.0)
     assert outbox.count() == 1
     assert outbox.pending_evidence() == []

@@ -128,8 +128,17 @@ export function showStats({ camera_id: cameraId, timestamp, data }) {
     setText(tile.element.querySelector(`[data-number="${name}"]`), isNumber(value) ? write(value) : "–");
   }
   setText(tile.element.querySelector('[data-unit="persons"]'), data.persons === 1 ? page.person : page.persons);
+  showWatch(tile.element.querySelector(".tile-watch"), data.watch);
   setText(tile.element.querySelector(".tile-rules"), rules(data.bindings).join("\n"));
   grey(tile);
+}
+
+// How closely the camera is looked at; a word that this page does not know is not shown.
+function showWatch(element, watch) {
+  const known = `watch_${watch}` in page.texts;
+  element.hidden = !known;
+  setText(element, known ? say(`watch_${watch}`) : "");
+  element.title = known ? say(`watch_${watch}_why`) : "";
 }
 
 // What the rules are at, the most urgent first; rules that see nothing are not mentioned.

@@ -1,0 +1,104 @@
+"""Testing a camera's connection from its page: begin, and ask for the outcome."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
+from django.urls import path, reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from cameras.admin.regions import BodyError, body_of, json_call
+from cameras.camera_forms import SOURCE_FIELDS, SourceForm
+from cameras.core.values import check_source
+from cameras.models import Camera
+from cameras.probing.models import CameraProbe, ProbeState
+from cameras.probing.services import ANSWER_SECONDS, UNKNOWN, outcome, request_probe
+from cameras.selectors import visible_cameras
+from edgesite.core.urls import mask_url
+from edgesite.told import told
+
+H265 = ("hevc", "h265")
+
+
+class ConnectionTest(admin.ModelAdmin[Camera]):
+    """`POST test` with `{}` for what the box runs, or the form's SOURCE_FIELDS as they were typed; `GET test/ID` until it is
+    done. `connection` is the button on the camera's page."""
+
+    def get_urls(self) -> list[Any]:
+        site = self.admin_site
+        own = [
+            path("<str:pk>/test", json_call(site, self._begin, "POST"), name="cameras_camera_test"),
+            path("<str:pk>/test/<str:request_id>", json_call(site, self._told, "GET"), name="cameras_camera_tested"),
+        ]
+        return own + super().get_urls()
+
+    @admin.display(description=gettext_lazy("connection"))
+    def connection(self, camera: Camera) -> SafeString:
+        saved = not camera._state.adding
+        url = reverse("admin:cameras_camera_test", args=[camera.pk]) if saved else ""
+        return render_to_string("admin/cameras/camera/connection.html", {"url": url, "seconds": ANSWER_SECONDS})
+
+    def _camera(self, request: HttpRequest, pk: str) -> Camera:
+        """Whoever may change the camera could have its box open any URL anyway: by saving it."""
+        camera = visible_cameras(cast(Any, request.user)).filter(pk=pk).first()
+        if camera is None:
+            raise Http404
+        if not request.user.has_perm("cameras.change_camera"):
+            raise PermissionDenied
+        return camera
+
+    def _begin(self, request: HttpRequest, pk: str) -> HttpResponse:
+        camera = self._camera(request, pk)
+        url = _typed(camera, body_of(request, *SOURCE_FIELDS))
+        probe = request_probe(camera=camera, author=request.user.get_username(), url=url)
+        return JsonResponse({"request_id": probe.request_id, "tested": mask_url(url or camera.rtsp_url)})
+
+    def _told(self, request: HttpRequest, pk: str, request_id: str) -> HttpResponse:
+        probe = CameraProbe.objects.filter(camera=self._camera(request, pk), request_id=request_id).first()
+        if probe is None:
+            return JsonResponse({"state": "error", "message": _(UNKNOWN)})
+        probe = outcome(probe)
+        if probe.state == ProbeState.ERROR:
+            return JsonResponse({"state": "error", "message": told(probe.message)})
+        if probe.state == ProbeState.WAITING:
+            return JsonResponse({"state": "waiting"})
+        return JsonResponse({"state": "ready", "facts": probe.facts, "notes": notes_on(probe.facts)})
+
+
+def _typed(camera: Camera, body: dict[str, Any]) -> str:
+    """The URL to be tested; empty for the one that the box runs. Raises BodyError, whose text repeats no secret."""
+    for name, value in body.items():
+        if not isinstance(value, str):
+            raise BodyError(f"{name}: {_('must be text; put it in quotes')}")
+    if not any(value.strip() for name, value in body.items() if name != "stream"):
+        return ""
+    form = SourceForm(body, stored=camera.rtsp_url)
+    if not form.is_valid():
+        field, problems = next(iter(form.errors.items()))
+        raise BodyError(f"{form.fields[field].label}: {problems[0]}")
+    url: str = form.cleaned_data["rtsp_url"]
+    try:
+        check_source(url)
+    except ValueError as error:
+        raise BodyError(_("The URL %(problem)s.") % {"problem": error}) from None
+    return url
+
+
+def notes_on(facts: dict[str, Any]) -> list[str]:
+    """What a person should know of a stream like that, and what to do."""
+    notes = []
+    if facts.get("codec") in H265:
+        notes.append(
+            _("The stream is H.265. It works, but browsers do not play it: recordings are converted, which costs time.")
+        )
+    if (facts.get("gop_s") or 0) > 4 or (facts.get("gop_s") is None and facts.get("watched_s", 0) > 4):
+        notes.append(_("Key frames are far apart. Set the camera to one every 2 seconds."))
+    if facts.get("fps") is not None and facts["fps"] < 5:
+        notes.append(_("Few pictures come in a second. Quick movements may be missed."))
+    return notes

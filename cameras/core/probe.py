@@ -1,0 +1,52 @@
+"""What a device answers to the command `probe`. Pure. No URL and no credential is part of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+def _plain(text: str) -> str:
+    if any(ord(c) < 0x20 or ord(c) == 0x7F or 0xD800 <= ord(c) <= 0xDFFF for c in text):
+        raise ValueError("holds a control character")
+    return text
+
+
+Short = Annotated[str, Field(max_length=64), AfterValidator(_plain)]
+Id = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_plain)]
+Positive = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+
+
+class StreamFacts(BaseModel):
+    """What a stream was seen to be.
+
+    codec, profile, audio: as FFmpeg calls them; audio "" for none. width, height: pixels. fps: pictures a second, measured;
+    None when too few came. gop_s: seconds between key frames; None when there was at most one while looking, for watched_s
+    seconds. connect_s: seconds to the first packet.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    codec: Short
+    profile: Short = ""
+    width: Annotated[int, Field(ge=0, le=65_535)]
+    height: Annotated[int, Field(ge=0, le=65_535)]
+    fps: Positive | None = None
+    gop_s: Positive | None = None
+    audio: Short = ""
+    connect_s: Positive = 0.0
+    watched_s: Positive = 0.0
+
+
+class ProbeAnswer(BaseModel):
+    """facts: of a stream that could be opened. message: why it could not, and what to do, in English."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    event_id: Id
+    request_id: Id
+    camera_id: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_plain)]
+    status: Literal["ok", "error"]
+    facts: StreamFacts | None = None
+    message: Annotated[str, Field(max_length=500), AfterValidator(_plain)] = ""

@@ -1,0 +1,79 @@
+"""What a person's devices and cameras are doing now, in two queries however many there are.
+
+What a box reports is JSON, and how old a report may be depends on the clock: the states cannot be asked of the database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+
+from cameras.models import Device, DeviceStatus
+from cameras.selectors import visible_cameras, visible_devices
+from cameras.states import camera_state, sync_state, with_newest_version
+from edgesite.metrics import number
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+DOWN = ("lost", "offline", "unknown")  # of a camera that is enabled: nobody watches its picture
+LOW_DISK_BYTES = 5 * 10**9  # about an hour of one camera's recording at 10 Mbit/s: time to make room
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """devices: by identifier. sync: device → one of SYNC_STATES. cameras: camera → its state's word. boxes: camera → device."""
+
+    devices: dict[str, Device]
+    sync: dict[str, str]
+    cameras: dict[str, str]
+    boxes: dict[str, str]
+
+    def out_of_sync(self) -> list[str]:
+        """Devices that do not run what they should. Those that were shut out do so on purpose."""
+        return [d for d, state in self.sync.items() if state != "in_sync" and self.devices[d].revoked_at is None]
+
+    def pending(self) -> list[str]:
+        """Devices to which the newest version is on its way."""
+        return [d for d in self.out_of_sync() if self.sync[d] == "pending"]
+
+    def down(self) -> list[str]:
+        """Cameras that should give a picture and do not."""
+        return [c for c, word in self.cameras.items() if word in DOWN]
+
+    def disk_free(self) -> dict[str, float]:
+        """Bytes free on each device that tells it, the least first."""
+        free = {}
+        for device_id, device in self.devices.items():
+            status: DeviceStatus | None = getattr(device, "status", None)
+            value = number(status.health.get("disk_free")) if status is not None else None
+            if value is not None:
+                free[device_id] = value
+        return dict(sorted(free.items(), key=lambda item: item[1]))
+
+    def short_of_disk(self) -> list[str]:
+        return [d for d, free in self.disk_free().items() if free < LOW_DISK_BYTES]
+
+    def troubled_sites(self) -> set[int]:
+        """Sites with a device out of sync or a camera down."""
+        devices = {*self.out_of_sync(), *(self.boxes[c] for c in self.down())}
+        return {self.devices[d].site_id for d in devices}
+
+
+def fleet_of(user: User | AnonymousUser, *, now: datetime | None = None) -> Fleet:
+    """Devices and cameras that the person may see. now: by default this moment."""
+    now = now or timezone.now()
+    devices = {d.pk: d for d in with_newest_version(visible_devices(user)).order_by("pk")}
+    sync = {pk: sync_state(d, sha256=getattr(d, "newest_sha256", None) or "", now=now) for pk, d in devices.items()}
+    words: dict[str, str] = {}
+    boxes: dict[str, str] = {}
+    rows = visible_cameras(user).select_related(None).order_by("pk")
+    for camera in rows.only("pk", "device_id", "enabled", "analyse"):
+        if (device := devices.get(camera.device_id)) is not None:
+            camera.device = device  # read once for all its cameras
+            words[camera.pk], boxes[camera.pk] = camera_state(camera, now=now).word, device.pk
+    return Fleet(devices, sync, words, boxes)

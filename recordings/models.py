@@ -1,0 +1,48 @@
+"""Pixels kept, as the hub knows of them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from cameras.models import Camera
+
+
+class RequestState(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
+    READY = "ready", _("Ready")
+    ERROR = "error", _("Error")
+
+
+class SnapshotRequest(models.Model):
+    """A picture that somebody asked a camera for. Its state leaves `waiting` once, and never changes afterwards.
+
+    device_id: the box that was asked, and the only one that may answer. key: where the picture is to stand. at, width,
+    height: of the picture, when there is one. message: what went wrong and what to do, in English.
+    """
+
+    request_id = models.CharField(max_length=64, unique=True)
+    camera = models.ForeignKey(Camera, models.CASCADE, related_name="snapshot_requests")
+    device_id = models.CharField(max_length=64)
+    requested_by = models.CharField(max_length=150)
+    requested_at = models.DateTimeField()
+    deadline = models.DateTimeField()
+    state = models.CharField(max_length=16, choices=RequestState, default=RequestState.WAITING)
+    key = models.CharField(max_length=500, db_index=True)
+    at = models.DateTimeField(null=True)
+    width = models.PositiveIntegerField(default=0)
+    height = models.PositiveIntegerField(default=0)
+    message = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("snapshot request")
+        verbose_name_plural = _("snapshot requests")
+        ordering = ["-id"]
+        default_permissions = ()  # who sees the camera sees its pictures
+        indexes = [models.Index(fields=["camera", "state", "-id"], name="snapshot_by_camera")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(state__in=RequestState.values), name="snapshot_state_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.camera_id} {self.request_id}"

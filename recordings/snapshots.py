@@ -1,0 +1,159 @@
+"""Pictures on request: the hub asks the one box that has the camera, and keeps what it answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext_noop
+from redis.exceptions import RedisError
+
+from cameras.models import Camera
+from cameras.services import cloud_redis
+from cameras.states import camera_state
+from edgesite.commands import send_command
+from edgesite.ids import uuid7
+from edgesite.redis_clients import describe
+from edgesite.storage import StorageError, check_key
+from recordings.access import is_own_folder
+from recordings.core.names import safe_name
+from recordings.core.snapshots import SnapshotAnswer
+from recordings.models import RequestState, SnapshotRequest
+
+log = structlog.get_logger(__name__)
+
+KIND = "snapshot"
+ANSWER_SECONDS = 5.0  # an answer, good or bad, within this
+BOX_SECONDS = 4.5  # what the box has of it: its answer must reach the hub in time
+MOST_WAITING = 100
+REPLACED_KEPT = timedelta(minutes=2)  # whoever asked for it may still be looking for the answer
+FRAMES, SNAPSHOTS = "frames", "snapshots"  # folders: one picture a camera for pages; one for each request
+
+DISABLED = gettext_noop("The camera is disabled. Enable it on its page and publish.")
+STOPPED = gettext_noop("Detection is stopped on this camera, so its box has no picture of it. Start detection.")
+SILENT = gettext_noop(
+    "The camera's box is silent. Look whether it has power and network, and whether run_detector runs."
+)
+NEVER = gettext_noop("The camera's box has never reported. Start run_detector on it.")
+REVOKED = gettext_noop("The camera's box was shut out. Provision it to let it in again.")
+LATE = gettext_noop("The camera's box did not answer in time. Try again; when that does not help, look at its log.")
+NO_REDIS = gettext_noop("The box cannot be asked")
+BAD_KEY = gettext_noop("The key must be a relative path without “..”, outside the folders that are the product's own.")
+UNKNOWN = gettext_noop("Nobody asked for this picture, or a newer one has replaced it. Ask for a new one.")
+TOO_MANY = gettext_noop("Too many pictures of this camera are being asked for. Try again in some seconds.")
+
+
+def request_snapshot(
+    *, camera: Camera, author: str, key: str = "", folder: str = SNAPSHOTS, request_id: str = ""
+) -> SnapshotRequest:
+    """Asks the camera's box for a picture, to be stored under `key` (empty: a name of our own in `folder`).
+
+    Whatever goes wrong, also at once, is the request's answer: state `error` with a message. The same request_id again is
+    the same request, and asks nothing. In a transaction the box is asked after its commit.
+    """
+    now = timezone.now()
+    request_id = request_id or uuid7()
+    problem = _key_problem(key) or _problem(camera)
+    request, new = SnapshotRequest.objects.get_or_create(
+        request_id=request_id,
+        defaults={
+            "camera": camera,
+            "device_id": camera.device_id,
+            "requested_by": author[:150],
+            "requested_at": now,
+            "deadline": now + timedelta(seconds=ANSWER_SECONDS),
+            "key": ("" if _key_problem(key) else key) or _own_key(camera.pk, folder, request_id, now),
+            "state": RequestState.ERROR if problem else RequestState.WAITING,
+            "message": problem,
+        },
+    )
+    if new:
+        log.info("snapshot asked for", camera=camera.pk, request_id=request_id, author=author, problem=problem)
+        if not problem:
+            transaction.on_commit(partial(_send, request))
+    request.refresh_from_db()
+    return request
+
+
+def _own_key(camera_id: str, folder: str, request_id: str, now: datetime) -> str:
+    """Under `frames` the newest replaces the one before: a page that is opened often fills no disk."""
+    if folder == FRAMES:
+        return f"{FRAMES}/{safe_name(camera_id)}.jpg"
+    return f"{SNAPSHOTS}/{now.astimezone(UTC):%Y%m%d}/{safe_name(camera_id)}_{safe_name(request_id)}.jpg"
+
+
+def _key_problem(key: str) -> str:
+    if not key:
+        return ""
+    try:
+        check_key(key)
+    except StorageError:
+        return BAD_KEY
+    return BAD_KEY if is_own_folder(key) else ""
+
+
+def _problem(camera: Camera) -> str:
+    """Why asking the box is of no use; what the box itself knows better is left to it."""
+    if camera.device.revoked_at is not None:
+        return REVOKED
+    waiting = SnapshotRequest.objects.filter(camera=camera, state=RequestState.WAITING, deadline__gt=timezone.now())
+    if waiting.count() >= MOST_WAITING:
+        return TOO_MANY
+    state = camera_state(camera)
+    if state.word == "offline":
+        return NEVER if state.since is None else SILENT
+    return {"disabled": DISABLED, "off": STOPPED}.get(state.word, "")
+
+
+def _send(request: SnapshotRequest) -> None:
+    try:
+        send_command(
+            cloud_redis(settings.CLOUD_REDIS_URL),
+            device_id=request.device_id,
+            request_id=request.request_id,
+            kind=KIND,
+            seconds=BOX_SECONDS,
+            body={"camera_id": request.camera_id, "key": request.key},
+        )
+    except RedisError as error:
+        _settle(request.request_id, state=RequestState.ERROR, message=f"{NO_REDIS}: {describe(error)}")
+
+
+def _settle(request_id: str, **values: object) -> bool:
+    """The one change of a waiting request; whether it was this one."""
+    waiting = SnapshotRequest.objects.filter(request_id=request_id, state=RequestState.WAITING)
+    return bool(waiting.update(**values))
+
+
+def take_answer(answer: SnapshotAnswer, *, device_id: str) -> bool:
+    """What a box answered; whether it was news. Repeated, late, of a request that is gone or of another box: it is not."""
+    request = SnapshotRequest.objects.filter(request_id=answer.request_id, device_id=device_id).first()
+    if request is None or request.camera_id != answer.camera_id:
+        log.warning("answer to no request", device=device_id, request_id=answer.request_id)
+        return False
+    if answer.status == "error" or answer.at is None:
+        return _settle(request.request_id, state=RequestState.ERROR, message=answer.message)
+    if answer.key != request.key or timezone.now() > request.deadline:
+        return False
+    at = datetime.fromtimestamp(answer.at, UTC)
+    ready = {"state": RequestState.READY, "at": at, "width": answer.width, "height": answer.height}
+    if not _settle(request.request_id, **ready):
+        return False
+    if request.key.startswith(
+        f"{FRAMES}/"
+    ):  # the picture before was replaced, so that its request says nothing any more
+        old = timezone.now() - REPLACED_KEPT
+        SnapshotRequest.objects.filter(camera=request.camera_id, key=request.key, requested_at__lt=old).delete()
+    return True
+
+
+def outcome(request: SnapshotRequest) -> SnapshotRequest:
+    """The request as it is now: one that waited past its deadline has failed, for good."""
+    if request.state == RequestState.WAITING and timezone.now() > request.deadline:
+        _settle(request.request_id, state=RequestState.ERROR, message=LATE)
+        request.refresh_from_db()
+    return request
