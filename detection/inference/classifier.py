@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from detection.core.scene import Answer, View
 from detection.inference.errors import ModelError
-from detection.inference.manifest import ModelManifest, checked_file, describe, load_manifest
+from detection.inference.loading import open_model
+from detection.inference.manifest import ModelManifest, describe, load_manifest
 from detection.inference.preprocess import Preprocessor
-from detection.inference.session import Session, open_session
+from detection.inference.session import Session
 
 FAMILY = "classifier"
 
@@ -33,6 +34,14 @@ class ClassifierOutputs(BaseModel):
     min_sharpness: float = Field(default=0.0, ge=0, allow_inf_nan=False)
 
 
+def is_blurred(picture: NDArray[np.uint8], least: float) -> bool:
+    """Whether the variance of the Laplacian of a BGR picture's grey is below `least`; 0: never."""
+    if least <= 0:
+        return False
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    return float(cv2.Laplacian(grey, cv2.CV_64F).var()) < least
+
+
 class Classifier:
     """One classifier, loaded. Not thread-safe, since its buffers are reused."""
 
@@ -42,6 +51,8 @@ class Classifier:
             self._outputs = ClassifierOutputs.model_validate(manifest.outputs)
         except ValidationError as error:
             raise ModelError(f"The outputs of {manifest.name} are broken: {describe(error)}.") from None
+        if manifest.answers is not None or manifest.input.batch != 1:
+            raise ModelError(f"{manifest.name} is a classifier: its manifest has no answers, and its input.batch is 1.")
         if set(self._outputs.means) != set(manifest.classes):
             raise ModelError(f"outputs.means of {manifest.name} must say what each of its classes means, and no other.")
         if [tensor.name for tensor in session.inputs] != [manifest.input.name]:
@@ -56,13 +67,11 @@ class Classifier:
 
     @classmethod
     def load(cls, folder: Path, *, provider: str = "auto", threads: int = 1) -> Classifier:
-        """Loads the model in `folder`, fp32 where there is a choice. Raises ModelError."""
+        """Loads the model in `folder`. provider, threads: as for `open_model`. Raises ModelError."""
         manifest = load_manifest(folder)
         if manifest.family != FAMILY:
             raise ModelError(f"Model {manifest.name} is of the family {manifest.family!r}, not {FAMILY!r}.")
-        weights = next(name for name in ("fp32", "int8", "fp16") if name in manifest.files)
-        path = checked_file(folder, manifest, weights)
-        return cls(manifest, open_session(path, provider=provider, threads=threads))
+        return cls(manifest, open_model(folder, manifest, provider=provider, threads=threads).session)
 
     def look(self, picture: NDArray[np.uint8]) -> View:
         """The answer for a BGR picture ``(h, w, 3)`` of any size; unknown below the manifest's `thresholds.score`.
@@ -71,10 +80,8 @@ class Classifier:
         """
         size = self._preprocessor.fit(picture.shape[1], picture.shape[0])
         scaled = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        if self._outputs.min_sharpness > 0:
-            grey = cv2.cvtColor(scaled, cv2.COLOR_BGR2GRAY)
-            if float(cv2.Laplacian(grey, cv2.CV_64F).var()) < self._outputs.min_sharpness:
-                return View("unknown", 0.0)
+        if is_blurred(scaled, self._outputs.min_sharpness):
+            return View("unknown", 0.0)
         (raw,) = self._session.run([self._outputs.scores], {self._input: self._preprocessor.prepare(scaled)})
         scores = np.asarray(raw, np.float64).ravel()
         if scores.shape != (len(self._answers),) or not np.isfinite(scores).all():

@@ -10,40 +10,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.core.detections import Detections, ScoreLimit
+from detection.inference.batches import JoinedRuns
 from detection.inference.errors import ModelError
 from detection.inference.families import Adapter, make_adapter
-from detection.inference.manifest import ModelManifest, checked_file, load_manifest
+from detection.inference.loading import open_model
+from detection.inference.manifest import ModelManifest, load_manifest
 from detection.inference.preprocess import Blob, Preprocessor
-from detection.inference.session import CPU, Session, Tensor, available_providers, choose_provider, open_session
+from detection.inference.session import CPU, Network, Tensor
 
 DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "weights" / "nanodet-g"
-# Which weights to take when nobody says so: integers are fast on processors and slow or refused on accelerators.
-CPU_WEIGHTS = ("int8", "fp32", "fp16")
-ACCELERATOR_WEIGHTS = ("fp32", "fp16", "int8")
 
 
 class Detector:
     """One model, loaded. Not thread-safe, since its buffers are reused: give every thread an instance of its own.
 
-    model: its name. classes: names by class id. provider: the execution provider that runs, by its full name. weights:
-    fp32, fp16 or int8. input_size: width and height into which pictures are fitted. score: detections below it are left
-    out.
+    model: its name. classes: names by class id. provider: the execution provider that runs, by its full name. processor:
+    whether it computes on the processor, as OpenVINO may too. weights: fp32, fp16 or int8. file: that holds them. batch:
+    how many pictures at once `shared` makes of it. input_size: width and height into which pictures are fitted. score:
+    detections below it are left out.
     """
 
-    def __init__(self, manifest: ModelManifest, adapter: Adapter, session: Session, weights: str) -> None:
+    def __init__(self, manifest: ModelManifest, adapter: Adapter, session: Network, weights: str, file: str) -> None:
         """Use `load`. Raises ModelError when the file is not what the manifest promises."""
         # Accelerators build code for one shape, so a blob of another size would cost them seconds.
-        trim = session.provider == CPU
+        trim = session.target.provider == CPU
         _check_input(manifest, session.inputs, trim=trim)
         adapter.check(session.outputs)
+        _check_batch(manifest, adapter.output_names, session)
         self.model = manifest.name
         self.classes = manifest.classes
-        self.provider = session.provider
-        self.weights = weights
+        self.provider, self.processor = session.target.provider, session.target.processor
+        self.weights, self.file = weights, file
+        self.batch = 1 if self.processor else manifest.input.batch
         self.input_size = (manifest.input.width, manifest.input.height)
         self.score = manifest.thresholds.score
         self._input_name, self._sizes_name = manifest.input.name, manifest.input.sizes
         self._channels_last = manifest.input.layout == "nhwc"
+        self._manifest = manifest
         self._adapter = adapter
         self._session = session
         self._preprocessor = Preprocessor(manifest.input, trim=trim)
@@ -54,31 +57,45 @@ class Detector:
     ) -> Detector:
         """Loads the model in `folder`.
 
-        weights: a set that the manifest lists; None takes int8 on the CPU and fp32 on an accelerator. provider: as for
-        `choose_provider`. threads: of the CPU, per picture. Raises ModelError.
+        weights, provider, threads: as for `open_model`. Raises ModelError.
         """
         manifest = load_manifest(folder)
         try:
             adapter = make_adapter(manifest)
         except ModelError as error:
             raise ModelError(f"{folder}: {error}") from None
-        on_cpu = choose_provider(provider, available_providers())[:1] == [CPU]
-        chosen = weights or _preferred(manifest, CPU_WEIGHTS if on_cpu else ACCELERATOR_WEIGHTS)
-        fixed = {"batch": 1, "width": manifest.input.width, "height": manifest.input.height}
-        path = checked_file(folder, manifest, chosen)
-        session = open_session(path, provider=provider, threads=threads, fixed_axes=fixed)
-        if session.provider == CPU and not on_cpu and not weights and _preferred(manifest, CPU_WEIGHTS) != chosen:
-            chosen = _preferred(manifest, CPU_WEIGHTS)  # every accelerator failed
-            session = open_session(checked_file(folder, manifest, chosen), provider="cpu", threads=threads)
+        loaded = open_model(folder, manifest, weights=weights, provider=provider, threads=threads)
         try:
-            return cls(manifest, adapter, session, chosen)
+            return cls(manifest, adapter, loaded.session, loaded.weights, loaded.file)
         except ModelError as error:
-            raise ModelError(f"{path}: {error}", retryable=error.retryable) from None
+            raise ModelError(f"{folder / loaded.file}: {error}", retryable=error.retryable) from None
+
+    def shared(self) -> list[Detector]:
+        """`batch` detectors for as many threads, whose pictures go through this one's network together.
+
+        This one is not to be used beside them. Where batches gain nothing (`batch` is 1) it is the only one.
+        """
+        if self.batch == 1:
+            return [self]
+        manifest, joined = self._manifest, JoinedRuns(self._session, self.batch)
+        return [Detector(manifest, make_adapter(manifest), joined, self.weights, self.file) for _ in range(self.batch)]
 
     def describe(self) -> dict[str, Any]:
-        """What runs, for the device's report: `model`, `weights`, `provider` (without its suffix), `sessions`."""
-        provider = self.provider.removesuffix("ExecutionProvider")
-        return {"model": self.model, "weights": self.weights, "provider": provider, "sessions": 1}
+        """What runs, for the device's report.
+
+        `model`, `weights`, `file`, `provider` (without its suffix), `device` (of OpenVINO's, else empty), `sessions`, and
+        `batch`: how many pictures one run takes at most.
+        """
+        target = self._session.target
+        return {
+            "model": self.model,
+            "weights": self.weights,
+            "file": self.file,
+            "provider": target.provider.removesuffix("ExecutionProvider"),
+            "device": target.device,
+            "sessions": 1,
+            "batch": self.batch,
+        }
 
     def fit(self, width: int, height: int) -> tuple[int, int]:
         """Width and height to which a picture of that size is to be scaled, its shape kept, in pixels."""
@@ -114,10 +131,6 @@ class Detector:
         return self._adapter.decode(outputs, self._preprocessor.letterbox(width, height), limit)
 
 
-def _preferred(manifest: ModelManifest, order: Sequence[str]) -> str:
-    return next(weights for weights in order if weights in manifest.files)
-
-
 def _check_input(manifest: ModelManifest, inputs: Sequence[Tensor], *, trim: bool) -> None:
     """Raises ModelError when the file's inputs are not those that the manifest describes."""
     spec = manifest.input
@@ -141,6 +154,21 @@ def _check_input(manifest: ModelManifest, inputs: Sequence[Tensor], *, trim: boo
         raise ModelError(f"input {spec.name!r} has the shape {shape}, the manifest makes {expected}. Correct it.")
     if trim and spec.trim_to and (shape[1:3] if spec.layout == "nhwc" else shape[2:]) != (None, None):
         raise ModelError(f"input {spec.name!r} has a fixed size; remove input.trim_to from the manifest.")
+
+
+def _check_batch(manifest: ModelManifest, wanted: Sequence[str], network: Network) -> None:
+    """Raises ModelError when the manifest promises batches and the file has no free axis for them, first of all."""
+    target = network.target
+    if manifest.input.batch == 1 or (
+        target.processor and target.provider != CPU
+    ):  # there one picture was made constant
+        return
+    for tensor in (*network.inputs, *(each for each in network.outputs if each.name in wanted)):
+        if tensor.shape[:1] != (None,):
+            raise ModelError(
+                f"{tensor.name!r} has the shape {tensor.shape}, so pictures go through one by one. Set input.batch to 1, "
+                "or export the model with a free first axis."
+            )
 
 
 def _check_type(name: str, tensor: Tensor, wanted: str) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
 
+from detection.core.scene import Answer
 from detection.inference.errors import ModelError
 
 MANIFEST_NAME = "manifest.json"
@@ -23,11 +24,12 @@ class _Strict(BaseModel):
 
 
 class InputSpec(_Strict):
-    """The picture that the network takes: one, ``(pixel - mean) / std`` per channel, in the order of `color`.
+    """The pictures that the network takes: ``(pixel - mean) / std`` per channel, in the order of `color`.
 
-    layout: ``(1, 3, height, width)`` or ``(1, height, width, 3)``. pixels: 0..255, or 0..1 where mean and std are given for
-    that. letterbox: scaled to fit and put in the corner or the centre, `fill` (0..255) around it; or stretched to the whole
-    size. trim_to: the network also takes any smaller height and width that are multiples of this number, so that the
+    batch: how many go through an accelerator at once; above 1 the first axis of inputs and outputs must be free.
+    layout: ``(1, 3, height, width)`` or ``(1, height, width, 3)``. pixels: 0..255, or 0..1 where mean and std are given
+    for that. letterbox: scaled to fit and put in the corner or the centre, `fill` (0..255) around it; or stretched to the
+    whole size. trim_to: the network also takes any smaller height and width that are multiples of this number, so that the
     filling need not be computed; null when the size is fixed. sizes: name of a second input, int64 ``(1, 2)``, that is
     told width and height of the first.
     """
@@ -35,6 +37,7 @@ class InputSpec(_Strict):
     name: Name
     width: int = Field(ge=32, le=4096)
     height: int = Field(ge=32, le=4096)
+    batch: int = Field(default=1, ge=1, le=32)
     trim_to: int | None = Field(default=None, ge=1)
     layout: Literal["nchw", "nhwc"]
     type: Literal["float32", "uint8"] = "float32"
@@ -79,8 +82,23 @@ class WeightsFile(_Strict):
     bytes: int = Field(gt=0)
 
 
+class Answers(_Strict):
+    """A detector for second looks. means: what finding a class in a crop says; other classes are not looked for.
+
+    nothing: what it says when none of them is found. min_sharpness: variance of the Laplacian of the grey picture at the
+    network's size; a more blurred one says nothing.
+    """
+
+    means: dict[Name, Answer] = Field(min_length=1)
+    nothing: Answer = "unknown"
+    min_sharpness: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+
+
 class ModelManifest(_Strict):
-    """A model: class names in the order of class ids, its input, and in `outputs` what its family's adapter needs."""
+    """A model: class names in the order of class ids, its input, and in `outputs` what its family's adapter needs.
+
+    answers: for detectors that take second looks, else null.
+    """
 
     name: Name
     family: Name
@@ -88,6 +106,7 @@ class ModelManifest(_Strict):
     classes: tuple[Name, ...] = Field(min_length=1)
     input: InputSpec
     outputs: dict[str, JsonValue]
+    answers: Answers | None = None
     thresholds: Thresholds
     files: dict[Weights, WeightsFile] = Field(min_length=1)
     source: str
@@ -99,6 +118,12 @@ class ModelManifest(_Strict):
         if len(set(value)) != len(value):
             raise ValueError("class names must differ from each other")
         return value
+
+    @model_validator(mode="after")
+    def _answers_of_classes(self) -> ModelManifest:
+        if self.answers and (strange := set(self.answers.means) - set(self.classes)):
+            raise ValueError(f"answers.means names no class of the model: {', '.join(sorted(strange))}")
+        return self
 
 
 def describe(error: ValidationError) -> str:

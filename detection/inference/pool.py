@@ -6,7 +6,6 @@ step of a network divides evenly; onnxruntime runs without Python's lock. An acc
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.core.detections import Detections, ScoreLimit
+from detection.cores import usable_cores
 from detection.inference.detector import DEFAULT_MODEL, Detector
 from detection.inference.session import CPU
 
@@ -27,22 +27,36 @@ MAX_DETECTORS = 8  # each holds the weights and its working memory
 Camera = TypeVar("Camera")
 
 
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def load_detectors(
+    folder: Path = DEFAULT_MODEL,
+    *,
+    weights: str | None = None,
+    provider: str = "auto",
+    count: int | None = None,
+) -> list[Detector]:
+    """Detectors of one model for a thread each: one a core (at most 8), or `count` of them; on an accelerator only one.
+
+    weights, provider: as for `open_model`. Raises ModelError.
+    """
+    first = Detector.load(folder, weights=weights, provider=provider, threads=1)
+    if first.provider != CPU:
+        return [first]
+    # What the first one found out holds for all: no second try of an accelerator that does not start.
+    more = (count or min(usable_cores(), MAX_DETECTORS)) - 1
+    return [first, *(Detector.load(folder, weights=first.weights, provider="cpu", threads=1) for _ in range(more))]
 
 
 class DetectorPool:
     """A detector that any number of threads may use: `detect` takes one that is idle, or waits for it.
 
-    classes, provider, weights, input_size, score: as of Detector. size: how many pictures are inferred side by side.
+    classes, provider, processor, weights, input_size, score: as of Detector. size: how many pictures are inferred side by side.
     """
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         """detectors: at least one, all of the same model."""
         first = detectors[0]
-        self.classes, self.provider, self.weights = first.classes, first.provider, first.weights
-        self.input_size, self.score = first.input_size, first.score
+        self.classes, self.provider, self.processor = first.classes, first.provider, first.processor
+        self.weights, self.input_size, self.score = first.weights, first.input_size, first.score
         self.size = len(detectors)
         self._first = first
         self._idle: SimpleQueue[Detector] = SimpleQueue()
@@ -58,20 +72,17 @@ class DetectorPool:
         provider: str = "auto",
         size: int | None = None,
     ) -> DetectorPool:
-        """One detector a core (at most 8) with one thread each; on an accelerator one. size: so many instead.
+        """Of what `load_detectors` gives, `size` of them where it is given; an accelerator's one is shared.
 
         Raises ModelError.
         """
-        first = Detector.load(folder, weights=weights, provider=provider, threads=1)
-        count = size or (min(usable_cores(), MAX_DETECTORS) if first.provider == CPU else 1)
-        # What the first one found out holds for all: no second try of an accelerator that does not start.
-        same = "cpu" if first.provider == CPU else provider
-        more = [Detector.load(folder, weights=first.weights, provider=same, threads=1) for _ in range(count - 1)]
-        return cls([first, *more])
+        first, *more = load_detectors(folder, weights=weights, provider=provider, count=size)
+        return cls([*first.shared(), *more])
 
     def describe(self) -> dict[str, Any]:
         """As `Detector.describe`, with the number of sessions."""
-        return self._first.describe() | {"sessions": self.size}
+        told = self._first.describe()
+        return told if self._first.batch > 1 else told | {"sessions": self.size}
 
     def fit(self, width: int, height: int) -> tuple[int, int]:
         """Width and height to which a picture of that size is to be scaled, in pixels."""

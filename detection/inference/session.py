@@ -10,17 +10,14 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime
-import structlog
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from detection.inference.errors import ModelError
-
-log = structlog.get_logger(__name__)
 
 CPU = "CPUExecutionProvider"
 # Where those that bind keep their tensors: memory there is taken once and used again by every run.
@@ -46,6 +43,32 @@ _FAILURES: tuple[type[Exception], ...] = (
 )
 
 
+# Sizes of batches whose memory stays bound; a manifest allows no more.
+MAX_BOUND = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a network may run: a provider by its full name, and of OpenVINO's devices which one (empty: it has but one)."""
+
+    provider: str
+    device: str = ""
+
+    @property
+    def processor(self) -> bool:
+        """Whether it computes on the processor, where integers are fast and batches gain nothing."""
+        return CPU in (self.provider, f"{self.device}ExecutionProvider")
+
+
+ON_CPU = Target(CPU)
+# Graphics first. Without the option OpenVINO takes the processor, whatever else there is.
+OPENVINO_DEVICES = ("GPU", "CPU")
+
+
+class ProviderMissingError(ModelError):
+    """The provider itself does not start on this machine, whatever it is given to run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """One input or output: shape has None where an axis is free; type is onnxruntime's word, e.g. ``tensor(float)``."""
@@ -55,40 +78,54 @@ class Tensor:
     type: str
 
 
+class Network(Protocol):
+    """What runs a loaded network: a Session, or several threads' share of one."""
+
+    target: Target
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+    def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
+        """The named outputs, in that order. Raises ModelError."""
+
+
 class Session:
     """A loaded network. Not to be run by two threads at once when buffers are shared; see Detector."""
 
-    def __init__(self, native: Any) -> None:
+    def __init__(self, native: Any, target: Target) -> None:
         self._native = native
-        self.provider: str = native.get_providers()[0]
-        self._bound: tuple[Any, Any, dict[str, Any]] | None = None
+        self.target = target
+        self._bound: dict[Any, tuple[Any, dict[str, Any]]] = {}
         self.inputs = tuple(_tensor(each) for each in native.get_inputs())
         self.outputs = tuple(_tensor(each) for each in native.get_outputs())
 
     def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
         """The named outputs, in that order. Raises ModelError (retryable: an accelerator may be short of memory)."""
         try:
-            if device := DEVICES.get(self.provider):
+            if device := DEVICES.get(self.target.provider):
                 return self._run_bound(device, names, feeds)
             outputs: list[NDArray[np.float32]] = self._native.run(names, feeds)
         except _FAILURES as error:
-            raise ModelError(f"The model did not run on {self.provider}: {_line(error)}.", retryable=True) from error
+            provider = self.target.provider
+            raise ModelError(f"The model did not run on {provider}: {_line(error)}.", retryable=True) from error
         return outputs
 
     def _run_bound(
         self, device: str, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]
     ) -> list[NDArray[np.float32]]:
-        """The same with inputs and outputs bound to the device's memory, anew only when shapes change."""
+        """The same with inputs and outputs bound to the device's memory, once for each shape of the feeds."""
         shape = (tuple(names), tuple((name, array.shape) for name, array in feeds.items()))
-        if self._bound is None or self._bound[0] != shape:
+        if shape not in self._bound:
+            if len(self._bound) >= MAX_BOUND:
+                self._bound.clear()
             binding, inputs = self._native.io_binding(), {}
             for name, array in feeds.items():
                 inputs[name] = onnxruntime.OrtValue.ortvalue_from_numpy(array, device, 0)
                 binding.bind_ortvalue_input(name, inputs[name])
             for name in names:
                 binding.bind_output(name, device)
-            self._bound = (shape, binding, inputs)
-        _, binding, inputs = self._bound
+            self._bound[shape] = (binding, inputs)
+        binding, inputs = self._bound[shape]
         for name, array in feeds.items():
             inputs[name].update_inplace(array)
         self._native.run_with_iobinding(binding)
@@ -121,52 +158,48 @@ def choose_provider(wanted: str, available: Sequence[str]) -> list[str]:
     return [name]
 
 
+def targets_of(providers: Sequence[str]) -> list[Target]:
+    """Where to try, best first: the providers in their order, OpenVINO on each of its devices."""
+    return [
+        Target(name, device)
+        for name in providers
+        for device in (OPENVINO_DEVICES if name == PROVIDERS["openvino"][0] else ("",))
+    ]
+
+
 def open_session(
-    path: Path, *, provider: str = "auto", threads: int = 1, fixed_axes: Mapping[str, int] | None = None
+    path: Path, target: Target = ON_CPU, *, threads: int = 1, fixed_axes: Mapping[str, int] | None = None
 ) -> Session:
-    """Loads an ONNX file on the best provider that really starts, and logs which one that is.
+    """Loads an ONNX file at `target`, where it must really start.
 
-    provider: as for `choose_provider`. With auto an accelerator that fails here (no driver, no memory, an operator that
-    it does not know) is logged and left out; a provider asked for by name must run. threads: of the CPU, per run.
-    fixed_axes: sizes of free axes by their names, which accelerators get as constants: they build code for one shape.
-    Raises ModelError when the file is not a usable ONNX model or no provider takes it.
+    threads: of the CPU, per run. fixed_axes: sizes of free axes by their names, which accelerators get as constants: they
+    build code for one shape. Raises ProviderMissingError when onnxruntime falls back to the CPU, and ModelError when the
+    file is not a usable ONNX model or the provider does not take it.
     """
-    candidates = choose_provider(provider, available_providers())
-    for candidate in candidates:
-        try:
-            session = _start(path, candidate, threads, {} if candidate == CPU else fixed_axes or {})
-        except ModelError as error:
-            if candidate == candidates[-1]:
-                raise
-            log.warning("accelerator does not start", provider=candidate, model=path.name, reason=str(error))
-        else:
-            log.info("model loaded", model=path.name, provider=session.provider, threads=threads)
-            return session
-    raise ModelError(f"This onnxruntime has no provider for {path}. Install the pip package onnxruntime.")
-
-
-def _start(path: Path, provider: str, threads: int, fixed_axes: Mapping[str, int]) -> Session:
-    providers = [provider] if provider == CPU else [provider, CPU]
+    provider = target.provider
+    chosen: list[Any] = [(provider, {"device_type": target.device}) if target.device else provider]
     options = _options(threads)
-    for name, size in fixed_axes.items():
+    for name, size in (fixed_axes or {}).items() if provider != CPU else ():
         options.add_free_dimension_override_by_name(name, size)
     try:
         # Its own fallback would print to the console and hide what failed.
-        native = onnxruntime.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
+        native = onnxruntime.InferenceSession(
+            str(path), options, providers=chosen if provider == CPU else [*chosen, CPU], enable_fallback=0
+        )
     except _CORRUPT as error:
         raise ModelError(f"{path} is not a usable ONNX model: {_line(error)}. Export or copy it again.") from error
     except _FAILURES as error:
         raise ModelError(
             f"{path} cannot be loaded on {provider}: {_line(error)}.", retryable=provider != CPU
         ) from error
-    session = Session(native)
-    if session.provider != provider:  # onnxruntime itself falls back without an error
-        raise ModelError(
-            f"{path} was to run on {provider}, but onnxruntime fell back to {session.provider}: its driver or a "
+    runs = native.get_providers()[0]
+    if runs != provider:  # onnxruntime itself falls back without an error
+        raise ProviderMissingError(
+            f"{path} was to run on {provider} {target.device}, but onnxruntime fell back to {runs}: its driver or a "
             "library is missing. Install it, or set ORT_PROVIDER to auto or cpu.",
             retryable=True,
         )
-    return session
+    return Session(native, target)
 
 
 def _options(threads: int) -> Any:

@@ -62,15 +62,27 @@ def averaging(image: Input, output: str) -> bytes:
     return _model(graph + _field(12, _value(output, kind, (1, shape[1], 1, 1))))
 
 
+def finding(image: Input, fixed: Mapping[str, NDArray[Any]], scores: str) -> bytes:
+    """A detector of three things: these boxes and labels, and as scores the mean of each channel, ``(1, 3, 1, 1)``."""
+    name, kind, shape = image
+    graph = _field(2, "finding") + _field(11, _value(name, kind, shape)) + _node("GlobalAveragePool", name, scores)
+    return _model(graph + _field(12, _value(scores, kind, (1, shape[1], 1, 1))) + _constants(fixed))
+
+
 def answering(inputs: list[Input], outputs: Mapping[str, NDArray[Any]]) -> bytes:
     """Whatever comes in, these arrays come out."""
-    graph = _field(2, "fixed") + b"".join(_field(11, _value(*each)) for each in inputs)
+    return _model(_field(2, "fixed") + b"".join(_field(11, _value(*each)) for each in inputs) + _constants(outputs))
+
+
+def _constants(outputs: Mapping[str, NDArray[Any]]) -> bytes:
+    """Outputs that are always these arrays."""
+    graph = b""
     for name, array in outputs.items():
         kind = KINDS[str(array.dtype)]
         sizes = b"".join(_field(1, size) for size in array.shape)
         graph += _field(5, sizes + _field(2, kind) + _field(8, f"{name}-value") + _field(9, array.tobytes()))
         graph += _node("Identity", f"{name}-value", name) + _field(12, _value(name, kind, array.shape))
-    return _model(graph)
+    return graph
 
 
 def write_model(folder: Path, content: bytes, document: dict[str, Any]) -> Path:

@@ -122,6 +122,30 @@ def test_integers_agree_with_floats(int8: Detector, fp32: Detector, frames: Pict
 
 
 @pytest.mark.integration
+def test_half_precision_agrees_with_floats(fp32: Detector, frames: Pictures) -> None:
+    half = Detector.load(provider="cpu", weights="fp16")
+    for number, picture in frames.items():
+        scaled = _scaled(fp32, picture)
+        blob = fp32.prepare(scaled)
+        for exact, near in zip(fp32.run(blob), half.run(blob), strict=True):
+            np.testing.assert_allclose(near, exact, atol=0.03, err_msg=f"frame {number}")
+        whole, people = _people(fp32.detect(scaled), 0.5), _people(half.detect(scaled), 0.49)
+        overlaps = _overlaps(whole.boxes, people.boxes)
+        assert overlaps.max(axis=1).min() > 0.98, f"frame {number}"
+        np.testing.assert_allclose(people.scores[overlaps.argmax(axis=1)], whole.scores, atol=0.005)
+
+
+def test_half_precision_is_another_file_that_gives_nearly_the_same(fp32: Detector) -> None:
+    half = Detector.load(provider="cpu", weights="fp16")
+    noise = np.random.default_rng(2).integers(0, 256, (312, 416, 3), np.uint8)
+    differences = [
+        np.abs(a - b).max() for a, b in zip(fp32.run(fp32.prepare(noise)), half.run(half.prepare(noise)), strict=True)
+    ]
+    assert (half.weights, half.file) == ("fp16", "nanodet_fp16.onnx")
+    assert 0 < max(differences) < 0.03
+
+
+@pytest.mark.integration
 def test_leaving_out_the_filling_changes_nothing_that_matters(fp32: Detector, frames: Pictures) -> None:
     """What an accelerator gets, always the whole square, finds the same people as the trimmed picture on the CPU."""
     manifest = load_manifest(DEFAULT_MODEL)

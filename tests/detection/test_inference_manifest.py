@@ -26,7 +26,7 @@ def test_the_default_model_is_complete() -> None:
     assert len(manifest.classes) == 80
     assert (manifest.classes[0], manifest.classes[2], manifest.classes[79]) == ("person", "car", "toothbrush")
     assert (manifest.input.width, manifest.input.height) == (416, 416)
-    for weights in ("fp32", "int8"):
+    for weights in ("fp32", "fp16", "int8"):
         assert checked_file(DEFAULT_MODEL, manifest, weights).is_file()
     assert {path.name for path in DEFAULT_MODEL.iterdir()} >= {"LICENSE", "README.md"}
 
@@ -61,6 +61,10 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, content: str) -> None:
         (("input", "type"), "uint8", "input: Value error, with type uint8 pixels stay as they are"),
         (("input", "fill"), 256, "input.fill: "),
         (("input", "std"), [1, 0, 1], "input.std.1: "),
+        (("input", "batch"), 33, "input.batch: "),
+        (("answers",), {"means": {}}, "answers.means: "),
+        (("answers",), {"means": {"person": "yes"}}, "answers.means.person: "),
+        (("answers",), {"means": {"hat": "present"}}, "answers.means names no class of the model: hat"),
         (("input", "mean"), [1, 2], "input.mean.2: "),
         (("thresholds", "score"), 1.5, "thresholds.score: "),
         (("files",), {}, "files: "),

@@ -10,11 +10,14 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from detection.core.detections import Detections
 from detection.inference import pool as module
 from detection.inference.detector import Detector
-from detection.inference.pool import DetectorPool, Turns
+from detection.inference.pool import DetectorPool, Turns, load_detectors
+from detection.ingest.attention import SHARE, WatchBudget
+from tests.detection.accelerators import CPU, CUDA, pretend_accelerator, refusing, silent_fall_back
 
 
 @dataclass(eq=False)
@@ -142,9 +145,13 @@ class Slow:
     """A detector that notices a second thread."""
 
     classes, provider, weights, input_size, score = ("person",), "cpu", "int8", (32, 32), 0.3
+    processor = True
 
     def __init__(self, everybody: threading.Barrier) -> None:
         self.everybody, self.users, self.most = everybody, 0, 0
+
+    def shared(self) -> list[Slow]:
+        return [self] if self.provider == "CPUExecutionProvider" else [self, self, self]
 
     def detect(self, scaled: object, *, min_score: object = None) -> Detections:
         self.users += 1
@@ -169,7 +176,8 @@ def test_a_pool_says_what_its_detectors_say(monkeypatch: pytest.MonkeyPatch) -> 
     pool, one = DetectorPool.load(provider="cpu"), Detector.load(provider="cpu")
     assert (pool.size, pool.provider, pool.weights, pool.classes) == (3, one.provider, one.weights, one.classes)
     assert pool.fit(1920, 1080) == one.fit(1920, 1080)
-    assert pool.describe() == {"model": "nanodet-g", "weights": "int8", "provider": "CPU", "sessions": 3}
+    assert pool.describe() == one.describe() | {"sessions": 3}
+    assert pool.describe()["file"] == "nanodet_int8.onnx"
     assert one.describe()["sessions"] == 1
     picture = np.random.default_rng(2).integers(0, 256, (234, 416, 3), np.uint8)
     found, expected = pool.detect(picture, min_score=0.02), one.detect(picture, min_score=0.02)
@@ -177,8 +185,12 @@ def test_a_pool_says_what_its_detectors_say(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(found)
 
 
-@pytest.mark.parametrize(("provider", "size"), [("CPUExecutionProvider", 2), ("CUDAExecutionProvider", 1)])
-def test_an_accelerator_gets_one_session(monkeypatch: pytest.MonkeyPatch, provider: str, size: int) -> None:
+@pytest.mark.parametrize(
+    ("provider", "sessions", "size"), [("CPUExecutionProvider", 2, 2), ("CUDAExecutionProvider", 1, 3)]
+)
+def test_an_accelerator_gets_one_session_that_is_shared(
+    monkeypatch: pytest.MonkeyPatch, provider: str, sessions: int, size: int
+) -> None:
     loaded: list[dict[str, Any]] = []
 
     def load(*_: object, **options: Any) -> Slow:
@@ -189,5 +201,28 @@ def test_an_accelerator_gets_one_session(monkeypatch: pytest.MonkeyPatch, provid
 
     monkeypatch.setattr(module, "usable_cores", lambda: 2)
     monkeypatch.setattr(Detector, "load", load)
-    assert DetectorPool.load().size == len(loaded) == size
+    assert (len(loaded), DetectorPool.load().size, len(loaded)) == (0, size, sessions)
     assert all(options["threads"] == 1 for options in loaded)
+
+
+def test_an_accelerator_that_does_not_start_is_tried_once_for_all_detectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = pretend_accelerator(monkeypatch, CUDA, silent_fall_back)
+    monkeypatch.setattr(module, "usable_cores", lambda: 3)
+    with capture_logs() as logs:
+        detectors = load_detectors()
+    assert [each.provider for each in detectors] == [CPU] * 3
+    assert asked == ["nanodet_fp16.onnx"]
+    assert [line["event"] for line in logs].count("accelerator does not start") == 1
+
+
+def test_an_accelerator_s_network_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = pretend_accelerator(monkeypatch, CUDA, refusing())
+    (detector,) = load_detectors()
+    assert (detector.provider, asked) == (CUDA, ["nanodet_fp16.onnx"])
+
+
+def test_every_part_counts_the_cores_that_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: {0, 1})
+    assert len(load_detectors(provider="cpu")) == 2
+    assert WatchBudget().cores == 2 * SHARE

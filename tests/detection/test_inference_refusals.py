@@ -18,6 +18,7 @@ def _folder(tmp_path: Path, content: bytes, **changes: Any) -> Path:
     document = json.loads((DEFAULT_MODEL / "manifest.json").read_bytes())
     document["classes"] = ["person", "car", "dog"]
     document["outputs"] |= {"bins": 2}
+    document["input"] |= {"batch": 1}
     for place, value in changes.items():
         document[place] = document[place] | value if isinstance(value, dict) else value
     return write_model(tmp_path, content, document)

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +14,13 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from detection.inference import session as layer
 from detection.inference.detector import DEFAULT_MODEL, Detector
 from detection.inference.errors import ModelError
-from detection.inference.session import choose_provider, open_session
+from detection.inference.session import ON_CPU, Session, Target, choose_provider, open_session, targets_of
+from tests.detection.accelerators import CPU, CUDA, OPENVINO, TENSORRT, pretend_accelerator, refusing
 
 ROOT = Path(__file__).resolve().parents[2]
 FP32 = DEFAULT_MODEL / "nanodet_fp32.onnx"
-CPU = "CPUExecutionProvider"
-CUDA = "CUDAExecutionProvider"
-TENSORRT = "TensorrtExecutionProvider"
-OPENVINO = "OpenVINOExecutionProvider"
 
 
 @pytest.mark.parametrize(
@@ -42,6 +37,12 @@ OPENVINO = "OpenVINOExecutionProvider"
 )
 def test_providers_are_tried_best_first(wanted: str, available: list[str], chosen: list[str]) -> None:
     assert choose_provider(wanted, available) == chosen
+
+
+def test_openvino_is_tried_on_graphics_before_the_processor() -> None:
+    targets = targets_of([TENSORRT, OPENVINO, CPU])
+    assert targets == [Target(TENSORRT), Target(OPENVINO, "GPU"), Target(OPENVINO, "CPU"), ON_CPU]
+    assert [target.processor for target in targets] == [False, False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -61,58 +62,18 @@ def test_another_word_for_the_provider_lists_the_words() -> None:
 
 def test_the_provider_that_runs_is_logged_once() -> None:
     with capture_logs() as logs:
-        session = open_session(FP32, provider="cpu")
-        session.run(["scores"], {"image": np.zeros((1, 3, 32, 32), np.float32)})
-    assert session.provider == CPU
-    assert logs == [
-        {"event": "model loaded", "log_level": "info", "model": FP32.name, "provider": CPU, "threads": 1},
-    ]
-
-
-def _pretend_accelerator(monkeypatch: pytest.MonkeyPatch, provider: str, start: Callable[..., Any]) -> list[str]:
-    """An installation with one more provider, which `start` answers for; returns the files it was asked to load."""
-    asked: list[str] = []
-    real = layer.onnxruntime.InferenceSession  # type: ignore[attr-defined]
-
-    def session(path: str, options: object, *, providers: list[str], **more: object) -> Any:
-        if providers[0] == CPU:
-            return real(path, options, providers=providers, **more)
-        asked.append(Path(path).name)
-        return start(lambda: real(path, options, providers=[CPU], **more))
-
-    monkeypatch.setattr("detection.inference.session.onnxruntime.InferenceSession", session)
-    monkeypatch.setitem(layer.DEVICES, provider, "cpu")  # binding too, to memory that there is
-    for module in ("session", "detector"):
-        monkeypatch.setattr(f"detection.inference.{module}.available_providers", lambda: [provider, CPU])
-    return asked
-
-
-def _no_driver(_fall_back: Callable[[], Any]) -> Any:
-    raise layer.ort_errors.Fail("libcudnn.so.9: cannot open shared object file")  # type: ignore[attr-defined]
-
-
-def _silent_fall_back(fall_back: Callable[[], Any]) -> Any:
-    return fall_back()
-
-
-class _Accelerated:
-    """A session on the CPU that says it runs on CUDA."""
-
-    def __init__(self, native: Any) -> None:
-        self._native = native
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._native, name)
-
-    def get_providers(self) -> list[str]:
-        return [CUDA, CPU]
+        detector = Detector.load(provider="cpu", weights="fp32")
+        detector.detect(np.zeros((416, 416, 3), np.uint8))
+    assert detector.provider == CPU
+    told = {"model": FP32.name, "provider": CPU, "device": None, "threads": 1}
+    assert logs == [{"event": "model loaded", "log_level": "info"} | told]
 
 
 @pytest.mark.parametrize("wanted", ["auto", "cuda"])
 def test_an_accelerator_gets_floats_and_one_fixed_shape(monkeypatch: pytest.MonkeyPatch, wanted: str) -> None:
-    _pretend_accelerator(monkeypatch, CUDA, lambda start: _Accelerated(start()))
+    pretend_accelerator(monkeypatch, CUDA, refusing())
     detector = Detector.load(provider=wanted)
-    assert (detector.provider, detector.weights) == (CUDA, "fp32")
+    assert (detector.provider, detector.weights) == (CUDA, "fp16")
     blob = detector.prepare(np.zeros((234, 416, 3), np.uint8))
     assert blob.shape == (1, 3, 416, 416)
     scores, distances = detector.run(blob)
@@ -121,51 +82,28 @@ def test_an_accelerator_gets_floats_and_one_fixed_shape(monkeypatch: pytest.Monk
         detector.run(blob[:, :, :256])
 
 
+def _bound(detector: Detector) -> dict[Any, Any]:
+    assert isinstance(detector._session, Session)
+    return detector._session._bound
+
+
 def test_bound_memory_is_used_again_and_gives_what_a_plain_run_gives(monkeypatch: pytest.MonkeyPatch) -> None:
-    _pretend_accelerator(monkeypatch, CUDA, lambda start: _Accelerated(start()))
-    bound, plain = Detector.load(provider="cuda"), Detector.load(provider="cpu", weights="fp32")
+    pretend_accelerator(monkeypatch, CUDA, refusing())
+    bound, plain = Detector.load(provider="cuda", weights="fp32"), Detector.load(provider="cpu", weights="fp32")
     random = np.random.default_rng(1)
     kept = []
-    for _ in range(2):
-        blob = random.normal(size=(1, 3, 416, 416)).astype(np.float32)
+    for count in (1, 2, 1, 2):
+        blob = random.normal(size=(count, 3, 416, 416)).astype(np.float32)
         for mine, expected in zip(bound.run(blob), plain.run(blob), strict=True):
             np.testing.assert_allclose(mine, expected, atol=1e-4)
-        kept.append(bound._session._bound)
-    assert kept[0] is kept[1] is not None
-    assert plain._session._bound is None
-
-
-@pytest.mark.parametrize(
-    ("start", "reason"), [(_no_driver, "libcudnn.so.9"), (_silent_fall_back, "fell back to CPUExecutionProvider")]
-)
-def test_auto_leaves_out_an_accelerator_that_does_not_start(
-    monkeypatch: pytest.MonkeyPatch, start: Callable[..., Any], reason: str
-) -> None:
-    asked = _pretend_accelerator(monkeypatch, CUDA, start)
-    with capture_logs() as logs:
-        detector = Detector.load()
-    assert asked == ["nanodet_fp32.onnx"]  # what an accelerator would have run
-    assert (detector.provider, detector.weights) == (CPU, "int8")
-    left_out = [entry for entry in logs if entry["event"] == "accelerator does not start"]
-    assert [(entry["provider"], entry["log_level"]) for entry in left_out] == [(CUDA, "warning")]
-    assert reason in left_out[0]["reason"]
-
-
-@pytest.mark.parametrize("start", [_no_driver, _silent_fall_back])
-def test_a_provider_asked_for_by_name_must_run(monkeypatch: pytest.MonkeyPatch, start: Callable[..., Any]) -> None:
-    _pretend_accelerator(monkeypatch, CUDA, start)
-    with pytest.raises(ModelError, match=CUDA) as caught:
-        Detector.load(provider="cuda")
-    assert caught.value.retryable  # the driver may still be loading
-
-
-def test_weights_asked_for_by_name_stay_when_the_accelerator_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    _pretend_accelerator(monkeypatch, OPENVINO, _no_driver)
-    assert Detector.load(weights="fp32").weights == "fp32"
+        kept.append(dict(_bound(bound)))
+    assert kept[1] == kept[3]
+    assert len(kept[0]) + 1 == len(kept[1])  # once for each number of pictures
+    assert not _bound(plain)
 
 
 def test_a_failing_run_is_a_retryable_model_error() -> None:
-    session = open_session(FP32, provider="cpu")
+    session = open_session(FP32)
     with pytest.raises(ModelError, match="did not run on CPUExecutionProvider") as caught:
         session.run(["scores"], {"image": np.zeros((1, 4, 32, 32), np.float32)})
     assert caught.value.retryable
