@@ -11,27 +11,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import av
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
 from detection.core.detections import Detections, limits_by_class
-from detection.core.motion import MotionMeter
+from detection.core.motion import REUSED_S, MotionMeter
 from detection.core.statistics import StatsWindow
+from detection.core.view import Lens, Trouble, shrunk
 from detection.inference.detector import Detector
 from detection.inference.pool import DetectorPool, Turns
 from detection.ingest.frame import Frame
 from detection.ingest.reader import CameraReader
-from detection.pipeline import CameraPipeline, Observation, Plan
+from detection.pipeline import CameraPipeline, Observation
+from detection.plan import START_SCORE, Plan
 from detection.second_stage import SecondStage
+from detection.shared_stats import SharedStats
 from detection.sink import AlertSink
 
 log = structlog.get_logger(__name__)
-
-REUSED_S = (
-    6.5  # of media time: a sleeping camera's picture that shows nothing new is looked at by the model at least so often
-)
-SAMPLING = 8  # motion is measured on every eighth pixel of the scaled picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,16 +55,36 @@ class Seen:
 
 @dataclass(slots=True, eq=False)
 class CameraSlot:
-    """A running camera. `plan` is swapped by the configuration thread, everything else belongs to the analyser."""
+    """A running camera. `plan` is swapped by the configuration thread, everything else belongs to the analyser.
+
+    inherit: gives what the camera's rules knew so far. It is called at the first frame: only then has the last turn of the
+    slot before this one ended. turn: held while a frame is analysed. gone: no frame of it is analysed any more. broken: what
+    is wrong with the analysis, in words; failing: the newest frame could not be analysed at all.
+    """
 
     reader: CameraReader
     plan: Plan
     pipeline: CameraPipeline
     motion: MotionMeter = field(default_factory=MotionMeter)
-    stats: StatsWindow = field(default_factory=StatsWindow)
+    stats: StatsWindow = field(default_factory=SharedStats)
     newest: Frame | None = None
     broken: str = ""
     seen: Seen | None = None
+    view: Lens = field(default_factory=Lens)
+    inherit: Callable[[], object] | None = None
+    turn: threading.Lock = field(default_factory=threading.Lock)
+    gone: bool = False
+    failing: bool = False
+
+    def take_up(self) -> None:
+        """Before each frame: the rules take up what there is from before, once."""
+        inherit, self.inherit = self.inherit, None
+        if inherit is not None and (kept := inherit()) is not None:
+            self.pipeline.restore(kept)
+
+    def known(self) -> object:
+        """What the rules know: the next slot's `inherit`, when this one has no turn any more."""
+        return self.pipeline.snapshot() if self.inherit is None else self.inherit()
 
 
 @dataclass(slots=True, eq=False)
@@ -82,6 +101,7 @@ class Analyser:
     monotonic: Callable[[], float] = time.monotonic
     frames: int = 0
     second_stage: SecondStage = field(default_factory=SecondStage)
+    last_turn_s: float = 3.0  # how long `let_go` waits
     _counting: threading.Lock = field(default_factory=threading.Lock)
     _turns: Turns[CameraSlot] = field(init=False)
 
@@ -101,48 +121,107 @@ class Analyser:
             self._analyse(slot, frame)
         return True
 
+    def let_go(self, slot: CameraSlot, plan: Plan | None = None) -> None:
+        """Ends the alerts of a slot that is no longer in `slots`, but those of rules that the camera keeps under `plan`.
+
+        It waits for the slot's last turn.
+        """
+        if not slot.turn.acquire(timeout=self.last_turn_s):
+            log.warning(
+                "alerts of a camera that went stay open", camera=slot.plan.camera_id, reason="its analysis hangs"
+            )
+            return
+        try:
+            slot.gone = True
+            frame = slot.newest
+            if slot.inherit is not None:  # there was no frame yet: its alerts are of an earlier run
+                slot.take_up()
+                slot.pipeline.use(_sized(slot.plan, frame))
+            events = slot.pipeline.end(None if plan is None else _sized(plan, frame))
+            if events:
+                frame = frame or Frame(slot.plan.camera_id, av.VideoFrame(16, 16, "yuv420p"), 0.0, self.clock(), 0)
+                self.sink.raise_alerts(events, frame, slot.plan, state=slot.pipeline.latest)
+        except Exception:  # whatever it is, the next document must still be applied
+            log.exception("alerts of a camera that went stay open", camera=slot.plan.camera_id)
+        finally:
+            slot.turn.release()
+
     def _analyse(self, slot: CameraSlot, frame: Frame) -> None:
+        with slot.turn:
+            if not slot.gone:
+                self._look_at(slot, frame)
+
+    def _look_at(self, slot: CameraSlot, frame: Frame) -> None:
         try:
             plan = slot.plan.sized(frame.width, frame.height)
+            slot.take_up()
             slot.pipeline.use(plan)
             limits = limits_by_class(tuple(self.detector.classes), plan.classes, plan.lowest_score)
             observation = self._observe(slot, frame, limits)
-            for event in observation.events:
-                self.sink.raise_alert(event, frame, plan)
+            if observation.events:
+                state = slot.pipeline.latest = slot.pipeline.snapshot()
+                self.sink.raise_alerts(observation.events, frame, plan, state=state)
         except Exception as error:
-            # One camera's trouble (a picture that cannot be scaled, a rule's defect) must not cost the others a frame.
-            if not slot.broken:
+            # One camera's trouble (a picture that cannot be scaled, say) must not cost the others a frame.
+            if not slot.failing:
                 log.exception("a frame could not be analysed", camera=frame.camera_id)
-            slot.broken = f"{type(error).__name__}: {error}"
+            slot.failing, slot.broken = True, f"{type(error).__name__}: {error}"
             return
-        if slot.broken:
+        finally:
+            slot.pipeline.settled = True
+        if slot.failing:
             log.info("frames are analysed again", camera=frame.camera_id)
-        slot.broken = ""
+        slot.failing, slot.broken = False, slot.pipeline.trouble
         if len(observation.tracks):
             slot.reader.keep_awake()
         slot.newest = frame
         with self._counting:
             self.frames += 1
-        latency = max(0.0, self.clock() - frame.timestamp)
+        latency = max(0.0, self.clock() - frame.timestamp) + frame.behind
         slot.stats.analysed(self.monotonic(), latency_s=latency, persons=observation.persons)
 
     def _observe(self, slot: CameraSlot, frame: Frame, limits: NDArray[np.float32]) -> Observation:
-        detections = self._detect(slot, frame, limits)
+        detections, small = self._detect(slot, frame, limits)
+        slot.pipeline.settled = False
         return slot.pipeline.step(
             detections,
             media_time=frame.media_time,
             generation=frame.generation,
+            reconnects=frame.reconnects,
             wall_time=frame.timestamp,
+            visible=not self._look_through(
+                slot, frame, small, recognised=bool((detections.scores >= START_SCORE).any())
+            ),
             look=functools.partial(self.second_stage.look, frame),
         )
 
-    def _detect(self, slot: CameraSlot, frame: Frame, limits: NDArray[np.float32]) -> Detections:
+    def _look_through(
+        self, slot: CameraSlot, frame: Frame, small: NDArray[np.uint8] | None, *, recognised: bool
+    ) -> Trouble:
+        """What is wrong with the camera's view, told when it changes."""
+        before = slot.view.trouble
+        trouble = slot.view.step(small, frame.media_time, generation=frame.generation, recognised=recognised)
+        if trouble != before:
+            log.info(
+                "the camera's view changed", camera=frame.camera_id, view=trouble or "clear", before=before or "clear"
+            )
+        return trouble
+
+    def _detect(
+        self, slot: CameraSlot, frame: Frame, limits: NDArray[np.float32]
+    ) -> tuple[Detections, NDArray[np.uint8] | None]:
+        """What the model sees, and the picture made small and grey; None for one that shows what an earlier one did."""
         if slot.seen is not None and slot.seen.answers(frame, limits):
-            slot.stats.moved(0.0)
-            return slot.seen.detections
+            slot.stats.moved(0.0, now=self.monotonic())
+            return slot.seen.detections, None
         width, height = self.detector.fit(frame.width, frame.height)
         scaled = frame.scaled_bgr(width, height)
-        slot.stats.moved(slot.motion.update(scaled[::SAMPLING, ::SAMPLING, 1]))
+        small = shrunk(scaled)
+        slot.stats.moved(slot.motion.update(small), now=self.monotonic())
         detections = self.detector.detect(scaled, min_score=limits)
         slot.seen = Seen(frame.media_time, frame.generation, (frame.width, frame.height), limits, detections)
-        return detections
+        return detections, small
+
+
+def _sized(plan: Plan, frame: Frame | None) -> Plan:
+    return plan if frame is None or not plan.in_pixels else plan.sized(frame.width, frame.height)

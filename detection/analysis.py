@@ -13,6 +13,7 @@ from detection.broadcast import Broadcast
 from detection.inference.detector import Detector
 from detection.inference.pool import DetectorPool
 from detection.ingest.attention import WatchBudget
+from detection.pacing import Pacing
 from detection.rule_memory import RuleMemory
 from detection.runtime import Runtime
 from detection.sink import AlertSink
@@ -45,7 +46,8 @@ class Analysis:
         outbox = Outbox(database, owner=self._owner.name)
         self.sink = AlertSink(device_id=device_id, outbox=outbox, wake=wake, stop=stop, clock=time.time)
         self.analyser = Analyser(detector, self.sink)
-        self.memory = RuleMemory(database, lambda: {name: slot.pipeline for name, slot in self.analyser.slots.items()})
+        slots = lambda: {name: slot.pipeline for name, slot in self.analyser.slots.items()}  # noqa: E731
+        self.memory = RuleMemory(database, slots, self.sink)
         self.runtime = Runtime(
             analyser=self.analyser,
             recall=self.memory.recall,
@@ -67,6 +69,8 @@ class Analysis:
             ("broadcast", broadcast.step, 0.1),
             ("memory", self.memory.step, 2.0),
         ]
+        if detector.processor:
+            self.loops.append(("pace", Pacing(self.analyser).step, 0.25))
 
     def _sessions(self) -> int:
         return self.detector.size if isinstance(self.detector, DetectorPool) else 1

@@ -69,8 +69,8 @@ class Broadcast:
             "type": "stats",
             "camera_id": camera_id,
             "timestamp": round(self.clock(), 3),
-            "data": with_rules(slot.stats.snapshot(now), told.numbers, told.bindings if fresh else {})
-            | {"watch": slot.reader.watch, "wakes": counters.wakes, "missed": counters.missed},
+            "data": with_rules(slot.stats.snapshot(now), told.numbers(fresh=fresh), told.bindings if fresh else {})
+            | {"watch": slot.reader.watch, "wakes": counters.wakes, "missed": counters.missed, "shed": counters.shed},
         }
         return json.dumps(message)
 

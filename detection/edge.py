@@ -21,6 +21,7 @@ from cameras.lead import Lead
 from cameras.reporting import ReportSender
 from cameras.sync import ConfigSync
 from detection.analysis import Analysis
+from detection.commanding import command_loops, readers_of
 from detection.executors.base import Executor
 from detection.executors.inline import InlineExecutor
 from detection.executors.local import LocalProcessExecutor, end_leftovers
@@ -128,6 +129,7 @@ class EdgeWorker:
             registry=registry,
             apply=self.reconciler.apply,
             unhealthy=self.reconciler.unhealthy,
+            arrived=self.reconciler.arrived,
             sender=ReportSender(cloud, health=self._health),
         )
         self.loops = [
@@ -135,6 +137,7 @@ class EdgeWorker:
             self._loop("deliver", self.lead.only(delivery.step), idle_s=0.5),
             self._loop("sweep", self.lead.only(every(SWEEP_SECONDS, self._sweep)), idle_s=1.0),
         ]
+        self.loops += [self._loop(name, step, idle_s=idle_s) for name, step, idle_s in self._command_loops()]
         if self.analysis is None:
             self.loops.append(self._loop("groups", self.reconciler.step, idle_s=0.1))
         else:
@@ -168,6 +171,28 @@ class EdgeWorker:
             most=s.processes if self.analysis is None else 1,
             largest=s.largest if self.analysis is None else None,
         )
+
+    def _command_loops(self) -> list[tuple[str, Step, float]]:
+        analysis, s = self.analysis, self.settings
+        return command_loops(
+            device_id=s.device_id,
+            cloud_redis_url=s.cloud_redis_url,
+            database=self.database,
+            readers=lambda: readers_of(analysis.analyser) if analysis else {},
+            document=lambda: self.sync.current,
+            stop=self.stop,
+            transport=s.transport,
+            whole_box=True,
+            elsewhere=self._runs_elsewhere,
+        )
+
+    def _runs_elsewhere(self, camera_id: str) -> bool:
+        """Whether another process may have the camera: a group's, or a worker for other cameras."""
+        if self.settings.cameras and camera_id not in self.settings.cameras:
+            return True
+        document = self.sync.current if self.analysis is None else None
+        found = [c for c in document.content.cameras if c.camera_id == camera_id] if document else []
+        return bool(found and found[0].enabled and found[0].analyse)
 
     def _executor(self, document: Callable[[], Document | None]) -> Executor:
         if self.analysis is not None:

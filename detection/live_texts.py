@@ -69,21 +69,8 @@ REASONS = (
     gettext_noop("an error inside this program; its log says more"),
     gettext_noop("the analysis process is starting"),
     gettext_noop("no analysis process has room for this camera"),
+    gettext_noop("the connection stands, but no picture comes"),
 )
-
-# Algorithms name themselves in plain English, because their code knows no Django; this puts the names into the catalogue.
-ALGORITHM_NAMES = (
-    gettext_noop("Attribute missing"),
-    gettext_noop("Intrusion"),
-    gettext_noop("Line crossing"),
-    gettext_noop("Loitering"),
-    gettext_noop("Occupancy"),
-    gettext_noop("Post left"),
-    gettext_noop("Procedure"),
-)
-
-# Rules whose `value` of `target` is a number of seconds.
-SECONDS_RULES = frozenset({"intrusion", "loitering", "leave_post", "occupancy"})
 
 TEXTS: dict[str, str] = {
     "just_now": gettext_noop("just now"),
@@ -109,6 +96,20 @@ TEXTS: dict[str, str] = {
     "fps": gettext_noop("fps"),
     "ms": gettext_noop("ms"),
     "dropped": gettext_noop("dropped"),
+    "watch_awake": gettext_noop("awake"),
+    "watch_awake_why": gettext_noop("Something moves or somebody is there: every picture is decoded"),
+    "watch_idle": gettext_noop("asleep"),
+    "watch_idle_why": gettext_noop(
+        "Nothing moves: a picture is looked at every few seconds, and what stands out in between wakes the camera"
+    ),
+    "watch_watching": gettext_noop("asleep, compared"),
+    "watch_watching_why": gettext_noop(
+        "Nothing moves, but the picture is noisy: it is decoded all the time and compared several times a second"
+    ),
+    "watch_learning": gettext_noop("asleep, learning"),
+    "watch_learning_why": gettext_noop(
+        "For some seconds it is being learned what this stream looks like while nothing moves; small movements may be missed"
+    ),
     "no_picture_yet": gettext_noop("No picture yet"),
     "picture_coming": gettext_noop("Picture is on its way"),
     "picture_none": gettext_noop("No picture"),
@@ -144,7 +145,7 @@ def vocabulary() -> dict[str, Any]:
         "connection": _marks(CONNECTION),
         "alert_states": {key: gettext(word) for key, word in ALERT_STATES.items()},
         "dead": sorted(DEAD_STATES),
-        "seconds_rules": sorted(SECONDS_RULES),
+        "seconds_rules": [algorithm.code for algorithm in registry.all() if algorithm.unit == "s"],
         "reasons": {reason: gettext(reason) for reason in REASONS},
         "algorithms": {algorithm.code: gettext(algorithm.label) for algorithm in registry.all()},
         "texts": {key: gettext(text) for key, text in TEXTS.items()},

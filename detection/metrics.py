@@ -30,7 +30,7 @@ LABELS = ["camera_id", "device_id", "site"]
 NUMBERS = [
     ("fps", "fps", 1.0, "Analysed frames a second."),
     ("decode_fps", "decode_fps", 1.0, "Decoded frames a second."),
-    ("latency_ms", "latency_seconds", 0.001, "From capture to result, mean."),
+    ("latency_ms", "latency_seconds", 0.001, "From the moment at which a picture could be read to its result, mean."),
     ("persons", "persons", 1.0, "Persons in the newest frame."),
 ]
 

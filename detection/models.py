@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from cameras.models import Camera, Device, Severity
+from cameras.choices import Severity
+from cameras.models import Camera, Device
 
 
 class AlertState(models.TextChoices):

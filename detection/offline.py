@@ -7,15 +7,9 @@ same document always give the same answer.
 
 from __future__ import annotations
 
-import functools
-import os
 import uuid
-from collections import deque
 from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from queue import SimpleQueue
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,31 +19,23 @@ from cameras.core.algorithms import Registry
 from cameras.core.document import Document, Header
 from cameras.core.strict_json import DocumentError, load_json
 from cameras.incoming import read_incoming
-from detection.core.detections import Detections, ScoreLimit, limits_by_class
+from detection.core.detections import Detections, limits_by_class
 from detection.core.events import alert_body
 from detection.core.rules.base import RuleEvent
+from detection.core.started import Started
+from detection.core.stillness import StillGate
 from detection.core.tracking import Tracks
+from detection.core.view import Lens
 from detection.inference.detector import Detector
-from detection.inference.session import CPU
 from detection.ingest.frame import Frame
-from detection.ingest.timing import RateGate
+from detection.offline_rules import OfflineRules
 from detection.offline_video import VideoFile
-from detection.pipeline import CameraPipeline, make_plan
+from detection.offline_watch import Watched, watch
+from detection.plan import make_plan
 from detection.second_stage import SecondStage
 
 NOBODY = "offline"  # the device's name where the document has none
 EVENTS = uuid.UUID("5f0c2b1e-7a3d-5e7f-9f43-0d6f1c5b8a21")  # the name space of the events' ids
-AHEAD = 3  # frames under way for each detector: enough that none waits, few enough that memory stays small
-MAX_DETECTORS = 8
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """A frame and what the detector gives for it, whatever rules make of that. index: 0-based, in the file."""
-
-    index: int
-    frame: Frame
-    detections: Detections
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,60 +98,6 @@ def choose_camera(document: Document, camera_id: str | None) -> str:
     raise DocumentError("cameras", f"no camera {camera_id!r} in this document; it has {listed}")
 
 
-def load_detectors(folder: Path | None = None, *, provider: str = "auto") -> list[Detector]:
-    """One detector a core, each with one thread, which beats one detector with all of them; on an accelerator only one.
-
-    Raises ModelError.
-    """
-    options: dict[str, Any] = {"provider": provider, "threads": 1} | ({"folder": folder} if folder else {})
-    first = Detector.load(**options)
-    if first.provider != CPU:
-        return [first]
-    return [first, *(Detector.load(**options) for _ in range(min(_cores(), MAX_DETECTORS) - 1))]
-
-
-def watch(
-    video: VideoFile,
-    *,
-    detectors: Sequence[Detector],
-    camera_id: str,
-    min_score: ScoreLimit,
-    fps: float | None = None,
-    began_at: float = 0.0,
-) -> Generator[Seen, None, None]:
-    """Every frame (of at most `fps` a second, chosen as the live detector's `max_fps` does) with its detections.
-
-    detectors: of one model; as many frames are inferred side by side. min_score: the smallest that is reported. Frames come
-    in order. Closing the generator ends its threads. Raises IngestError, ModelError; ValueError for an `fps` of 0 or less.
-    """
-    gate = None if fps is None else RateGate(fps)
-    idle: SimpleQueue[Detector] = SimpleQueue()
-    for detector in detectors:
-        idle.put(detector)
-
-    def find(index: int, frame: Frame) -> Seen:
-        detector = idle.get()  # never waits: there are no more threads than detectors
-        try:
-            scaled = frame.scaled_bgr(*detector.fit(frame.width, frame.height))
-            return Seen(index, frame, detector.detect(scaled, min_score=min_score))
-        finally:
-            idle.put(detector)
-
-    pool = ThreadPoolExecutor(len(detectors), thread_name_prefix="offline")
-    under_way: deque[Future[Seen]] = deque()
-    try:
-        for index, frame in video.frames(camera_id, began_at=began_at):
-            if gate is not None and not gate.admits(frame.media_time):
-                continue
-            under_way.append(pool.submit(find, index, frame))
-            if len(under_way) > AHEAD * len(detectors):  # meanwhile this thread decodes
-                yield under_way.popleft().result()
-        while under_way:
-            yield under_way.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
 def analyse(
     video: VideoFile,
     *,
@@ -176,46 +108,48 @@ def analyse(
     fps: float | None = None,
     min_score: float | None = None,
     began_at: float = 0.0,
+    gate: bool = False,
 ) -> Generator[Analysed, None, None]:
     """Runs one camera's bindings over the video in place of the camera.
 
     Detections are of the classes that the camera's bindings name and `person`, as live. min_score: list them down to this
     score too; tracks and rules never see those that they would not see live.
-    began_at: Unix seconds of the first picture, for the events' timestamps and for schedules. Raises DocumentError for an
-    unknown camera, and what `watch` raises.
+    began_at: Unix seconds of the first picture, for the events' timestamps and for schedules. gate: while nothing moves
+    and nobody is tracked, rules only get the pictures that a live camera shows then. Raises DocumentError for an unknown
+    camera, and what `watch` raises.
     """
     chosen = choose_camera(document, camera_id)
     plan = make_plan(document.content, chosen, registry, document.pixels)
-    wanted = plan.lowest_score
     classes = detectors[0].classes
-    lowest = limits_by_class(tuple(classes), plan.classes, wanted if min_score is None else min(wanted, min_score))
-    pipeline = CameraPipeline(classes)
-    second_stage = SecondStage()
-    for seen in watch(video, detectors=detectors, camera_id=chosen, min_score=lowest, fps=fps, began_at=began_at):
-        pipeline.use(plan.sized(seen.frame.width, seen.frame.height))
-        rows = np.nonzero(seen.detections.scores >= wanted)[0]
-        observation = pipeline.step(
-            seen.detections.pick(rows),
-            media_time=seen.frame.media_time,
-            generation=seen.frame.generation,
-            wall_time=seen.frame.timestamp,
-            look=functools.partial(second_stage.look, seen.frame),
-        )
+    least = plan.lowest_score if min_score is None else min(plan.lowest_score, min_score)
+    lowest = limits_by_class(tuple(classes), plan.classes, least)
+    rules = OfflineRules(plan, classes, SecondStage())
+    started, view, still = Started(), Lens(), StillGate() if gate else None
+    for seen in watch(
+        video, detectors=detectors, camera_id=chosen, min_score=lowest, fps=fps, began_at=began_at, still=still
+    ):
+        rows, observation = rules.step(seen, visible=seen.visible(view))
+        if still is not None and len(observation.tracks):
+            still.wanted(seen.frame.media_time)
         track_ids = np.zeros(len(seen.detections), np.int64)
         track_ids[rows[_places(observation.detections, observation.tracks)]] = observation.tracks.ids
         events = [
-            _event(event, number, seen=seen, header=document.header) for number, event in enumerate(observation.events)
+            _event(event, number, seen=seen, header=document.header, started=started)
+            for number, event in enumerate(observation.events)
         ]
         yield Analysed(seen.index, seen.frame, seen.detections, track_ids, events)
 
 
-def _event(event: RuleEvent, number: int, *, seen: Seen, header: Header) -> dict[str, Any]:
+def _event(event: RuleEvent, number: int, *, seen: Watched, header: Header, started: Started) -> dict[str, Any]:
     """Its id follows from what it is about, so that the same analysis gives the same one."""
     frame = seen.frame
     about = "/".join((header.sha256, frame.camera_id, str(seen.index), event.bind_id, str(number)))
+    event_id = str(uuid.uuid5(EVENTS, about))
+    if event.phase == "started":
+        started.note(event, event_id)
     return alert_body(
-        event,
-        event_id=str(uuid.uuid5(EVENTS, about)),
+        replace(event, data=started.data_of(event)),
+        event_id=event_id,
         device_id=header.device_id,
         camera_id=frame.camera_id,
         timestamp=frame.timestamp,
@@ -236,8 +170,3 @@ def _places(detections: Detections, tracks: Tracks) -> NDArray[np.intp]:
             place += 1
         places[number], place = place, place + 1
     return places
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

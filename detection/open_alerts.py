@@ -8,12 +8,12 @@ from typing import Any
 import structlog
 
 from detection.core.rules.base import RuleEvent
+from detection.core.started import Started
 from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
 
 log = structlog.get_logger(__name__)
 
 KEY = "started:"
-MOST = 200  # of a camera; the oldest goes
 
 
 class StartedAlerts:
@@ -25,28 +25,25 @@ class StartedAlerts:
 
     def __init__(self, database: EdgeDatabase) -> None:
         self._database = database
-        self._cameras: dict[str, dict[str, str]] = {}
+        self._cameras: dict[str, Started] = {}
 
     def of(self, camera_id: str, event: RuleEvent) -> str | None:
         """The `event_id` of the `started` event that the event continues; None when none is known."""
-        return self._camera(camera_id).get(_about(event))
+        return self._camera(camera_id).of(event)
 
     def note(self, camera_id: str, event: RuleEvent, event_id: str) -> tuple[str, str]:
         """Remembers a `started` event; answers the row of `meta` that is to be stored together with it."""
         known = self._camera(camera_id)
-        known.pop(_about(event), None)
-        known[_about(event)] = event_id
-        while len(known) > MOST:
-            del known[next(iter(known))]
-        return KEY + camera_id, json.dumps(known)
+        known.note(event, event_id)
+        return KEY + camera_id, json.dumps(known.ids)
 
-    def _camera(self, camera_id: str) -> dict[str, str]:
+    def _camera(self, camera_id: str) -> Started:
         if camera_id not in self._cameras:
             try:
-                self._cameras[camera_id] = self._stored(camera_id)
+                self._cameras[camera_id] = Started(self._stored(camera_id))
             except EdgeStoreError as error:
                 log.warning("alerts of an earlier run are not known", camera=camera_id, reason=str(error))
-                self._cameras[camera_id] = {}
+                self._cameras[camera_id] = Started()
         return self._cameras[camera_id]
 
     def _stored(self, camera_id: str) -> dict[str, str]:
@@ -59,7 +56,3 @@ class StartedAlerts:
             log.warning("alerts of an earlier run are not known", camera=camera_id, reason="unreadable row")
             return {}
         return found
-
-
-def _about(event: RuleEvent) -> str:
-    return json.dumps([event.bind_id, event.data.get("kind"), event.track_id])

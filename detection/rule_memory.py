@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,25 +10,37 @@ from typing import Any
 import structlog
 
 from detection.pipeline import CameraPipeline
+from detection.sink import RULES, AlertSink
 from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
 
 log = structlog.get_logger(__name__)
 
-KEY = "rules:"
-
 
 class RuleMemory:
-    """pipelines: those that run now, by camera. A thread of its own calls `step`; the pipelines belong to the analyser's."""
+    """pipelines: those that run now, by camera. A thread of its own calls `step`; the pipelines belong to the analyser's.
 
-    def __init__(self, database: EdgeDatabase, pipelines: Callable[[], Mapping[str, CameraPipeline]]) -> None:
+    sink: what writes alerts. It stores a state with each of them by itself; nothing older may follow that, and nothing that
+    knows of an alert may be stored before it.
+    """
+
+    def __init__(
+        self,
+        database: EdgeDatabase,
+        pipelines: Callable[[], Mapping[str, CameraPipeline]],
+        sink: AlertSink | None = None,
+    ) -> None:
         self._database = database
         self._pipelines = pipelines
         self._stored: dict[str, Any] = {}
+        self._at_rest = sink.at_rest if sink else lambda: contextlib.nullcontext(frozenset[str]())
+        if sink is not None:
+            sink.on_state = self._stored.__setitem__
 
     def recall(self, camera_id: str) -> object:
         """What `CameraPipeline.restore` takes; None when there is nothing, or nothing that can be read."""
         try:
-            rows = self._database.rows("SELECT value FROM meta WHERE key = ?", KEY + camera_id)
+            rows = self._database.rows("SELECT value FROM meta WHERE key = ?", RULES + camera_id)
+            self._stored.pop(camera_id, None)  # another process may have stored it since
             return json.loads(rows[0]["value"]) if rows else None
         except (EdgeStoreError, ValueError) as error:
             log.warning("state of the rules cannot be read", camera=camera_id, reason=str(error))
@@ -39,12 +52,17 @@ class RuleMemory:
         for camera_id, pipeline in pipelines.items():
             while pipeline.ignored:
                 log.warning("state of a rule begins anew", camera=camera_id, reason=pipeline.ignored.pop(0))
-        return self._store({camera_id: pipeline.latest for camera_id, pipeline in pipelines.items()})
+        with self._at_rest() as held:
+            # First the state, then whether its alerts are written: the analyser may come between the two.
+            states = [(i, p.latest, p.settled) for i, p in pipelines.items()]
+            return self._store({i: state for i, state, settled in states if settled and i not in held})
 
     def close(self) -> None:
         """Stores the very last state. The analyser must have ended."""
         try:
-            self._store({i: p.snapshot() for i, p in self._pipelines().items() if p.latest is not None})
+            with self._at_rest() as held:
+                last = {i: p.snapshot() for i, p in self._pipelines().items() if p.latest is not None and i not in held}
+                self._store(last)
         except EdgeStoreError as error:
             log.error("state of the rules was not stored", reason=str(error))
 
@@ -55,6 +73,6 @@ class RuleMemory:
             return False
         with self._database.transaction() as db:
             for camera_id, state in new.items():
-                db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (KEY + camera_id, json.dumps(state)))
+                db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (RULES + camera_id, json.dumps(state)))
         self._stored.update(new)
         return True

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
-import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ from cameras.core.document import Camera, Document
 from detection.analyser import Analyser, CameraSlot
 from detection.ingest.attention import WatchBudget
 from detection.ingest.reader import CameraReader
-from detection.pipeline import CameraPipeline, Plan, make_plan
+from detection.pipeline import CameraPipeline
+from detection.plan import Plan, make_plan
 
 log = structlog.get_logger(__name__)
+
+STOP_S = 3.0  # for all readers together; one that is still inside FFmpeg then ends by itself
 
 
 class Runtime:
@@ -50,6 +54,7 @@ class Runtime:
         self._budget = budget or WatchBudget()
         self._cameras: dict[str, Camera] = {}
         self._enabled: dict[str, bool] = {}
+        self._left: list[CameraSlot] = []
 
     def apply(self, document: Document) -> None:
         """Makes the document the running one. Raises ValueError before anything changed when a rule cannot be made."""
@@ -64,26 +69,35 @@ class Runtime:
             CameraPipeline(self.analyser.detector.classes).use(plan)  # proves that every rule can be made
         slots: dict[str, CameraSlot] = {}
         ended: list[CameraSlot] = []
-        begun: list[CameraSlot] = []
+        begun: list[tuple[CameraSlot, CameraSlot | None]] = []  # with the one that has the same source open until then
         for camera_id, camera in wanted.items():
-            slot = self.analyser.slots.get(camera_id)
-            if slot is not None and _same_source(self._cameras.get(camera_id), camera):
+            slot, was = self.analyser.slots.get(camera_id), self._cameras.get(camera_id)
+            if slot is not None and _same_source(was, camera):
                 slot.plan = plans[camera_id]
                 slot.broken = ""  # what the document before did is not this one's fault
             else:
-                if slot is not None:
-                    ended.append(slot)
-                slot = self._new_slot(camera, plans[camera_id], slot)
-                begun.append(slot)
+                old = slot
+                if old is not None:
+                    ended.append(old)
+                slot = self._new_slot(camera, plans[camera_id], old)
+                begun.append((slot, old if was is not None and was.rtsp_url == camera.rtsp_url else None))
             slots[camera_id] = slot
         ended += [slot for camera_id, slot in self.analyser.slots.items() if camera_id not in wanted]
         self.analyser.slots = slots
         self._cameras = wanted
         self._enabled = {c.camera_id: c.enabled for c in content.cameras}
-        for slot in ended:
-            slot.reader.stop()
-        for slot in begun:
-            slot.reader.start()
+        _tell_to_stop(ended)
+        self._let_go(ended, plans, analysed={c.camera_id for c in content.cameras if c.enabled and c.analyse})
+        _exchange(ended, begun)
+
+    def _let_go(self, ended: list[CameraSlot], plans: dict[str, Plan], *, analysed: set[str]) -> None:
+        """Closes the alerts that nothing looks after any more. A camera that another process is to analyse keeps its own."""
+        # An order to leave a camera may come just before the document that says why.
+        for slot in (*self._left, *ended):
+            plan = plans.get(slot.plan.camera_id)
+            if slot.plan.camera_id not in analysed or (plan is not None and slot in ended):
+                self.analyser.let_go(slot, plan)
+        self._left = [slot for slot in ended if not slot.gone]
 
     def _new_slot(self, camera: Camera, plan: Plan, old: CameraSlot | None) -> CameraSlot:
         reader = CameraReader(
@@ -98,12 +112,10 @@ class Runtime:
             budget=self._budget,
         )
         slot = CameraSlot(reader, plan, CameraPipeline(self.analyser.detector.classes))
-        kept: object = old.pipeline.latest if old is not None else None
-        kept = self.recall(camera.camera_id) if kept is None and self.recall is not None else kept
-        if kept is not None:
-            slot.pipeline.restore(kept)
         if old is not None:
-            slot.newest = old.newest
+            slot.newest, slot.inherit = old.newest, old.known
+        elif self.recall is not None:
+            slot.inherit = functools.partial(self.recall, camera.camera_id)
         return slot
 
     def unhealthy(self) -> str:
@@ -134,11 +146,32 @@ class Runtime:
 
     def close(self) -> None:
         """Stops every reader."""
-        threads = [threading.Thread(target=s.reader.stop, daemon=True) for s in self.analyser.slots.values()]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(3)
+        slots = list(self.analyser.slots.values())
+        _tell_to_stop(slots)
+        _exchange(slots, [])
+
+
+def _tell_to_stop(slots: Iterable[CameraSlot]) -> None:
+    """All are told before one is waited for: a camera that is silent takes its time to end."""
+    for slot in slots:
+        slot.reader.stop(0.0)
+
+
+def _exchange(ended: Iterable[CameraSlot], begun: Sequence[tuple[CameraSlot, CameraSlot | None]]) -> None:
+    """Starts the new readers, then waits for those that were told to stop; all of it takes at most STOP_S.
+
+    begun: each with the slot that must have ended first, because it may hold the same source (a webcam) open.
+    """
+    deadline = time.monotonic() + STOP_S
+    for slot, before in begun:
+        if before is None:
+            slot.reader.start()
+    for slot, before in begun:
+        if before is not None:
+            before.reader.stop(max(0.0, deadline - time.monotonic()))
+            slot.reader.start()
+    for slot in ended:
+        slot.reader.stop(max(0.0, deadline - time.monotonic()))
 
 
 def _same_source(old: Camera | None, new: Camera) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import structlog
@@ -15,27 +15,24 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from detection.core.scene import View, Want
-from detection.inference.classifier import Classifier
 from detection.inference.detector import DEFAULT_MODEL
 from detection.inference.errors import ModelError
+from detection.inference.looker import Looker, load_looker
 from detection.ingest.frame import Frame
 
 log = structlog.get_logger(__name__)
 
 MOST = 8  # looks in one frame; the others come in later ones
+REMEMBERED = 2000  # objects whose last look is known; far more than all cameras show at once
 SMALLEST = 8  # pixels
 AGAIN_S = 60.0  # a model that is missing or broken is looked for again
-
-
-class Looker(Protocol):
-    """What a loaded model offers."""
-
-    def look(self, picture: NDArray[np.uint8]) -> View: ...
 
 
 @dataclass(slots=True, eq=False)
 class SecondStage:
     """Models by name, each in a folder of that name below one of `folders`, `model_folders()` where none are given.
+
+    provider: as for `choose_provider`, the setting ORT_PROVIDER where none is given.
 
     Any thread may call it; one look at a time.
 
@@ -43,24 +40,45 @@ class SecondStage:
     """
 
     folders: Sequence[Path] = ()
-    provider: str = "auto"
-    load: Callable[..., Looker] = Classifier.load
+    provider: str = field(default_factory=lambda: str(settings.ORT_PROVIDER))
+    load: Callable[..., Looker] = load_looker
     monotonic: Callable[[], float] = time.monotonic
     _models: dict[str, Looker] = field(default_factory=dict)
     _failed: dict[str, float] = field(default_factory=dict)
     _told: dict[str, str] = field(default_factory=dict)
+    _looked: dict[tuple[str, str, int, int], int] = field(default_factory=dict)
+    _turn: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def look(self, frame: Frame, wants: Iterable[Want]) -> dict[Want, View]:
-        """A view for each want, as many as one frame may have; the full picture is made once, when there are any."""
+        """A view for each want, as many as one frame may have; the full picture is made once, when there are any.
+
+        Who has waited longest comes first, so that no rule and nobody goes without where looks are short.
+        """
         with self._lock:
             asked = list(dict.fromkeys(wants))
             views = {want: View("unknown", 0.0, absent=True) for want in asked if self._model(want.model) is None}
-            open_wants = [want for want in asked if want not in views][:MOST]
+            open_wants = self._in_turn(frame.camera_id, [want for want in asked if want not in views])
             if open_wants:
                 picture = frame.scaled_bgr(frame.width, frame.height)
                 views |= {want: self._view(picture, want) for want in open_wants}
             return views
+
+    def _in_turn(self, camera_id: str, wants: Sequence[Want]) -> list[Want]:
+        """At most `MOST`, those first whose object was looked at longest ago; a rule's second crop of it waits by itself."""
+        crops: Counter[tuple[str, int]] = Counter()
+        keys = []
+        for want in wants:
+            keys.append((camera_id, want.model, want.track_id, crops[want.model, want.track_id]))
+            crops[want.model, want.track_id] += 1
+        order = sorted(range(len(wants)), key=lambda index: self._looked.get(keys[index], -1))[:MOST]
+        for index in order:
+            self._turn += 1
+            self._looked.pop(keys[index], None)
+            self._looked[keys[index]] = self._turn  # the latest are last
+        for key in list(self._looked)[: max(len(self._looked) - REMEMBERED, 0)]:
+            del self._looked[key]
+        return [wants[index] for index in order]
 
     def _view(self, picture: NDArray[np.uint8], want: Want) -> View:
         model = self._model(want.model)

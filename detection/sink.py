@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -16,10 +18,10 @@ from detection.core.events import alert_body
 from detection.core.rules.base import RuleEvent
 from detection.ingest.frame import Frame
 from detection.open_alerts import StartedAlerts
-from detection.pipeline import Plan
+from detection.plan import Plan
 from edgesite import storage
 from edgesite.edge_store.database import EdgeStoreError
-from edgesite.edge_store.outbox import Outbox
+from edgesite.edge_store.outbox import NewAlert, Outbox
 from edgesite.edge_store.owners import clear_up, lives
 from edgesite.ids import uuid7
 from edgesite.storage import StorageError
@@ -30,18 +32,40 @@ log = structlog.get_logger(__name__)
 QUEUE = 32
 HELD = 1000
 TRIES = 3
+RULES = "rules:"  # and a camera's id: the row of `meta` that holds the state of its rules
 
 
 @dataclass(frozen=True, slots=True)
 class _Alert:
-    """An alert on its way to the disk. frame: for its picture; None when too many wait. note: as in `Outbox.add_alert`."""
+    """An alert on its way to the disk. frame: for its picture; None when too many wait. note: goes to `meta` with it."""
 
-    event_id: str
-    camera_id: str
-    body: dict[str, Any]
-    key: str
+    row: NewAlert
     frame: Frame | None
     note: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What one frame gave rise to: all of it goes to the disk at once, with what the rules know after it, or nothing."""
+
+    camera_id: str
+    alerts: list[_Alert]
+    state: dict[str, Any] | None
+
+    def notes(self) -> list[tuple[str, str]]:
+        """Rows of `meta`."""
+        notes = [alert.note for alert in self.alerts if alert.note is not None]
+        if self.state is not None:
+            notes.append((RULES + self.camera_id, json.dumps(self.state)))
+        return notes
+
+    def singly(self) -> list[_Batch]:
+        """A batch for each alert; the last one brings the state."""
+        last = len(self.alerts) - 1
+        return [
+            replace(self, alerts=[alert], state=self.state if n == last else None)
+            for n, alert in enumerate(self.alerts)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +76,11 @@ class _Job:
 
 
 class AlertSink:
-    """Takes rules' events from the analyser. `raise_alert` returns when the alert is on disk; pictures follow in a thread.
+    """Takes rules' events from the analyser. `raise_alerts` returns when they are on disk; pictures follow in a thread.
 
     While the edge store cannot be written (a full disk) alerts are held in memory, in order, and written when it can be
-    again. wake: called when there is something to deliver.
+    again. wake: called when there is something to deliver. on_state: called with a camera and the state of its rules when
+    that was stored with an alert, before anything else can be.
     """
 
     def __init__(
@@ -72,92 +97,118 @@ class AlertSink:
         self.wake = wake
         self.stop = stop
         self.clock = clock
+        self.on_state: Callable[[str, dict[str, Any]], None] = lambda camera_id, state: None
         self.lost = 0
         self._jobs: queue.Queue[_Job] = queue.Queue(QUEUE)
-        self._held: deque[_Alert] = deque()
+        self._held: deque[_Batch] = deque()
         self._lock = threading.Lock()
         self._failing = False
         self._started = StartedAlerts(outbox.database)
 
-    def raise_alert(self, event: RuleEvent, frame: Frame, plan: Plan) -> None:
-        """Writes the alert, or holds it while the store cannot be written.
+    def raise_alerts(
+        self, events: Sequence[RuleEvent], frame: Frame, plan: Plan, *, state: dict[str, Any] | None = None
+    ) -> None:
+        """Writes the alerts of one frame, or holds them while the store cannot be written.
 
-        An `updated` or `ended` event says in its data, as `started_event_id`, which alert it continues; it has no picture.
+        state: what the camera's rules know after the frame (`CameraPipeline.snapshot`). It becomes durable in the same
+        transaction: after a sudden end no rule raises again what is stored, or takes for raised what is not. An `updated`
+        or `ended` event says in its data, as `started_event_id`, which alert it continues; it has no picture.
         """
-        event_id = uuid7()
+        with self._lock:
+            batch = _Batch(frame.camera_id, [], state)
+            waiting = sum(len(held.alerts) for held in self._held)
+            for event in events:
+                held = waiting + len(batch.alerts)
+                if held >= HELD:
+                    self.lost += 1
+                    log.error(
+                        "alert lost", camera=frame.camera_id, algorithm=event.algo_code, held=HELD, lost=self.lost
+                    )
+                else:
+                    batch.alerts.append(self._alert(event, frame, plan, with_picture=held < QUEUE))  # they are large
+            if batch.alerts:
+                self._held.append(batch)
+        self.write_held()
+
+    def _alert(self, event: RuleEvent, frame: Frame, plan: Plan, *, with_picture: bool) -> _Alert:
+        event_id, camera_id = uuid7(), frame.camera_id
         starts = event.phase == "started"
         key = ""
         if starts:
             key = capture_key(
-                camera_id=frame.camera_id, event_id=event_id, timestamp=frame.timestamp, time_zone=plan.time_zone
+                camera_id=camera_id, event_id=event_id, timestamp=frame.timestamp, time_zone=plan.time_zone
             )
         body = alert_body(
             event,
             event_id=event_id,
             device_id=self.device_id,
-            camera_id=frame.camera_id,
+            camera_id=camera_id,
             timestamp=frame.timestamp,
             capture=key,
         )
-        with self._lock:
-            if len(self._held) >= HELD:
-                self.lost += 1
-                log.error("alert lost", camera=frame.camera_id, algorithm=event.algo_code, held=HELD, lost=self.lost)
-                return
-            note = None
-            if starts:
-                note = self._started.note(frame.camera_id, event, event_id)
-            elif (started := self._started.of(frame.camera_id, event)) is not None:
-                body["data"] = {**event.data, "started_event_id": started}
-            kept = frame if starts and len(self._held) < QUEUE else None  # pictures are large
-            self._held.append(_Alert(event_id, frame.camera_id, body, key, kept, note))
-        self.write_held()
+        note = None
+        if starts:
+            note = self._started.note(camera_id, event, event_id)
+        elif (started := self._started.of(camera_id, event)) is not None:
+            body["data"] = {**event.data, "started_event_id": started}
+        return _Alert(NewAlert(event_id, camera_id, body, key), frame if starts and with_picture else None, note)
 
     def write_held(self) -> None:
         """Writes what is held, oldest first, as far as the store takes it."""
         with self._lock:
             while self._held:
-                alert = self._held[0]
+                batch = self._held[0]
                 try:
-                    self.outbox.add_alert(
-                        event_id=alert.event_id,
-                        camera_id=alert.camera_id,
-                        body=alert.body,
-                        capture=alert.key,
-                        now=self.clock(),
-                        note=alert.note,
-                    )
+                    self.outbox.add_alerts([a.row for a in batch.alerts], now=self.clock(), notes=batch.notes())
                 except EdgeStoreError as error:
                     if not self._failing:
                         log.error("alerts are held in memory", reason=str(error))
                     self._failing = True
                     return
-                except Exception:  # a body that is no JSON: it must not hold up every alert behind it
+                except Exception as error:  # a body that is no JSON: it must not hold up every alert behind it
                     self._held.popleft()
-                    self.lost += 1
-                    log.exception("alert lost", camera=alert.camera_id, event_id=alert.event_id, lost=self.lost)
+                    self._give_up(batch, error)
                     continue
                 self._held.popleft()
                 self._failing = False
-                self._written(alert)
+                if batch.state is not None:
+                    self.on_state(batch.camera_id, batch.state)
+                for alert in batch.alerts:
+                    self._written(alert)
+
+    def _give_up(self, batch: _Batch, error: Exception) -> None:
+        """One that can never be written is lost; those of the same frame are tried one by one."""
+        if len(batch.alerts) > 1:
+            self._held.extendleft(reversed(batch.singly()))
+            return
+        self.lost += 1
+        event_id = batch.alerts[0].row.event_id
+        log.error("alert lost", camera=batch.camera_id, event_id=event_id, lost=self.lost, exc_info=error)
+
+    @contextlib.contextmanager
+    def at_rest(self) -> Iterator[frozenset[str]]:
+        """Inside the block no alert is written. Its value: the cameras of which alerts are still held in memory."""
+        with self._lock:
+            yield frozenset(batch.camera_id for batch in self._held)
 
     def _written(self, alert: _Alert) -> None:
+        row = alert.row
         log.info(
-            {"started": "alert raised", "updated": "alert goes on"}.get(alert.body["phase"], "alert ended"),
-            event_id=alert.event_id,
-            camera=alert.camera_id,
-            roi=alert.body["roi_id"],
-            algorithm=alert.body["algo_code"],
+            {"started": "alert raised", "updated": "alert goes on"}.get(row.body["phase"], "alert ended"),
+            event_id=row.event_id,
+            camera=row.camera_id,
+            roi=row.body["roi_id"],
+            algorithm=row.body["algo_code"],
         )
         self.wake()
-        if not alert.key:
+        if not row.capture:
             return
         try:
             if alert.frame is None:
                 raise queue.Full
-            self._jobs.put_nowait(_Job(alert.event_id, alert.key, alert.frame))
+            self._jobs.put_nowait(_Job(row.event_id, row.capture, alert.frame))
         except queue.Full:
-            self._settle(alert.event_id, alert.key, "too many pictures at once")
+            self._settle(row.event_id, row.capture, "too many pictures at once")
 
     def step(self) -> bool:
         """Stores one waiting picture. Called by the picture thread."""
@@ -237,4 +288,7 @@ class AlertSink:
         while not self._jobs.empty():
             self.step()
         if self._held:
-            log.error("alerts lost: the edge store could not be written up to the end", alerts=len(self._held))
+            log.error(
+                "alerts lost: the edge store could not be written up to the end",
+                alerts=sum(len(batch.alerts) for batch in self._held),
+            )

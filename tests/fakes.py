@@ -34,7 +34,7 @@ def _place(entry_id: str) -> tuple[int, int]:
 class FakeRedis:
     """Strings and streams in memory. `down` makes every command fail; `calls` counts them by name.
 
-    on_block: called instead of waiting when a blocking read finds nothing.
+    on_block: called instead of waiting when a blocking read finds nothing. now: its own clock.
     """
 
     def __init__(self, on_block: Callable[[], None] = lambda: None) -> None:
@@ -44,6 +44,7 @@ class FakeRedis:
         self.down = False
         self.calls: dict[str, int] = {}
         self.on_block = on_block
+        self.now: Callable[[], float] = time.time
         self._next = 1
 
     def client(self) -> Client:
@@ -58,6 +59,10 @@ class FakeRedis:
     def ping(self) -> bool:
         self._command("ping")
         return True
+
+    def time(self) -> tuple[int, int]:
+        self._command("time")
+        return int(self.now()), round(self.now() % 1 * 1e6)
 
     def get(self, key: str) -> str | None:
         self._command("get")
@@ -120,7 +125,8 @@ class FakeReader:
         self.acts.append("start")
 
     def stop(self, timeout: float = 3.0) -> None:
-        self.acts.append("stop")
+        if "stop" not in self.acts:  # told once, waited for later
+            self.acts.append("stop")
 
 
 class FakeDetector:

@@ -18,17 +18,21 @@ import numpy as np
 from cameras.core.algorithms import Registry
 from cameras.core.document import parse_content
 from detection.core.rules.base import RuleEvent
+from detection.core.view import Lens
 from detection.inference.detector import Detector
-from detection.offline import Seen, watch
+from detection.offline_rules import OfflineRules
 from detection.offline_video import VideoFile
-from detection.pipeline import CameraPipeline, Observation, Plan, make_plan
+from detection.offline_watch import Watched, watch
+from detection.pipeline import Observation
+from detection.plan import Plan, make_plan
+from detection.second_stage import SecondStage
 
 SIDES = ("draft", "published")
 MOST_PICTURES = 200  # of each side
 MOST_ALERTS = 2000  # of each side; the rest is counted
 PICTURE_SIZE, PICTURE_QUALITY = (960, 720), 80
 
-Keep = Callable[[Seen], str]
+Keep = Callable[[Watched], str]
 Tell = Callable[[float], None]
 
 
@@ -44,23 +48,15 @@ def plan_of(part: Mapping[str, Any], *, camera_id: str, registry: Registry, with
 class Side:
     """One configuration while the video runs."""
 
-    plan: Plan
-    pipeline: CameraPipeline
+    rules: OfflineRules
     alerts: list[dict[str, Any]] = field(default_factory=list)
     raised: int = 0
     pictures: int = 0
     _open: dict[tuple[str, object, int | None], dict[str, Any]] = field(default_factory=dict)
 
-    def step(self, seen: Seen, keep: Keep) -> None:
-        """Takes in one frame as the live pipeline would; detections that it would not get are left out."""
-        self.pipeline.use(self.plan.sized(seen.frame.width, seen.frame.height))
-        rows = np.nonzero(seen.detections.scores >= self.plan.lowest_score)[0]
-        observation = self.pipeline.step(
-            seen.detections.pick(rows),
-            media_time=seen.frame.media_time,
-            generation=seen.frame.generation,
-            wall_time=seen.frame.timestamp,
-        )
+    def step(self, seen: Watched, keep: Keep, *, visible: bool = True) -> None:
+        """Takes in one frame as the live pipeline would."""
+        _, observation = self.rules.step(seen, visible=visible)
         for event in observation.events:
             about = event.bind_id, event.data.get("kind"), event.track_id
             if event.phase == "started":
@@ -69,7 +65,12 @@ class Side:
                 alert["ended_t"] = event.media_time
 
     def _raise(
-        self, event: RuleEvent, about: tuple[str, object, int | None], seen: Seen, observation: Observation, keep: Keep
+        self,
+        event: RuleEvent,
+        about: tuple[str, object, int | None],
+        seen: Watched,
+        observation: Observation,
+        keep: Keep,
     ) -> None:
         self.raised += 1
         if len(self.alerts) >= MOST_ALERTS:
@@ -103,17 +104,19 @@ def run(
     began_at: float,
     store: Callable[[int, bytes], str],
     tell: Tell,
-) -> dict[str, Any]:
-    """The whole video. plans: by side. began_at: Unix seconds of its first picture.
+) -> tuple[dict[str, Any], list[str]]:
+    """The whole video; and the names of models for second looks that were needed and could not be used.
 
+    plans: by side. began_at: Unix seconds of the first picture.
     store: keeps a frame's JPEG and gives its key. tell: called after every frame with its media time in seconds; what it
-    raises ends the run. Raises what `watch` raises. The answer lacks `wall_s`, `speed` and `notes`, which need a clock.
+    raises ends the run. Raises what `watch` raises. The answer lacks `wall_s` and `speed`, which need a clock, and `notes`.
     """
-    sides = {name: Side(plan, CameraPipeline(detectors[0].classes)) for name, plan in plans.items()}
-    kept = ("", -1)
+    classes, second_stage = detectors[0].classes, SecondStage()
+    sides = {name: Side(OfflineRules(plan, classes, second_stage)) for name, plan in plans.items()}
+    kept, view = ("", -1), Lens()
     frames, last, size = 0, 0.0, (0, 0)
 
-    def keep(seen: Seen) -> str:
+    def keep(seen: Watched) -> str:
         nonlocal kept
         if kept[1] != seen.index:  # both sides, and several rules, may want the same frame
             width, height = PICTURE_SIZE
@@ -125,19 +128,21 @@ def run(
         video,
         detectors=detectors,
         camera_id=next(iter(plans.values())).camera_id,
-        min_score=min(plan.lowest_score for plan in plans.values()),
+        min_score=np.minimum.reduce([side.rules.limits for side in sides.values()]),
         fps=fps,
         began_at=began_at,
     )
     with closing(watched):
         for seen in watched:
+            visible = seen.visible(view)
             for side in sides.values():
-                side.step(seen, keep)
+                side.step(seen, keep, visible=visible)
             frames, last, size = frames + 1, seen.frame.media_time, (seen.frame.width, seen.frame.height)
             tell(last)
     found: dict[str, Any] = dict.fromkeys(SIDES)
     found |= {name: {"raised": side.raised, "alerts": side.alerts} for name, side in sides.items()}
-    return {"figures": {"frames": frames, "media_s": last, "width": size[0], "height": size[1]}, **found}
+    figures = {"frames": frames, "media_s": last, "width": size[0], "height": size[1]}
+    return {"figures": figures, **found}, sorted(set().union(*(side.rules.lacking for side in sides.values())))
 
 
 def _box_of(event: RuleEvent, observation: Observation) -> list[float] | None:

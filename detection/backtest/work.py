@@ -23,8 +23,8 @@ from detection.backtest.models import BackTest
 from detection.backtest.services import UNUSABLE, VIDEO_GONE, fail, finish, note_progress
 from detection.inference.detector import Detector
 from detection.inference.errors import ModelError
+from detection.inference.pool import load_detectors
 from detection.ingest.errors import IngestError
-from detection.offline import load_detectors
 from detection.offline_video import VideoFile
 from edgesite.storage import StorageError
 
@@ -41,6 +41,9 @@ CANNOT: dict[type[Exception], str] = {
     DocumentError: UNUSABLE,
     StorageError: NO_STORAGE,
 }
+NO_SECOND_MODEL = gettext_noop(
+    "the hub has no usable model “%(model)s” for a closer look, so bindings that need it raised nothing here"
+)
 DAMAGED = gettext_noop("%(count)s packets of the video could not be decoded")
 
 
@@ -131,7 +134,7 @@ def _analyse(
     with VideoFile(path) as video:
         detectors = load()
         began = monotonic()
-        result = engine.run(
+        result, lacking = engine.run(
             video,
             detectors=detectors,
             plans=plans,
@@ -142,12 +145,12 @@ def _analyse(
         )
         wall_s = max(monotonic() - began, 1e-3)
         result["figures"] |= {"wall_s": round(wall_s, 3), "speed": round(result["figures"]["media_s"] / wall_s, 3)}
-        result["notes"] = _notes(video)
+        result["notes"] = _notes(video, lacking)
     return result
 
 
-def _notes(video: VideoFile) -> list[dict[str, Any]]:
-    notes = []
+def _notes(video: VideoFile, lacking: Sequence[str]) -> list[dict[str, Any]]:
+    notes = [stored(Sentence(NO_SECOND_MODEL, {"model": name})) for name in lacking]
     if video.cut_short:
         notes.append(stored(Sentence(CUT_SHORT, {"why": video.cut_short})))
     if video.damaged:

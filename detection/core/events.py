@@ -7,7 +7,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from cameras.core.probe import ProbeAnswer
 from detection.core.rules.base import RuleEvent
+from recordings.core.snapshots import SnapshotAnswer
 
 LARGEST_BODY = 64 * 1024
 DEEPEST = 32
@@ -108,10 +110,13 @@ def alert_body(
     }
 
 
-KINDS: dict[str, type[AlertEvent] | type[EvidenceEvent]] = {"alert": AlertEvent, "evidence": EvidenceEvent}
+Event = AlertEvent | EvidenceEvent | SnapshotAnswer | ProbeAnswer
+KINDS: dict[str, type[Event]] = {
+    "alert": AlertEvent, "evidence": EvidenceEvent, "snapshot": SnapshotAnswer, "probe": ProbeAnswer,
+}  # fmt: skip
 
 
-def parse_event(fields: dict[str, str], *, device_id: str) -> AlertEvent | EvidenceEvent:
+def parse_event(fields: dict[str, str], *, device_id: str) -> Event:
     """One entry of `device:{id}:events`. Raises EventError with the reason of the refusal."""
     kind = fields.get("kind", "")
     model = KINDS.get(kind)
@@ -122,7 +127,7 @@ def parse_event(fields: dict[str, str], *, device_id: str) -> AlertEvent | Evide
         raise EventError(f"body is larger than {LARGEST_BODY} characters")
     try:
         given = json.loads(body, parse_constant=_no_constant)
-        event = model.model_validate({"type": "evidence", **given} if kind == "evidence" else given)
+        event = model.model_validate({**_implied(kind, fields), **given})
     except (ValueError, TypeError, RecursionError) as error:
         raise EventError(_reason(error)) from None
     if event.event_id != fields.get("event_id"):
@@ -130,6 +135,13 @@ def parse_event(fields: dict[str, str], *, device_id: str) -> AlertEvent | Evide
     if isinstance(event, AlertEvent) and event.device_id != device_id:
         raise EventError("device_id is not that of the stream")
     return event
+
+
+def _implied(kind: str, fields: dict[str, str]) -> dict[str, str]:
+    """What a body need not say: its kind does, or its entry."""
+    if kind in ("snapshot", "probe"):
+        return {"event_id": fields.get("event_id", "")}
+    return {"type": "evidence"} if kind == "evidence" else {}
 
 
 def _reason(error: Exception) -> str:

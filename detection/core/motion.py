@@ -37,6 +37,8 @@ class MotionMeter:
         self._last = None
 
 
+REUSED_S = 6.5  # of media time: a picture that shows nothing new is looked at by the model at least so often
+
 CHANGED = 12.0  # grey levels by which a quiet spot must differ: more than noise and coding, both averaged over the spot
 NOISE_SHARE, NOISE_MOST, NOISE_TIMES = 0.05, 15.0, 3.0
 LEAST_SPOTS = 6  # of 160×90: a person of a sixteenth of the height covers ten

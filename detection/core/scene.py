@@ -6,21 +6,24 @@ With a handful of objects plain numbers are several times faster than arrays of 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cameras.core.algorithms import Anchor, CommonParameters
-from detection.core.tracking import SCORE_SLACK, Tracks
+from detection.core.track_credit import SCORE_SLACK
+from detection.core.tracking import Tracks
 
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
-Standing = tuple[float, float, int]
+Standing = tuple[int, float, float, int]
 Answer = Literal["present", "missing", "unknown"]
+
+SIDE = 32  # cells of the picture across and down
+BEYOND = SIDE * SIDE
 
 
 class Sight(NamedTuple):
@@ -67,7 +70,8 @@ class _Memory:
     seen: dict[int, Sight] | None = None
     anchors: dict[str, list[Point]] = field(default_factory=dict)
     counted: dict[Which, dict[int, tuple[Sight, Point]]] = field(default_factory=dict)
-    standing: dict[Which, tuple[list[float], list[Standing]]] = field(default_factory=dict)
+    standing: dict[Which, list[Standing]] = field(default_factory=dict)
+    inside: dict[str, set[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,13 +108,20 @@ class Scene(Tracks):
             known = self._memory.counted[which] = self._count(which)
         return known
 
-    def standing(self, which: Which) -> tuple[list[float], list[Standing]]:
-        """Of `counted`: the anchors' x, ascending; and `(x, y, id)` in the same order."""
+    def standing(self, which: Which) -> list[Standing]:
+        """Of `counted`: the cell of the picture (see `cell_of`) in which the anchor is, its x and y, and the id."""
         known = self._memory.standing.get(which)
         if known is None:
-            rows = [(*point, track_id) for track_id, (_, point) in self.counted(which).items()]
-            rows.sort(key=itemgetter(0))
-            known = self._memory.standing[which] = ([row[0] for row in rows], rows)
+            rows = self.counted(which).items()
+            known = [(cell_of(x, y), x, y, track_id) for track_id, (_, (x, y)) in rows]
+            self._memory.standing[which] = known
+        return known
+
+    def once(self, key: str, find: Callable[[Scene], set[int]]) -> set[int]:
+        """What `find` gives for this scene; found once for a key, however many rules ask."""
+        known = self._memory.inside.get(key)
+        if known is None:
+            known = self._memory.inside[key] = find(self)
         return known
 
     def score_of(self, track_id: int) -> float:
@@ -130,6 +141,11 @@ class Scene(Tracks):
             anchors = self._memory.anchors[which.anchor] = [(x, y) for x, y in pairs]
         rows = zip(self.seen().values(), anchors, self.detections.scores.tolist(), strict=True)
         return {s.track_id: (s, point) for s, point, score in rows if score >= least and s.class_id in wanted}
+
+
+def cell_of(x: float, y: float) -> int:
+    """The cell that holds a point: row by row, `SIDE` times `SIDE` of them over the picture, and one for all that is beyond."""
+    return int(y * SIDE) * SIDE + int(x * SIDE) if 0 <= x < 1 and 0 <= y < 1 else BEYOND
 
 
 def anchors_of(boxes: NDArray[np.float32], anchor: str) -> NDArray[np.float32]:

@@ -82,7 +82,8 @@ class _Counter:
 class StatsWindow:
     """Rates over the last `window_s` seconds; while there is less history than that, over what there is.
 
-    Feed it from one thread. A clock that goes back by more than the window begins a new window; totals stay.
+    It belongs to one thread; `SharedStats` is for several. A clock that goes back by more than the window begins a new
+    one; totals stay.
     """
 
     window_s: float = 2.0
@@ -96,6 +97,7 @@ class StatsWindow:
     _persons: int = 0
     _persons_at: float | None = None
     _motion: float = 0.0
+    _motion_at: float = -math.inf
 
     def analysed(self, now: float, *, latency_s: float, persons: int) -> None:
         """One analysed frame. latency_s: from capture to result. persons: `count_persons` of it."""
@@ -103,9 +105,9 @@ class StatsWindow:
         self._analysed.append((now, latency_s))
         self._persons, self._persons_at = persons, now
 
-    def moved(self, share: float) -> None:
+    def moved(self, share: float, *, now: float) -> None:
         """How much of the newest frame changed, 0..1, analysed or not."""
-        self._motion = min(max(share, 0.0), 1.0)
+        self._motion, self._motion_at = min(max(share, 0.0), 1.0), now
 
     def reader(self, now: float, *, decoded: int, dropped: int) -> None:
         """The reader's counters since it started: frames decoded, and frames dropped before analysis."""
@@ -122,7 +124,8 @@ class StatsWindow:
 
         fps, decode_fps: frames a second, one decimal. persons: in the newest frame, 0 once it is 10 s old.
         hairnets, handwash: counts of the rules of that kind, as given. dropped: frames since the start.
-        latency_ms: mean, None when nothing was analysed within the window. motion: 0..1.
+        latency_ms: mean, None when nothing was analysed within the window. motion: 0..1, of the
+        newest frame, 0 once that is 10 s old.
         """
         if now < self._latest - self.window_s:
             self._tick(now)
@@ -139,7 +142,7 @@ class StatsWindow:
             "handwash": handwash,
             "dropped": self._dropped_count.total,
             "latency_ms": round(1000 * sum(latencies) / len(latencies), 1) if latencies else None,
-            "motion": round(self._motion, 4),
+            "motion": round(self._motion, 4) if now - self._motion_at <= STALE_S else 0.0,
         }
 
     def _tick(self, now: float) -> None:

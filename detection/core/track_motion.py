@@ -109,6 +109,19 @@ def overlap(one: Floats, other: Floats) -> Floats:
     return _overlap(one, other[None, :, :])
 
 
+def shared_of_smaller(one: Floats, other: Floats, *, alike: float) -> Floats:
+    """What boxes ``(k, 4)`` and ``(n, 4)`` have in common, as a share of the smaller one: ``(k, n)``, 0..1.
+
+    0 where the smaller one has less than `alike` of the larger one's area.
+    """
+    sides = np.minimum(one[:, None, 2:], other[None, :, 2:]) - np.maximum(one[:, None, :2], other[None, :, :2])
+    np.maximum(sides, 0.0, out=sides)
+    mine, theirs = _area(one)[:, None], _area(other)[None, :]
+    smaller, larger = np.minimum(mine, theirs), np.maximum(mine, theirs)
+    share: Floats = sides[..., 0] * sides[..., 1] / np.maximum(smaller, 1e-12)
+    return np.where(smaller >= alike * larger, share, 0.0)
+
+
 def _overlap(one: Floats, other: Floats) -> Floats:
     """The same where each of the k boxes has its own n others: ``other`` is ``(1 or k, n, 4)``."""
     first = one[:, None, :]

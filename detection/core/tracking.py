@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from detection.core.assignment import best_pairs
 from detection.core.detections import Detections
-from detection.core.track_motion import MotionModel, overlap
+from detection.core.nms import nms
+from detection.core.track_credit import SCORE_SLACK, Credit
+from detection.core.track_motion import MotionModel, overlap, shared_of_smaller
 
 LEAST_GAIN = 0.02  # a poor pair is better than none
-SCORE_SLACK = 1e-6  # scores are float32: 0.7 arrives as 0.69999999
+ALIKE = 1 / 3  # a box smaller than this share of another one is not a part of that person, but somebody farther off
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,21 +75,31 @@ class TrackerSettings:
     The distance between the two keeps one identity while the score of a half hidden object flickers (the idea of
     ByteTrack, Zhang et al., ECCV 2022). trust_share: a track is told of from the moment its mean score reaches so many
     times `start_score` (0.5, where ByteTrack too lets tracks begin) until it falls below `start_score`: a stone that
-    looks like a person a little, and now and then a little more, is none. score_memory_s: of that mean.
+    looks like a person a little, and now and then a little more, is none. score_memory_s: of that mean. trust_way: with a
+    mean of `start_score` it is also told of while it is so far from where it began, in box widths across or half box
+    heights down: stones do not walk.
 
-    max_gap_s: a track unseen for longer ends. max_tracks bounds memory. min_overlap, min_overlap_low, min_reach: smallest
-    overlap (intersection over union) of the three rounds.
+    max_gap_s: a track unseen for longer ends; outside_gap_s: one that should have left the picture by now. max_tracks
+    bounds memory. min_overlap, min_overlap_low, min_reach: smallest overlap (intersection over union) of the three rounds.
+
+    max_overlap: of detections of one class that overlap by more only the best is looked at: identities need this stricter
+    than a list of boxes does. max_cover: a detection that shares more than this of the smaller box with one that continues
+    a track starts none: it frames half of that person, or that person and the next one.
     """
 
     start_score: float = 0.4
     continue_score: float = 0.25
     trust_share: float = 1.25
     score_memory_s: float = 1.0
+    trust_way: float = 1.5
     max_gap_s: float = 3.0
+    outside_gap_s: float = 1.0
     max_tracks: int = 256
     min_overlap: float = 0.3
     min_overlap_low: float = 0.4
     min_reach: float = 0.2
+    max_overlap: float = 0.5
+    max_cover: float = 0.65
 
 
 @dataclass(slots=True, eq=False)
@@ -106,7 +118,7 @@ class OverlapTracker:
     _time: float = field(default=-math.inf, init=False)
     _ids: NDArray[np.int64] = field(init=False)
     _classes: NDArray[np.int32] = field(init=False)
-    _credit: _Credit = field(init=False)
+    _credit: Credit = field(init=False)
     _model: MotionModel = field(init=False)
 
     def __post_init__(self) -> None:
@@ -129,7 +141,7 @@ class OverlapTracker:
         self._time = -math.inf
         self._ids = np.zeros(0, np.int64)
         self._classes = np.zeros(0, np.int32)
-        self._credit = _Credit.at(np.zeros(0))
+        self._credit = Credit.empty()
         self._model = MotionModel.empty()
 
     def update(self, detections: Detections, media_time: float) -> Tracks:
@@ -142,9 +154,12 @@ class OverlapTracker:
         if media_time < self._time:
             self.reset()
         self._time = media_time
-        self._keep(media_time - self._model.seen <= self.settings.max_gap_s)
+        self._end_lost(media_time)
         if len(detections) == 0:
             return Tracks.empty()
+        detections = detections.pick(
+            np.sort(nms(detections.boxes, detections.scores, detections.class_ids, self.settings.max_overlap))
+        )
         boxes = detections.boxes.astype(np.float64)
         strong = detections.scores >= self._start_score - SCORE_SLACK
         rows = self._associate(boxes, detections, strong, media_time)
@@ -155,11 +170,17 @@ class OverlapTracker:
             self._credit.measure(rows[matched], detections.scores[matched], since / self.settings.score_memory_s)
             self._model.measure(rows[matched], boxes[matched], media_time)
             ids[matched] = self._ids[rows[matched]]
-        fresh = self._startable(np.nonzero((rows < 0) & strong)[0], detections.scores, media_time)
+        fresh = self._startable(self._fresh(boxes, detections, rows, strong), detections.scores, media_time)
         if len(fresh):
             ids[fresh] = self._start(boxes[fresh], detections.class_ids[fresh], detections.scores[fresh], media_time)
-        self._credit.judge(self._start_score, self._trust_score)
-        told = (ids[:, None] == self._ids[self._credit.trusted]).any(axis=1)
+        self._credit.judge(
+            least=self._start_score,
+            enough=self._trust_score,
+            centres=self._model.centre,
+            sizes=self._model.size,
+            way=self.settings.trust_way,
+        )
+        told = (ids[:, None] == self._ids[self._credit.told]).any(axis=1)
         return Tracks(ids[told], detections.pick(told))
 
     @property
@@ -189,6 +210,29 @@ class OverlapTracker:
             _pair(reach, penalty, settings.min_reach, free=free, wanted=strong, rows=rows)
         return rows
 
+    def _end_lost(self, now: float) -> None:
+        unseen = now - self._model.seen
+        if not (unseen > 0).any():
+            return
+        predicted, _ = self._model.predict(now)
+        centre = (predicted[:, :2] + predicted[:, 2:]) / 2
+        outside = ((centre < 0) | (centre > 1)).any(axis=1)
+        # Whoever comes in there afterwards is likelier somebody else.
+        limit = np.where(outside, self.settings.outside_gap_s, self.settings.max_gap_s)
+        self._keep(unseen <= limit)
+
+    def _fresh(
+        self, boxes: NDArray[np.float64], detections: Detections, rows: NDArray[np.intp], strong: NDArray[np.bool_]
+    ) -> NDArray[np.intp]:
+        """The strong detections that are left and show somebody else than those that continue tracks."""
+        left, followed = np.nonzero((rows < 0) & strong)[0], np.nonzero(rows >= 0)[0]
+        if not len(left) or not len(followed):
+            return left
+        same_class = detections.class_ids[left, None] == detections.class_ids[None, followed]
+        part = shared_of_smaller(boxes[left], boxes[followed], alike=ALIKE) > self.settings.max_cover
+        fresh: NDArray[np.intp] = left[~(part & same_class).any(axis=1)]
+        return fresh
+
     def _startable(self, candidates: NDArray[np.intp], scores: NDArray[np.float32], now: float) -> NDArray[np.intp]:
         """The detections that may start tracks, when need be after the longest unseen tracks made room for them."""
         room = self.settings.max_tracks - len(self._ids)
@@ -207,10 +251,11 @@ class OverlapTracker:
     ) -> NDArray[np.int64]:
         ids = np.arange(self._next_id, self._next_id + len(boxes), dtype=np.int64)
         self._next_id += len(boxes)
+        started = MotionModel.at(boxes, now)
         self._ids = np.concatenate([self._ids, ids])
         self._classes = np.concatenate([self._classes, class_ids])
-        self._credit = self._credit.joined(_Credit.at(scores.astype(np.float64)))
-        self._model = self._model.joined(MotionModel.at(boxes, now))
+        self._credit = self._credit.joined(Credit.at(scores.astype(np.float64), started.centre))
+        self._model = self._model.joined(started)
         return ids
 
     def _keep(self, keep: NDArray[np.bool_]) -> None:
@@ -239,39 +284,3 @@ def _pair(
     tracks, columns = best_pairs(np.where(allowed, np.maximum(fit - penalty, LEAST_GAIN) ** 2, 0.0))
     free[tracks] = False
     rows[columns] = tracks
-
-
-@dataclass(slots=True, eq=False)
-class _Credit:
-    """How sure one may be of k tracks. mean ``(k,)``: of their scores, lately. sights ``(k,)``. trusted: mask ``(k,)``."""
-
-    mean: NDArray[np.float64]
-    sights: NDArray[np.int64]
-    trusted: NDArray[np.bool_]
-
-    @classmethod
-    def at(cls, scores: NDArray[np.float64]) -> _Credit:
-        """Of objects seen for the first time."""
-        return cls(scores, np.ones(len(scores), np.int64), np.zeros(len(scores), np.bool_))
-
-    def joined(self, other: _Credit) -> _Credit:
-        """These tracks, then the other ones."""
-        return _Credit(
-            np.concatenate([self.mean, other.mean]),
-            np.concatenate([self.sights, other.sights]),
-            np.concatenate([self.trusted, other.trusted]),
-        )
-
-    def pick(self, keep: NDArray[np.bool_]) -> _Credit:
-        """The tracks that a mask selects."""
-        return _Credit(self.mean[keep], self.sights[keep], self.trusted[keep])
-
-    def measure(self, rows: NDArray[np.intp], scores: NDArray[np.float32], elapsed: NDArray[np.float64]) -> None:
-        """Take in the scores of tracks seen again, `elapsed` memories after they were seen last."""
-        self.sights[rows] += 1
-        share = np.maximum(1 - np.exp(-elapsed), 1 / self.sights[rows])  # at first the plain mean
-        self.mean[rows] += share * (scores - self.mean[rows])
-
-    def judge(self, least: float, enough: float) -> None:
-        """Trust who reached `enough`, and no longer who is below `least`."""
-        self.trusted = (self.mean >= enough - SCORE_SLACK) | (self.trusted & (self.mean >= least - SCORE_SLACK))

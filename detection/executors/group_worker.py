@@ -15,13 +15,13 @@ from cameras.core.algorithms import registry
 from cameras.reporting import ReportSender
 from cameras.sync import ConfigSync
 from detection.analysis import Analysis
+from detection.commanding import command_loops, readers_of
 from detection.core.groups import GroupReport
+from detection.cores import usable_cores
 from detection.edge import EdgeSettings, explain
 from detection.executors.seat import TAKEN, Seat
-from detection.inference.detector import Detector
 from detection.inference.errors import ModelError
-from detection.inference.pool import DetectorPool, usable_cores
-from detection.inference.session import CPU
+from detection.inference.pool import DetectorPool
 from detection.ingest.attention import SHARE, WatchBudget
 from detection.waiting import wait_for
 from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
@@ -68,7 +68,7 @@ class GroupWorker:
         self.seat = seat
         order = seat.order()
         own_cores = usable_cores() * (order.share if order else 1.0)
-        detector = _load(provider, max(1, round(own_cores)))
+        detector = DetectorPool.load(provider=provider, size=max(1, round(own_cores)))
         self.database = EdgeDatabase(settings.store)
         self.analysis = Analysis(
             device_id=settings.device_id,
@@ -93,7 +93,17 @@ class GroupWorker:
             sender=ReportSender(cloud, health=dict),
         )
         self._trouble = ""
-        steps: list[tuple[str, Step, float]] = [("follow", self.step, FOLLOW_SECONDS), *self.analysis.loops]
+        commands = command_loops(
+            device_id=settings.device_id,
+            cloud_redis_url=settings.cloud_redis_url,
+            database=self.database,
+            readers=lambda: readers_of(self.analysis.analyser),
+            document=lambda: self.sync.current,
+            stop=stop,
+            transport=settings.transport,
+            whole_box=False,
+        )
+        steps: list[tuple[str, Step, float]] = [("follow", self.step, FOLLOW_SECONDS), *self.analysis.loops, *commands]
         self.loops = [Loop(name, step, stop, idle_s, EXPECTED, explain) for name, step, idle_s in steps]
         self.threads: list[threading.Thread] = []
 
@@ -149,14 +159,6 @@ class GroupWorker:
         if ended:
             self.database.close()
         return ended
-
-
-def _load(provider: str, sessions: int) -> Detector | DetectorPool:
-    """On processors as many sessions as the group has cores; an accelerator is one device."""
-    first = Detector.load(provider=provider)
-    if first.provider != CPU or sessions == 1:
-        return first
-    return DetectorPool.load(provider="cpu", weights=first.weights, size=sessions)
 
 
 def run_group(settings: EdgeSettings, name: str, provider: str, stop: threading.Event) -> int:

@@ -22,6 +22,7 @@ from edgesite.supervise import describe_status
 log = structlog.get_logger(__name__)
 
 FAULTS = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGSYS}
+FIRST_SIGN_S = 60.0
 AGAIN_S = 0.5  # between two looks at something that has to end or come first
 
 
@@ -38,7 +39,7 @@ class Timing:
     settled: float = 30.0
     grace: float = 4.0
     silent: float = 30.0
-    first_sign: float = 60.0
+    first_sign: float = FIRST_SIGN_S
 
 
 @dataclass(slots=True)

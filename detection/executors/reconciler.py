@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from cameras.core.algorithms import Registry
 from cameras.core.document import Document
 from detection.core.groups import Condition, Group, assign
 from detection.executors.base import Executor, Unit
-from detection.pipeline import CameraPipeline, make_plan
+from detection.executors.process_unit import FIRST_SIGN_S
+from detection.pipeline import CameraPipeline
+from detection.plan import make_plan
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +30,7 @@ class Reconciler:
     """`apply` belongs to the thread that syncs, `step` to one of its own, the rest may be called from any.
 
     classes: the model's, against which rules are made. only: these cameras (all when empty). most, largest: groups, and
-    cameras in one (None: any number). folder: whose disk is told in the report.
+    cameras in one (None: any number). folder: whose disk is told in the report. monotonic: seconds.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class Reconciler:
         only: frozenset[str] = frozenset(),
         most: int = 1,
         largest: int | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.document: Document | None = None
         self.executor = make(lambda: self.document)
@@ -49,6 +53,8 @@ class Reconciler:
         self.only = only
         self.most = most
         self.largest = largest
+        self.monotonic = monotonic
+        self._applied_at = monotonic()
         self._left_out: tuple[str, ...] = ()
         self._crashes: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -66,6 +72,7 @@ class Reconciler:
                 self.document = before
                 raise
             self._crashes = {u.group.name: u.condition.restarts for u in self.executor.list()}
+            self._applied_at = self.monotonic()
 
     def step(self) -> bool:
         """Looks after the groups; True when a condition changed. Raises OSError."""
@@ -109,6 +116,20 @@ class Reconciler:
         if free:
             self.executor.ensure(replace(group, cameras=free))
 
+    def arrived(self) -> bool:
+        """Whether every camera that is to be analysed is, with the running document, as its group tells.
+
+        True too when so much time has passed that a group which has told nothing has another trouble than the document.
+        """
+        with self._lock:
+            document, left_out = self.document, self._left_out
+            units = self.executor.list()
+            waited = self.monotonic() - self._applied_at
+        if document is None or waited > FIRST_SIGN_S:
+            return True
+        there = {c for u in units if u.report.sha256 == document.header.sha256 for c in u.report.cameras}
+        return there.issuperset(set(self._desired(document)) - set(left_out))
+
     def unhealthy(self) -> str:
         """Why the running document is not healthy; empty when it is. A camera that is away is not the document's fault."""
         document = self.document
@@ -126,7 +147,7 @@ class Reconciler:
 
     def health(self) -> dict[str, Any]:
         """For the report: `disk_free` (bytes), every camera's state with its details, and `executor`: `kind`, and by the
-        name of each group its condition and `cameras`; `inference` of one group in another process."""
+        name of each group its condition and `cameras`. Where groups are processes, `inference` of all and of each."""
         document, units = self.document, self._units()
         words: dict[str, str] = {}
         details: dict[str, dict[str, Any]] = {}
@@ -139,19 +160,39 @@ class Reconciler:
                     words[code] = "off" if camera.enabled else "disabled"
                 else:
                     words[code], details[code] = _state(code, of.get(code), left_out=code in self._left_out)
-        inference = next(({"inference": dict(u.report.inference)} for u in units if u.report.inference), {})
-        groups = {u.group.name: u.condition.message() | {"cameras": list(u.group.cameras)} for u in units}
+        inference = inference_of_all([u.report.inference for u in units])
         return {
             "disk_free": shutil.disk_usage(self.folder).free,
             "cameras": words,
             "camera_details": details,
-            "executor": {"kind": self.executor.kind, "groups": groups},
-            **inference,
+            "executor": {"kind": self.executor.kind, "groups": {u.group.name: _message(u) for u in units}},
+            **({"inference": inference} if inference else {}),
         }
 
     def _units(self) -> list[Unit]:
         with self._lock:
             return self.executor.list()
+
+
+def inference_of_all(told: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One entry for a box, as a detector alone would tell it (`Detector.describe`): what the first group runs, with the
+    sessions of all of them. What they do not agree about (one whose accelerator did not start) is named with commas.
+
+    told: by each group, empty before it has its model.
+    """
+    running = [one for one in told if one]
+    if not running:
+        return {}
+    entry: dict[str, Any] = {}
+    for key in running[0]:
+        values = list(dict.fromkeys(one.get(key, "") for one in running))
+        entry[key] = values[0] if len(values) == 1 else ", ".join(map(str, values))
+    return entry | {"sessions": sum(int(one.get("sessions", 1)) for one in running)}
+
+
+def _message(unit: Unit) -> dict[str, Any]:
+    inference = {"inference": dict(unit.report.inference)} if unit.report.inference else {}
+    return unit.condition.message() | {"cameras": list(unit.group.cameras)} | inference
 
 
 def _state(camera: str, unit: Unit | None, *, left_out: bool) -> tuple[str, dict[str, Any]]:

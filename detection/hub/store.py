@@ -9,9 +9,13 @@ import structlog
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import Q
 
+from cameras.core.probe import ProbeAnswer
 from cameras.models import ROI
+from cameras.probing.services import take_probe_answer
 from detection.core.events import AlertEvent, EventError, EvidenceEvent, parse_event
 from detection.models import Alert, AlertState
+from recordings.core.snapshots import SnapshotAnswer
+from recordings.snapshots import take_answer
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +29,12 @@ def store_event(fields: dict[str, str], *, device_id: str) -> str | None:
     event = parse_event(fields, device_id=device_id)
     try:
         with transaction.atomic():
-            return _store_alert(event) if isinstance(event, AlertEvent) else _store_evidence(event, device_id)
+            if isinstance(event, AlertEvent):
+                return _store_alert(event)
+            if isinstance(event, EvidenceEvent):
+                return _store_evidence(event, device_id)
+            _take_answer(event, device_id)
+            return None
     except (DataError, IntegrityError) as error:
         raise EventError(f"the database cannot hold it: {error}") from None
 
@@ -105,6 +114,14 @@ def _take_over_waiting(alert: Alert) -> None:
         _continue(alert, record.phase, record.event_id, record.timestamp, record.data)
         alert.refresh_from_db()
         record.delete()
+
+
+def _take_answer(answer: SnapshotAnswer | ProbeAnswer, device_id: str) -> None:
+    """Of a command. One that nobody waits for any more is no error: the device need not keep it."""
+    if isinstance(answer, SnapshotAnswer):
+        take_answer(answer, device_id=device_id)
+    else:
+        take_probe_answer(answer, device_id=device_id)
 
 
 def _store_evidence(event: EvidenceEvent, device_id: str) -> str | None:

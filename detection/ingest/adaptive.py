@@ -8,25 +8,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import av
 from av.video.codeccontext import VideoCodecContext
 
-from detection.core.heartbeat import Heartbeat
+from detection.core.heartbeat import CLEAR_HEARTBEAT_S, HEARTBEAT_S, Heartbeat
 from detection.core.motion import ChangeMeter
+from detection.core.pace import Delay, Shedding
+from detection.core.stillness import HOLD_S, SAMPLE_S
 from detection.core.wake import SizeMeter
 from detection.ingest.attention import Attention, Watch, WatchBudget
 from detection.ingest.backlog import Backlog, Kept, Packet
 from detection.ingest.frame import small_grey
 from detection.ingest.pictures import Decoded
 
-HOLD_S = 4.0  # awake for so long after the last movement or track
+Mode = Literal["awake", "idle", "watching"]
+
 KEY_WAIT_S = 3.0  # and then until a key frame, from which waking can begin, unless they are further apart than this
 LEARN_AGAIN_S = 30.0  # awake for longer than this, the stream is taken for a new one
 CATCH_UP_S = 8.0  # further behind than this, the newest picture wins again
 ROOM_WAIT_S = 0.02  # less than a picture lasts, so that receiving goes on
-SAMPLE_S = 0.15  # a watched stream is compared so often: twice within the shortest event that counts
+MOST_BLANK = 8  # packets of a watched stream without a picture: more, and the light decoder leaves out too many
 COST_S = 1.9
+LEARN_S = 15.0  # a stream without predicted pictures never has a baseline; after so long its sizes are taken for known
 
 
 class AdaptiveDecoder:
@@ -47,12 +52,16 @@ class AdaptiveDecoder:
         self._attention, self._budget, self._sleeps = attention, budget, sleeps
         self._meter, self._change, self._heartbeat = SizeMeter(), ChangeMeter(), Heartbeat()
         self._backlog = Backlog(context, on_damage)
+        self._delay, self._shedding = Delay(), Shedding()
         self._catching = False
+        self._mode: Mode = "idle" if sleeps else "awake"
         self._active_at = self._slept_at = self._woke_at = self._key_at = float("-inf")
-        self._sampled_at = self._cost_at = float("-inf")
-        self._cost = 0.0
+        self._sampled_at = self._cost_at = self._learning_until = float("-inf")
+        self._spent, self._blank, self._readable = 0.0, 0, False
         # Many cameras that start at once must not all be decoded at once: the budget decides who is, until sizes are known.
-        attention.watch = "idle" if sleeps else "awake"
+        if sleeps:
+            budget.join(self)
+        attention.watch = "learning" if sleeps else "awake"
 
     def feed(self, packet: Packet, *, arrived: float, wall: float) -> Iterator[Decoded]:
         """Takes a packet in; yields the pictures that are to be offered now."""
@@ -63,37 +72,66 @@ class AdaptiveDecoder:
         if item.key:
             self._heartbeat.key(arrived)
             self._key_at = arrived
+        if self._active_at == float("-inf"):
+            self._learning_until, self._cost_at, self._spent = arrived + LEARN_S, arrived, time.thread_time()
         if moved or self._active_at == float("-inf"):
             self._active_at = arrived
         self._active_at = max(self._active_at, min(self._attention.wanted_at, arrived))
+        if self._sheds(item):
+            return
         self._backlog.append(item)
-        if self._attention.watch == "awake":
+        if self._mode == "awake":
             yield from self.pump()
             self._settle(item)
         elif moved or self._attention.wanted_at > self._slept_at:
-            yield from self._wake(item, everything=False)
-        elif self._attention.watch == "watching":
+            yield from self._wake(item, everything=self._mode == "watching" and self._backlog.kept[0].key)
+        elif self._mode == "watching":
             yield from self._compare(item)
         else:
             yield from self._doze(item)
+        self._tell(item)
+
+    def _tell(self, item: Kept) -> None:
+        self._attention.watch = self._word(item.arrived)
         self._attention.unshown += self._backlog.hidden
         self._backlog.hidden = 0
+        if self._readable and self._mode != "awake":
+            self._attention.received_at = item.wall
+
+    def _word(self, now: float) -> Watch:
+        unknown = not self._meter.ready and now < self._learning_until
+        return "learning" if unknown and self._mode != "awake" else self._mode
+
+    def _sheds(self, item: Kept) -> bool:
+        """Whether the packet is left out because the machine has too much to do."""
+        packet, seen = item.packet, self._attention
+        stamp = None if packet.pts is None or packet.time_base is None else float(packet.pts * packet.time_base)
+        item.behind = self._delay.behind(item.arrived, stamp)
+        awake = self._mode == "awake" and not self._backlog.kept  # what is kept must first be decoded
+        leaves_out = self._shedding.leaves_out(key=item.key, share=seen.share if awake else 1.0, behind=item.behind)
+        seen.shed += leaves_out
+        return leaves_out
 
     def pump(self) -> Iterator[Decoded]:
         """Goes on with what is kept while awake, as far as the analyser has room for it."""
         kept = self._backlog.kept
-        while kept and self._attention.watch == "awake":
+        while kept and self._mode == "awake":
             if self._catching and not kept[0].shown:
-                self._catching = kept[-1].arrived - kept[0].arrived < CATCH_UP_S and not self._backlog.full
+                late = kept[-1].arrived - kept[0].arrived
+                self._catching = late < CATCH_UP_S * self._attention.share and not self._backlog.full
                 if self._catching and not self._attention.wait_for_room(ROOM_WAIT_S):
                     return
-            for picture, item in self._backlog.decode(self._backlog.pop()):
+            next_one = self._backlog.pop()
+            if next_one.key and self._backlog.light:  # woken where nothing could be decoded again
+                self._backlog.renew()
+                self._backlog.linked = True
+            for picture, item in self._backlog.decode(next_one):
                 yield _decoded(picture, item, keep=self._catching)
         self._catching = self._catching and bool(kept)
 
     def close(self) -> None:
         """The connection is over: gives back its share of the budget."""
-        self._budget.leave(self)
+        self._budget.part(self)
         self._attention.missed += len(self._backlog.kept) if self._catching else 0
         self._attention.watch = "awake"  # nothing is known of the next one
 
@@ -107,6 +145,7 @@ class AdaptiveDecoder:
             self._meter.mistaken()
         elif item.arrived - self._woke_at > LEARN_AGAIN_S:
             self._meter.restart()
+            self._learning_until = item.arrived + LEARN_S
         self._change.reset()
         self._slept_at = item.arrived
         self._heartbeat.seen(item.arrived)
@@ -121,17 +160,23 @@ class AdaptiveDecoder:
     def _good_moment(self, item: Kept) -> bool:
         return item.key or item.arrived - self._key_at > KEY_WAIT_S
 
-    def _sleep(self, item: Kept, watch: Watch) -> None:
-        """After `item` was decoded: keeps what comes from here on, or goes on decoding it."""
+    def _sleep(self, item: Kept, mode: Mode) -> None:
+        """After `item` was decoded: keeps what comes from here on; watching, goes on decoding it, though with less care."""
         self._backlog.begin_at(item)
-        if watch == "watching":
-            self._backlog.clear()
-            self._cost, self._cost_at = 0.0, item.arrived
-        else:
+        if item.key:
+            self._backlog.renew(light=mode == "watching")
+        if mode == "idle":
             self._budget.leave(self)
-            if item.key:
-                self._backlog.renew()
-        self._attention.watch = watch
+        self._spent, self._cost_at = time.thread_time(), item.arrived
+        self._blank, self._readable, self._mode = 0, True, mode
+
+    def _fits(self, item: Kept) -> bool:
+        """Tells the budget what this camera costs asleep; whether watching may go on."""
+        if (lasted := item.arrived - self._cost_at) < COST_S:
+            return True
+        spent, self._cost_at = time.thread_time(), item.arrived
+        cores, self._spent = (spent - self._spent) / lasted, spent
+        return self._budget.costs(self, cores)
 
     def _wake(self, item: Kept, *, everything: bool) -> Iterator[Decoded]:
         """Begins to decode what was kept: all of it, or only what the sizes call new."""
@@ -140,33 +185,44 @@ class AdaptiveDecoder:
         self._change.reset()
         self._attention.wakes += 1
         self._woke_at = item.arrived
-        self._attention.watch = "awake"
+        self._mode = self._attention.watch = "awake"
         self._active_at = item.arrived
         self._catching = True
         yield from self.pump()
 
     def _doze(self, item: Kept) -> Iterator[Decoded]:
         """Asleep: keeps the packet, and looks at it when it is time."""
-        due = self._heartbeat.due(item.arrived, key=item.key)
         restart = self._backlog.kept[0].key
         noisy = False
         if item.key:
             self._weigh_by_size()
+            self._fits(item)
             noisy = not self._meter.clear and self._budget.enter(self)
-        if not (noisy or due or self._backlog.full):
+        if not (noisy or self._due(item) or self._backlog.full or self._attention.glance.wanted):
             return
-        alone = item.key and restart and not noisy
+        alone = item.key and restart
         found = self._backlog.decode_alone(item) if alone else self._backlog.decode_rest()
+        self._readable = bool(found)
         if found:
-            yield from self._judge(found[0][0], item)
+            yield from self._judge(found[0][0], item, must=True)
         elif not alone:  # nothing decodable came; a packet that follows may do better
             self._heartbeat.seen(item.arrived)
             self._backlog.trim(item)
-        if noisy and self._attention.watch == "idle":
+        if noisy and self._mode == "idle":
             self._sleep(item, "watching")
 
-    def _judge(self, picture: av.VideoFrame, item: Kept) -> Iterator[Decoded]:
+    def _due(self, item: Kept) -> bool:
+        often = CLEAR_HEARTBEAT_S if self._meter.clear else HEARTBEAT_S
+        return self._heartbeat.due(item.arrived, key=item.key and self._mode == "idle", within=often)
+
+    def _judge(self, picture: av.VideoFrame, item: Kept, *, must: bool) -> Iterator[Decoded]:
+        """Compares a picture; offers it when it `must` or shows something, and wakes for what changed."""
+        if not self._backlog.light:  # at once: when it shows something new, others come first
+            self._attention.glance.see(picture, item.wall)
         verdict = self._change.update(small_grey(picture), item.arrived)
+        if verdict == "same" and not must:
+            self._attention.unshown += 1
+            return
         self._heartbeat.seen(item.arrived)
         if verdict == "changed" and self._backlog.kept[0].key:
             self._attention.unshown += 1  # it is decoded once more, after what led to it
@@ -174,43 +230,38 @@ class AdaptiveDecoder:
             return
         for kept in self._backlog.kept:
             kept.shown = True
-        yield _decoded(picture, item, look=verdict)
+        yield _decoded(picture, item, keep=verdict == "changed", look=verdict)
         self._backlog.trim(item)
         if verdict == "changed":  # what led to it cannot be decoded again; from here on everything is
             yield from self._wake(item, everything=False)
 
     def _compare(self, item: Kept) -> Iterator[Decoded]:
         """A stream too noisy for its sizes to tell: decodes as if awake, but offers heartbeats until a picture differs."""
-        began = time.thread_time()
-        looks = [self._sample(picture, kept) for picture, kept in self._backlog.decode(self._backlog.pop())]
-        self._cost += time.thread_time() - began
-        for decoded in looks:
-            if decoded is None:
-                self._attention.unshown += 1
-                continue
-            yield decoded
-            if decoded.look == "changed":
-                yield from self._wake(item, everything=False)
-                return
-        if item.arrived - self._cost_at > COST_S and self._good_moment(item):
-            fits = self._budget.costs(self, self._cost / (item.arrived - self._cost_at))
-            self._cost, self._cost_at = 0.0, item.arrived
-            if self._meter.clear or not fits:
-                self._sleep(item, "idle")
-
-    def _sample(self, picture: av.VideoFrame, item: Kept) -> Decoded | None:
-        if item.arrived - self._sampled_at < SAMPLE_S:
-            return None
-        self._sampled_at = item.arrived
-        verdict = self._change.update(small_grey(picture), item.arrived)
-        if verdict == "same" and not self._heartbeat.due(item.arrived, key=False):
-            return None
-        self._heartbeat.seen(item.arrived)
-        return _decoded(picture, item, keep=verdict == "changed", look=verdict)
+        if self._attention.glance.wanted and self._backlog.light and self._backlog.kept[0].key:
+            self._backlog.renew()  # for a person's eyes what came since the key frame is decoded again, with care
+        found = self._backlog.decode_rest()
+        self._blank = 0 if found else self._blank + 1
+        if self._blank > MOST_BLANK:
+            self._backlog.leave_none_out()
+            self._readable = False
+        if found and not self._backlog.light:
+            self._attention.glance.see(found[0][0], item.wall)
+        if found and item.arrived - self._sampled_at >= SAMPLE_S:
+            self._sampled_at, self._readable = item.arrived, True
+            yield from self._judge(found[0][0], item, must=self._due(item))
+        else:
+            self._attention.unshown += len(found)
+        if self._mode != "watching":
+            return
+        self._backlog.trim(item)
+        if self._good_moment(item) and (not self._fits(item) or self._meter.clear):
+            self._sleep(item, "idle")
+        elif item.key and not self._backlog.light:
+            self._backlog.renew(light=True)
 
 
 def _decoded(picture: av.VideoFrame, item: Kept, *, keep: bool = False, look: str = "") -> Decoded:
     # Of a drained decoder's picture PyAV knows the number of its stamp, but not the unit.
     base = item.packet.time_base
     stamp = None if picture.pts is None or base is None else float(picture.pts * base)
-    return Decoded(picture, stamp, wall=item.wall, arrived=item.arrived, keep=keep, look=look)
+    return Decoded(picture, stamp, wall=item.wall, arrived=item.arrived, keep=keep, look=look, behind=item.behind)

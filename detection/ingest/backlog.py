@@ -19,12 +19,16 @@ Packet: TypeAlias = "av.Packet[VideoStream]"  # av's own class knows no paramete
 
 @dataclass(slots=True, eq=False)
 class Kept:
-    """A packet with the moment it came (monotonic and Unix seconds). shown: its picture went on, or need not."""
+    """A packet with the moment it came (monotonic and Unix seconds). shown: its picture went on, or need not.
+
+    behind: seconds, as in Frame.
+    """
 
     packet: Packet
     arrived: float
     wall: float
     shown: bool = False
+    behind: float = 0.0
 
     @property
     def key(self) -> bool:
@@ -38,12 +42,14 @@ class Backlog:
     """Packets in order, oldest first. The first `fed` of them went through the decoder already.
 
     linked: the decoder's state is that after them, so that decoding can go on; else it must begin at a key frame.
-    hidden: pictures decoded again that had been shown before.
+    hidden: pictures decoded again that had been shown before. light: the decoder leaves out what only comparing at a
+    glance can do without: smoothing of block edges (a quarter of the cost) and pictures that no other one needs.
     """
 
     def __init__(self, context: VideoCodecContext, on_damage: Callable[[], None]) -> None:
         # The stream's own decoder is never opened: it would hold its pictures' memory as long as the connection lasts.
         self._template, self._on_damage = context, on_damage
+        self.light = self._whole = False
         self.context = self._new_decoder()
         self.kept: deque[Kept] = deque()
         self.fed = 0
@@ -101,19 +107,27 @@ class Backlog:
             for _ in range(self.fed if past else max(newest, 0)):
                 self.pop()
         if everything or not past:
-            self.restart()
+            self.renew() if self.light else self.restart()
         self.fed, self.linked = 0, True
 
-    def renew(self) -> None:
+    def renew(self, *, light: bool = False) -> None:
         """Another decoder: one that has decoded in full holds many pictures' memory and never gives it back."""
-        self.context, self.linked = self._new_decoder(), False
+        self.light = light
+        self.context, self.linked, self.fed = self._new_decoder(), False, 0
         self._moments.clear()
+
+    def leave_none_out(self) -> None:
+        """For a stream most of whose pictures no other one needs: a light decoder would hardly see it."""
+        self.context.skip_frame, self._whole = "DEFAULT", True
 
     def _new_decoder(self) -> VideoCodecContext:
         context = cast("VideoCodecContext", av.CodecContext.create(self._template.codec, "r"))
         if self._template.extradata:
             context.extradata = self._template.extradata
         context.thread_type, context.thread_count = self._template.thread_type, self._template.thread_count
+        if self.light:
+            context.options = {"skip_loop_filter": "all"}
+            context.skip_frame = "DEFAULT" if self._whole else "NONREF"
         # Raw pictures of a webcam say their shape nowhere but here.
         if self._template.width and self._template.pix_fmt:
             context.width, context.height, context.pix_fmt = (

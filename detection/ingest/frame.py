@@ -44,7 +44,9 @@ class Frame:
     media_time: seconds; goes up from frame to frame, over the seam of a loop and over a reconnect; only differences
     mean anything. timestamp: Unix seconds. generation: rises where the picture does not follow from the one before
     (seam, reconnect, jump): tracks start anew. same_as: the media time of an earlier picture from which this one does not
-    differ to the eye, None when nobody compared.
+    differ to the eye, None when nobody compared. reconnects: how many of the generations so far began only because the
+    camera was away for a moment. behind: seconds that it had waited before it was read, as far as the stream's stamps tell
+    (`core.pace.Delay`); `timestamp` is when it was read.
     """
 
     camera_id: str
@@ -53,6 +55,8 @@ class Frame:
     timestamp: float
     generation: int
     same_as: float | None = None
+    reconnects: int = 0
+    behind: float = 0.0
 
     @property
     def width(self) -> int:

@@ -20,7 +20,7 @@ class Decoded:
     stamp: the stream's seconds, None when it has none. wall: Unix seconds where the source knows them (a loop).
     seam: it does not follow from the picture before. late: it came too late to be shown. arrived: monotonic seconds at
     which it came, where that is not now. keep: it belongs to what woke the camera, no newer picture replaces it.
-    look: of a sleeping camera's heartbeat, what `ChangeMeter` says: ``same``, ``new`` or ``changed``.
+    look: of a sleeping camera's heartbeat, what `ChangeMeter` says: ``same``, ``new`` or ``changed``. behind: as in Frame.
     """
 
     picture: av.VideoFrame
@@ -31,6 +31,7 @@ class Decoded:
     arrived: float | None = None
     keep: bool = False
     look: str = ""
+    behind: float = 0.0
 
 
 class Source(Protocol):

@@ -25,8 +25,7 @@ from edgesite.core.urls import mask_url
 
 log = structlog.get_logger(__name__)
 
-# A connection that lasted so long was a good one: after it the pauses start small again.
-SETTLED_S = 5.0
+SETTLED_S = 5.0  # a connection that lasted so long was a good one: after it the pauses start small again
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ class CameraState:
 
     word: ``connecting`` until the first picture or failure, then ``live`` or ``lost``. since: Unix seconds at which
     the word became true. reason: why it is lost, for people; else empty. last_frame_at: Unix seconds of the newest
-    decoded picture, None before the first.
+    picture, None before the first: the newest decoded one, or asleep the newest that came and was kept.
     """
 
     word: Literal["connecting", "live", "lost"]
@@ -51,7 +50,8 @@ class ReaderCounters:
     decoded: pictures decoded. skipped: of those, not offered because of `max_fps` or, in a file, because they were
     late or, of a sleeping camera, because nothing had changed in them. dropped: offered, but a newer one came before
     anybody took them. taken: handed out by `take`. reconnects: times the camera came back. errors: failed connections
-    and packets that could not be decoded. wakes: times it woke. missed: packets kept for waking and given up.
+    and packets that could not be decoded. wakes: times it woke. missed: packets kept for waking and given up. shed: packets not
+    decoded because the machine has too much to do.
     """
 
     decoded: int = 0
@@ -62,6 +62,7 @@ class ReaderCounters:
     errors: int = 0
     wakes: int = 0
     missed: int = 0
+    shed: int = 0
 
 
 class CameraReader:
@@ -150,6 +151,17 @@ class CameraReader:
         """What the camera shows matters (somebody is in the picture): it wakes, or stays awake for some seconds."""
         self._attention.wanted_at = self._monotonic()
 
+    def pace(self, share: float) -> None:
+        """Awake, decode only so much (0..1) of each group of pictures, from its key frame on."""
+        self._attention.share = share
+
+    def fresh(self, *, max_age_s: float, timeout: float) -> Frame | None:
+        """The newest picture that is at most so old, or the first to come within `timeout` seconds. Opens and wakes nothing."""
+        in_vain = lambda: self._stop.is_set() or self._state.word == "lost"  # noqa: E731
+        is_young = lambda wall: self._clock() - wall <= max_age_s  # noqa: E731
+        seen = self._attention.glance.young(is_young, timeout, in_vain=in_vain)
+        return None if seen is None else Frame(self.camera_id, seen.picture, seen.wall, seen.wall, 0)
+
     def counters(self) -> ReaderCounters:
         """A consistent picture of the counters."""
         with self._lock:
@@ -160,13 +172,16 @@ class CameraReader:
                 skipped=was.skipped + seen.unshown,
                 wakes=seen.wakes,
                 missed=seen.missed,
+                shed=seen.shed,
             )
 
     @property
     def state(self) -> CameraState:
         """How the camera is now."""
         with self._lock:
-            return replace(self._state, last_frame_at=self._last_frame_at)
+            decoded, received = self._last_frame_at, self._attention.received_at
+            newest = max(decoded, received) if decoded is not None and received is not None else decoded
+            return replace(self._state, last_frame_at=newest)
 
     def _run(self) -> None:
         log.info("camera reader started", camera=self.camera_id, url=mask_url(self._url))
@@ -210,20 +225,19 @@ class CameraReader:
         )
         with closing(source):
             self._media.reconnect()
-            first = True
-            for decoded in source.pictures():
+            for number, decoded in enumerate(source.pictures()):
                 if self._stop.is_set():
                     return
-                if decoded.seam and not first:
+                if decoded.seam and number:
                     self._media.seam()
                 self._accept(decoded)
-                first = False
 
     def _accept(self, decoded: Decoded) -> None:
         now = self._clock()
         wall = now if decoded.wall is None else decoded.wall
         arrived = self._monotonic() if decoded.arrived is None else decoded.arrived
         media_time = self._media.place(decoded.stamp, arrived=arrived, wall=wall)
+        self._attention.glance.see(decoded.picture, wall)
         with self._lock:
             self._last_frame_at = now if decoded.arrived is None else wall
         self._count(decoded=1)
@@ -236,7 +250,8 @@ class CameraReader:
         same_as = self._looked_at if decoded.look == "same" else None
         if decoded.look != "same":
             self._looked_at = media_time if decoded.look else None
-        frame = Frame(self.camera_id, decoded.picture, media_time, wall, self._media.generation, same_as)
+        media, shown, late = self._media, decoded.picture, decoded.behind
+        frame = Frame(self.camera_id, shown, media_time, wall, media.generation, same_as, media.reconnects, late)
         self._offer(frame, keep=decoded.keep)
 
     def _offer(self, frame: Frame, *, keep: bool) -> None:

@@ -53,7 +53,7 @@ def open_source(
     target = parse_target(url)
     if target.kind == "file" and not Path(target.location).is_file():
         raise IngestError(f"no such file: {target.location}", retryable=True)
-    container = _open_rtsp(target, transport, stop) if target.kind == "rtsp" else _open(target, transport)
+    container = open_container(target, transport, stop)
     try:
         stream = video_stream(container)
         if target.kind == "file":
@@ -74,19 +74,22 @@ def open_source(
         raise
 
 
-def _open_rtsp(target: Target, transport: str, stop: StopSignal) -> InputContainer:
+def open_container(target: Target, transport: str, stop: StopSignal, *, audio: bool = False) -> InputContainer:
+    """What the target names, with its video stream and, of RTSP, its sound only if `audio`. Raises IngestError."""
+    if target.kind != "rtsp":
+        return _open(target, transport)
     with checked_rtsp(target, stop=stop):
         asked = time.monotonic()
         try:
-            return _open(target, transport)
+            return _open(target, transport, audio=audio)
         except IngestError as error:
             if not error.retryable or time.monotonic() - asked > QUICK_REFUSAL_S:
                 raise
     stop.wait(SECOND_TRY_S)  # a camera that serves one connection at a time refuses the second; the first is gone now
-    return _open(target, transport)
+    return _open(target, transport, audio=audio)
 
 
-def _open(target: Target, transport: str) -> InputContainer:
+def _open(target: Target, transport: str, *, audio: bool = False) -> InputContainer:
     # The monotonic clock proper, not the injected one: FFmpeg's limits are real seconds.
     started = time.monotonic()
     try:
@@ -95,7 +98,7 @@ def _open(target: Target, transport: str) -> InputContainer:
             name,
             "r",
             format=FORMATS[target.kind],
-            options=_options(target, transport),
+            options=_options(target, transport, audio=audio),
             timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
         )
     except av.FFmpegError as error:
@@ -106,7 +109,7 @@ def _open(target: Target, transport: str) -> InputContainer:
         raise explain(error) from None
 
 
-def _options(target: Target, transport: str) -> dict[str, str]:
+def _options(target: Target, transport: str, *, audio: bool) -> dict[str, str]:
     if target.kind == "file":
         return {"protocol_whitelist": "file", "format_whitelist": FILE_FORMATS}
     if target.kind == "webcam":
@@ -119,5 +122,5 @@ def _options(target: Target, transport: str) -> dict[str, str]:
         "rtsp_transport": transport,
         "timeout": str(SOCKET_TIMEOUT_US),
         "protocol_whitelist": protocols,
-        "allowed_media_types": "video",
+        "allowed_media_types": "video+audio" if audio else "video",
     }

@@ -21,14 +21,14 @@ class MediaClock:
     missing, goes back, or parts from the arrival by more than `DRIFT_LIMIT_S` is a fault: media time goes on by
     arrival and `generation` rises, because what follows may be another scene. After three faults within a minute the
     stamps of this connection are no longer used. A connection may begin without stamps (RTSP sends none before the
-    first sender report); that is no fault.
+    first sender report); that is no fault. `reconnects`: how many of the generations began with a new connection.
 
     The camera's clock never runs exactly like ours. So that a day's honest drift is not taken for a jump, the lead of
     the stamps over the arrival is followed slowly (exponential smoothing by `LEAD_SHARE` a picture).
     """
 
     def __init__(self) -> None:
-        self.generation = 0
+        self.generation = self.reconnects = 0
         self._media: float | None = None
         self._arrived = 0.0
         self._anchor: tuple[float, float, float] | None = None  # stamp, media time and arrival of the same picture
@@ -45,6 +45,7 @@ class MediaClock:
         """A new connection: its stamps start anywhere, and the time in between is added."""
         if self._media is not None:
             self.generation += 1
+            self.reconnects += 1
         self._anchor = None
         self._arrival_only = False
         self._faults.clear()

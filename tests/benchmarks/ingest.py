@@ -12,6 +12,7 @@ import json
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,15 @@ from typing import Any
 import av
 
 from detection.core.wake import SizeMeter
+from detection.ingest import adaptive
+from detection.ingest.attention import WatchBudget
+from detection.ingest.backlog import Backlog
 from detection.ingest.frame import Frame, small_grey
 from detection.ingest.pictures import video_stream
 from detection.ingest.reader import CameraReader
 
 MODEL_SIZE = (416, 234)
-SETTLE_S, KNOWN_S = 6.0, 45.0  # until bare loops run, until readers know the stream and sleep
+SETTLE_S, CALM_S, KNOWN_S = 6.0, 15.0, 150.0  # until all run, nobody awake for so long, waited for that at most
 OPTIONS = {"rtsp_transport": "tcp", "analyzeduration": "500000", "fpsprobesize": "0", "allowed_media_types": "video"}
 
 
@@ -34,14 +38,25 @@ def rss() -> float:
     return pages * 4096 / 1e6
 
 
-def bare(url: str, mode: str, end: threading.Event) -> None:
+def bare(url: str, mode: str, end: threading.Event, received: list[int], index: int) -> None:
     with av.open(url, options=OPTIONS, timeout=(10, 5)) as container:
         stream = video_stream(container)
         for packet in container.demux(stream):
+            received[index] += 1
             if mode == "full" or (mode == "keys" and packet.is_keyframe):
                 packet.decode()
             if end.is_set():
                 return
+
+
+class CountingMeter(SizeMeter):
+    """Every packet of every reader goes through one; how many did."""
+
+    packets = 0
+
+    def add(self, size: int, *, key: bool) -> bool:
+        CountingMeter.packets += 1
+        return super().add(size, key=key)
 
 
 class Taker:
@@ -65,34 +80,49 @@ class Taker:
                     self.taken += 1
 
 
+def until_asleep(readers: list[CameraReader]) -> None:
+    """Waits until nobody was awake or learning for a while: at first all of them are, and the machine has too much to do."""
+    last, since = time.monotonic() + KNOWN_S, time.monotonic()
+    while time.monotonic() < min(last, since + CALM_S):
+        if any(reader.watch in ("awake", "learning") for reader in readers):
+            since = time.monotonic()
+        time.sleep(0.5)
+
+
 def idle(url: str, cameras: int, seconds: float, mode: str) -> dict[str, Any]:
-    """CPU cores and MB per camera, once all sleep."""
+    """CPU cores, MB and pictures received a second per camera, once all sleep."""
     end, empty = threading.Event(), rss()
     taker = Taker()
     threads: list[threading.Thread] = []
+    received = [0] * cameras
     if mode == "reader":
-        taker.frames = [None] * cameras
+        adaptive.SizeMeter = CountingMeter  # type: ignore[attr-defined]
+        taker.frames, budget = [None] * cameras, WatchBudget()
         taker.readers = [
-            CameraReader(f"c{n}", url, on_frame=taker.ready.set, on_state=lambda *_: None, idle=True)
+            CameraReader(f"c{n}", url, on_frame=taker.ready.set, on_state=lambda *_: None, idle=True, budget=budget)
             for n in range(cameras)
         ]
         threads = [threading.Thread(target=taker.run, args=(end,), daemon=True)]
         for reader in taker.readers:
             reader.start()
     else:
-        threads = [threading.Thread(target=bare, args=(url, mode, end), daemon=True) for _ in range(cameras)]
+        threads = [
+            threading.Thread(target=bare, args=(url, mode, end, received, n), daemon=True) for n in range(cameras)
+        ]
     for thread in threads:
         thread.start()
-    time.sleep(KNOWN_S if mode == "reader" else SETTLE_S)
-    cpu, began = time.process_time(), time.monotonic()
+    time.sleep(SETTLE_S)
+    if mode == "reader":
+        until_asleep(taker.readers)
+    cpu, began, before = time.process_time(), time.monotonic(), sum(received) + CountingMeter.packets
     time.sleep(seconds)
     took = time.monotonic() - began
     cores = (time.process_time() - cpu) / took / cameras
     result = {
         "cores": cores,
+        "fps": (sum(received) + CountingMeter.packets - before) / took / cameras,
         "mb": (rss() - empty) / cameras,
-        "asleep": sum(r.watch == "idle" for r in taker.readers),
-        "watching": sum(r.watch == "watching" for r in taker.readers),
+        "watch": dict(Counter(r.watch for r in taker.readers)),
         "wakes": sum(r.counters().wakes for r in taker.readers),
         "live": sum(r.state.word == "live" for r in taker.readers),
         "taken": taker.taken,
@@ -130,6 +160,12 @@ def stages(clip: str) -> dict[str, float]:
             context.decode(packet)
             context.flush_buffers()
         result["decode a key frame"] = 1000 * (time.thread_time() - began) / len(keys)
+    light = Backlog(context, lambda: None)
+    light.renew(light=True)
+    began = time.thread_time()
+    for packet in read[:100]:
+        light.context.decode(packet)
+    result["decode a packet for comparing only"] = 1000 * (time.thread_time() - began) / 100
     frame = Frame("c1", pictures[0], 0.0, 0.0, 0)
     result["scale for the model"] = timed(lambda: frame.scaled_bgr(*MODEL_SIZE), 50)
     result["scale to the small grey picture"] = timed(lambda: small_grey(pictures[0]), 50)

@@ -26,12 +26,12 @@ Found = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 def bare_run(threads: int) -> Run:
     """`run` of a session as the product makes it."""
-    return open_session(MODEL, provider="cpu", threads=threads)._native.run
+    return open_session(MODEL, threads=threads)._native.run
 
 
 def default_run() -> Run:
     """`run` of a session as people make it, with onnxruntime's own settings: a thread for each core, which spins."""
-    kind = type(open_session(MODEL, provider="cpu")._native)
+    kind = type(open_session(MODEL)._native)
     return kind(str(MODEL), providers=["CPUExecutionProvider"]).run
 
 

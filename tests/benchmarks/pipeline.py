@@ -25,7 +25,8 @@ from av.video.frame import PictureType
 
 from cameras.core.algorithms import registry
 from detection.core.rules.registry import register_all
-from detection.offline import analyse, load_detectors, read_document
+from detection.inference.pool import load_detectors
+from detection.offline import analyse, read_document
 from detection.offline_video import VideoFile
 from edgesite.logging import configure_logging
 from tests.benchmarks import loops
@@ -46,7 +47,7 @@ DOCUMENT = {
 }
 
 
-def make_hd(street: Path, target: Path) -> Path:
+def make_hd(street: Path, target: Path, *, frames: int = FRAMES) -> Path:
     """The first pictures of the street clip as 1080p, 25 a second, 4 Mbit/s."""
     with av.open(str(street)) as given, av.open(str(target), "w") as made:
         stream = made.add_stream("libx264", rate=RATE)
@@ -54,7 +55,7 @@ def make_hd(street: Path, target: Path) -> Path:
         stream.options = {"preset": "veryfast", "bf": "0", "maxrate": "4M", "bufsize": "4M"}
         stream.codec_context.bit_rate, stream.codec_context.gop_size = 4_000_000, 2 * RATE
         for number, picture in enumerate(given.decode(video=0)):
-            if number == FRAMES:
+            if number == frames:
                 break
             frame = picture.reformat(width=1920, height=1080, format="yuv420p")
             frame.pict_type, frame.pts, frame.time_base = PictureType.NONE, number, Fraction(1, RATE)

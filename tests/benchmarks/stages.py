@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
@@ -16,15 +15,16 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from cameras.core.algorithms import registry
 from cameras.core.document import parse_content
-from cameras.core.geometry import points_inside
-from detection.core.detections import Detections, limits_by_class
+from detection.core.detections import limits_by_class
 from detection.core.rules.registry import register_all
+from detection.core.scene import Scene
 from detection.core.tracking import OverlapTracker
 from detection.inference.detector import Detector
 from detection.ingest.frame import Frame
 from detection.ingest.pictures import video_stream
-from detection.pipeline import CameraPipeline, make_plan
-from tests.benchmarks import loops
+from detection.pipeline import CameraPipeline
+from detection.plan import make_plan
+from tests.benchmarks import loops, rules
 
 ROUNDS, TIMES = 9, 30
 QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 85]
@@ -96,15 +96,6 @@ def _decode_stages(picture: VideoFrame) -> dict[str, tuple[Work, Work, str]]:
     }
 
 
-def _walkers(number: int, moment: float) -> Detections:
-    """People on a lawn, each on a small circle."""
-    turn = moment + np.arange(number)
-    x = 0.05 + 0.9 * (np.arange(number) % 10) / 10 + 0.02 * np.cos(turn)
-    y = 0.1 + 0.8 * (np.arange(number) // 10) / max(number // 10, 1) + 0.02 * np.sin(turn)
-    boxes = np.stack((x, y, x + 0.04, y + 0.12), axis=1).clip(0, 1).astype(np.float32)
-    return Detections(boxes, np.full(number, 0.8, np.float32), np.zeros(number, np.int32))
-
-
 def _object_stages() -> dict[str, tuple[Work, Work, str]]:
     return {
         **{f"tracker, {number} objects": _tracking(number) for number in (10, 50)},
@@ -114,7 +105,7 @@ def _object_stages() -> dict[str, tuple[Work, Work, str]]:
 
 def _tracking(number: int) -> tuple[Work, Work, str]:
     tracker, clock = OverlapTracker(), count()
-    scenes = [_walkers(number, 0.04 * step) for step in range(50)]
+    scenes = [rules.walkers(number, 0.04 * step) for step in range(50)]
 
     def track() -> object:
         step = next(clock)
@@ -132,21 +123,14 @@ def _tracking(number: int) -> tuple[Work, Work, str]:
 
 
 def _rules() -> tuple[Work, Work, str]:
-    corners = [[0.1, 0.1], [0.9, 0.2], [0.8, 0.9], [0.2, 0.8]]
-    rois = [{"roi_id": f"r{n}", "camera_id": "vid1", "roi_type": "polygon", "coordinates": corners} for n in range(20)]
-    content: dict[str, Any] = {
-        "cameras": [{"camera_id": "vid1", "rtsp_url": "file:///street.mp4"}],
-        "rois": rois,
-        "binds": [{"bind_id": f"b{n}", "roi_id": f"r{n}", "algo_code": "intrusion"} for n in range(20)],
-    }
+    """Bindings with a region each, as the pipeline steps them: all of them see one scene."""
     pipeline, tracker, clock = CameraPipeline(("person",)), OverlapTracker(), count()
-    pipeline.use(make_plan(parse_content(content, registry), "vid1", registry))
-    scenes = [tracker.update(_walkers(10, 0.04 * step), 0.04 * step) for step in range(50)]
-    ring, feet = np.array(corners), scenes[0].anchors.astype(np.float64)
+    pipeline.use(make_plan(parse_content(rules.content("intrusion", {}), registry), "vid1", registry))
+    scenes = [tracker.update(rules.walkers(10, 0.04 * step), 0.04 * step) for step in range(50)]
 
     def ours() -> object:
         step = next(clock)
-        moment, tracks = 0.04 * step, scenes[step % 50]
-        return [rule.step(tracks, ("person",), moment, moment) for rule in pipeline._rules]
+        moment, scene = 0.04 * step, Scene.of(scenes[step % 50], pipeline.class_names)
+        return [rule.step(scene, pipeline.class_names, moment, moment) for rule in pipeline._rules]
 
-    return ours, lambda: points_inside(ring, np.tile(feet, (20, 1))), "one test of 200 points"
+    return ours, rules.bare(10), "one test of 200 points"

@@ -158,3 +158,12 @@ def test_a_full_disk_is_told_and_leaves_nothing(place: Path, monkeypatch: pytest
     with pytest.raises(CommandError, match=r"out.jsonl cannot be written: No space left on device"):
         run(place)
     assert sorted(path.name for path in place.iterdir()) == ["clip.mp4", "doc.json"]
+
+
+def test_the_gate_is_off_unless_it_is_asked_for(place: Path, detectors: list[FakeDetector]) -> None:
+    """Every picture of the clip has another shade, which is only another light, and nobody is there."""
+    detectors[0].script = lambda number: []
+    run(place)
+    assert len(detectors[0].limits) == len((place / "out.jsonl").read_text().splitlines()) == 20
+    run(place, "--gate")
+    assert len((place / "out.jsonl").read_text().splitlines()) <= 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -12,11 +13,13 @@ import av
 import numpy as np
 import pytest
 
-from detection.analyser import REUSED_S, Analyser, CameraSlot
+from detection.analyser import Analyser, CameraSlot
 from detection.core.detections import Detections, limits_by_class
+from detection.core.motion import REUSED_S
 from detection.core.statistics import StatsWindow
 from detection.ingest.frame import Frame
-from detection.pipeline import CameraPipeline, Plan
+from detection.pipeline import CameraPipeline
+from detection.plan import Plan
 
 CLASSES = ("person",)
 
@@ -145,3 +148,30 @@ def test_threads_share_the_cameras_and_each_camera_keeps_its_order() -> None:
             worker.result(20)
     assert analyser.frames == 12
     assert order == {name: pytest.approx([0.1 * n for n in range(6)]) for name in order}
+
+
+def test_a_covered_view_is_told_once_and_rules_hear_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    """Black pictures in which the model sees nobody; then somebody again, so that they cannot be that black."""
+    told: list[bool] = []
+
+    class Pipeline(CameraPipeline):
+        def step(self, *rest: Any, visible: bool = True, **given: Any) -> Any:
+            told.append(visible)
+            return super().step(*rest, visible=visible, **given)
+
+    black = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="bgr24")
+    reader = Reader(*(replace(frame(float(second)), picture=black) for second in range(6)))
+    detector = Detector(person=False)
+    slot = CameraSlot(cast(Any, reader), Plan("vid1"), Pipeline(CLASSES))
+    analyser = Analyser(cast(Any, detector), cast(Any, None), {"vid1": slot}, clock=lambda: 1100.0)
+    analyser.frame_ready()
+    while analyser.step(wait_s=0.0):
+        detector.person = analyser.frames == 5
+    assert told == [True, True, True, False, False, True]
+    assert [line.count("view changed") for line in caplog.text.splitlines() if "view changed" in line] == [1, 1]
+
+
+def test_what_a_picture_waited_before_it_was_read_counts_as_latency() -> None:
+    waited = replace(frame(99.0), behind=2.5)
+    _, _, slot, _ = run(waited)  # read 1 s ago, by the analyser's clock
+    assert slot.stats.snapshot(time.monotonic())["latency_ms"] == 3500.0

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 from django.core.files.storage import default_storage
 
@@ -14,11 +15,13 @@ from cameras.models import Binding, Camera
 from cameras.schedules import Schedule
 from cameras.services import publish_edit
 from detection.backtest import engine, files, services
+from detection.backtest import work as work_module
 from detection.backtest.models import BackTest
 from detection.backtest.work import work
 from detection.inference.detector import Detector
 from detection.inference.errors import ModelError
 from tests.detection.backtests import NOW, Row, clip_bytes, make_backtest, make_draft, scene
+from tests.detection.test_second_stage import write
 from tests.fakes import FakeDetector
 from tests.rows import PASSWORD
 
@@ -102,6 +105,54 @@ def test_an_alert_that_ends_says_when(clip: bytes) -> None:
     (alert,) = test.result["draft"]["alerts"]
     assert (alert["algo_code"], alert["box"]) == ("occupancy", None)
     assert 0.7 < alert["ended_t"] <= 1.2
+
+
+def attribute_draft() -> Camera:
+    """Published is an intrusion of nobody's, drafted a rule that looks at each person through the model `nets`."""
+    camera = make_draft(published={"classes": ["car"], "min_score": 0.7}, draft={})
+    params = {"model": "nets", "crop": "body", "dwell_s": 0.5, "looks_per_s": 10.0, "needed": 2, "views": 3}
+    Binding.objects.update(algo_code="attribute", params=params)
+    return camera
+
+
+def near(number: int) -> list[Row]:
+    return [(0, 0.9, [0.1, 0.2, 0.4, 0.9]), (1, 0.6, [0.5, 0.2, 0.9, 0.9])]
+
+
+def test_second_looks_are_taken_through_the_hubs_model(clip: bytes, tmp_path: Path, settings: Any) -> None:
+    settings.VAR_DIR, settings.ORT_PROVIDER = tmp_path, "cpu"
+    grey_is_missing = {"means": {"net": "missing", "back": "unknown", "bare": "unknown"}}
+    write(tmp_path / "models" / "nets", outputs=grey_is_missing, thresholds={"score": 0.2, "nms_iou": None})
+    test = run(make_backtest(attribute_draft(), clip), near)
+    (alert,) = test.result["draft"]["alerts"]
+    assert (alert["algo_code"], alert["t"]) == ("attribute", 0.5)
+    assert (moments(test, "published"), test.result["notes"]) == ([], [])
+
+
+def test_a_model_that_the_hub_lacks_is_told(clip: bytes, tmp_path: Path, settings: Any) -> None:
+    settings.VAR_DIR, settings.ORT_PROVIDER = tmp_path, "cpu"
+    test = run(make_backtest(attribute_draft(), clip), near)
+    assert test.result["draft"]["alerts"] == []
+    (note,) = test.result["notes"]
+    assert (note["template"], note["values"]) == (work_module.NO_SECOND_MODEL, {"model": "nets"})
+
+
+def test_the_model_is_asked_as_live_for_the_classes_and_scores_of_both_sides(clip: bytes) -> None:
+    camera = make_draft(published={}, draft={"min_score": 0.05})
+    Binding.objects.update(params={"min_score": 0.05})
+    assert asked_for(make_backtest(camera, clip)) == [pytest.approx(0.05), float("inf")]  # nobody wants cars
+    Binding.objects.update(params={"min_score": 0.05, "classes": ["car"]})
+    assert asked_for(make_backtest(camera, clip)) == [pytest.approx(0.05), pytest.approx(0.05)]
+
+
+def asked_for(test: BackTest) -> list[float]:
+    """The detector's score limits by class, the same for every frame."""
+    detector, attempt = FakeDetector(near), services.claim(test.pk, now=NOW)
+    assert attempt is not None
+    work(test, attempt=attempt, stop=threading.Event(), load=lambda: [cast(Detector, detector)], clock=lambda: NOW)
+    first = np.asarray(detector.limits[0]).tolist()
+    assert all(np.asarray(limits).tolist() == first for limits in detector.limits)
+    return list(first)
 
 
 def test_pictures_are_limited_and_one_frame_is_stored_once(clip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:

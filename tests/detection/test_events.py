@@ -14,7 +14,9 @@ from tests.detection.alerts import AT, alert_body, entry, evidence_body
 
 
 def parse(fields: dict[str, str]) -> AlertEvent | EvidenceEvent:
-    return parse_event(fields, device_id="box-1")
+    event = parse_event(fields, device_id="box-1")
+    assert isinstance(event, AlertEvent | EvidenceEvent)
+    return event
 
 
 def test_an_alert_is_read() -> None:
@@ -96,7 +98,7 @@ def test_evidence_that_is_refused(changes: dict[str, Any], words: str) -> None:
         ({"kind": "alert"}, "not a JSON object"),
         ({"kind": "alert", "body": "nonsense"}, "not a JSON object"),
         ({"kind": "evidence", "body": "[]"}, "not a JSON object"),
-        ({"kind": "alert", "body": "[]"}, "valid dictionary"),
+        ({"kind": "alert", "body": "[]"}, "not a JSON object"),
         ({"kind": "alert", "body": "x" * 70_000}, "larger than 65536"),
         ({"kind": "alert", "body": "[" * 60_000}, "not a JSON object"),
         ({"kind": "alert", "body": '{"x": ' + "9" * 5000 + "}"}, "not a JSON object"),

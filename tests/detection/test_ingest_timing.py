@@ -114,3 +114,14 @@ def test_pauses_double_up_to_the_cap_and_start_small_again() -> None:
     assert 5.0 <= backoff.pause(retryable=False) <= 10.0
     backoff.reset()
     assert backoff.pause(retryable=False) <= 0.5
+
+
+def test_reconnects_are_told_apart_from_seams_and_faults() -> None:
+    clock = MediaClock()
+    clock.reconnect()  # the first connection is none
+    place(clock, 1.0, 0.0)
+    clock.seam()
+    place(clock, None, 0.1)
+    assert (clock.generation, clock.reconnects) == (2, 0)
+    clock.reconnect()
+    assert (clock.generation, clock.reconnects) == (3, 1)

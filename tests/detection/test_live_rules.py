@@ -20,7 +20,8 @@ from detection.analyser import CameraSlot
 from detection.broadcast import Broadcast
 from detection.core.statistics import BINDINGS_BYTES, MOST_NUMBERS, StatsWindow, with_rules
 from detection.hub.stats import parse_stats
-from detection.pipeline import CameraPipeline, Plan
+from detection.pipeline import CameraPipeline
+from detection.plan import Plan
 from tests.detection.live_page import NOWHERE, SEES, Page, make_alert, make_camera, make_user, run
 from tests.detection.rule_scenes import INSIDE, NAMES, binding, tracks
 from tests.fakes import Clock
@@ -39,7 +40,7 @@ def pipeline_after(seconds: float, *bindings: Any) -> CameraPipeline:
 
 def message(pipeline: CameraPipeline, *, age_s: float = 0.0) -> dict[str, Any]:
     """The statistics message of a camera whose newest frame has that age, as the hub takes it."""
-    counters = SimpleNamespace(decoded=10, dropped=0, wakes=0, missed=0)
+    counters = SimpleNamespace(decoded=10, dropped=0, wakes=0, missed=0, shed=0)
     reader = SimpleNamespace(counters=lambda: counters, watch=False)
     slot = SimpleNamespace(
         reader=reader, stats=StatsWindow(), pipeline=pipeline, newest=SimpleNamespace(timestamp=1000.0 - age_s)

@@ -11,7 +11,7 @@ import pytest
 
 from cameras.core.document import Document
 from cameras.core.strict_json import DocumentError
-from detection import offline
+from detection import offline_rules
 from detection.core.detections import Detections
 from detection.core.events import AlertEvent
 from detection.inference.detector import Detector
@@ -203,7 +203,7 @@ def test_the_pipeline_never_gets_what_only_the_list_is_to_show(clip: Path, monke
             given.extend(detections.scores.tolist())
             return CameraPipeline.step(self, detections, **options)
 
-    monkeypatch.setattr(offline, "CameraPipeline", Noting)
+    monkeypatch.setattr(offline_rules, "CameraPipeline", Noting)
     assert min(d["score"] for line in lines(clip, bare(), min_score=0.01) for d in line["detections"]) < 0.2
     assert given
     assert min(given) >= 0.25

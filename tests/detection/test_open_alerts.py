@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from detection.core.rules.base import RuleEvent
+from detection.core.started import MOST, MOST_OF_ONE
 from detection.ingest.frame import Frame
-from detection.open_alerts import KEY, MOST, StartedAlerts
-from detection.pipeline import Plan
+from detection.open_alerts import KEY, StartedAlerts
+from detection.plan import Plan
 from detection.sink import AlertSink
 from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
 from edgesite.edge_store.outbox import Outbox
@@ -46,7 +47,7 @@ class Box:
     def tell(self, event: RuleEvent, camera_id: str = "vid1") -> dict[str, Any]:
         """What goes to the hub."""
         picture = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="bgr24")
-        self.sink.raise_alert(event, Frame(camera_id, picture, 5.0, 1_795_305_600.0, 0), Plan(camera_id))
+        self.sink.raise_alerts([event], Frame(camera_id, picture, 5.0, 1_795_305_600.0, 0), Plan(camera_id))
         body: dict[str, Any] = json.loads(self.outbox.head(camera_id, 999)[-1].body)
         return body
 
@@ -89,11 +90,11 @@ def test_an_end_without_a_start_says_nothing_of_one(box: Box) -> None:
 def test_a_start_that_the_store_did_not_take_at_once_is_known_and_becomes_durable(
     box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(**values: Any) -> None:
+    def full(*args: Any, **values: Any) -> None:
         raise EdgeStoreError("the disk is full", retryable=True)
 
     with monkeypatch.context() as patch:
-        patch.setattr(box.outbox, "add_alert", full)
+        patch.setattr(box.outbox, "add_alerts", full)
         with pytest.raises(IndexError):  # nothing is in the outbox
             box.tell(START)
     end = box.tell(END)
@@ -103,12 +104,31 @@ def test_a_start_that_the_store_did_not_take_at_once_is_known_and_becomes_durabl
     assert box.tell(END)["data"]["started_event_id"] == start["event_id"]
 
 
+def test_an_alert_that_lasts_keeps_its_start_however_many_others_there_are(box: Box) -> None:
+    """A post is left for a day while people cross a line next to it."""
+    known = StartedAlerts(box.database)
+    known.note("vid1", START, "post")
+    for number in range(3 * MOST):
+        known.note("vid1", replace(START, bind_id="line", track_id=number), f"e{number}")
+    assert known.of("vid1", END) == "post"
+    for number in range(3 * MOST):
+        known.note("vid1", replace(START, bind_id=f"line {number % 50}", track_id=number), f"e{number}")
+    assert known.of("vid1", END) == "post"
+    for number in range(3 * MOST):
+        known.note("vid1", replace(START, track_id=number), f"e{number}")
+    assert known.of("vid1", END) is None
+
+
 def test_memory_is_bounded_and_the_oldest_goes(box: Box) -> None:
     known = StartedAlerts(box.database)
-    for number in range(MOST + 5):
+    for number in range(MOST_OF_ONE + 5):
         known.note("vid1", replace(START, track_id=number), f"e{number}")
     assert known.of("vid1", replace(END, track_id=4)) is None
     assert known.of("vid1", replace(END, track_id=5)) == "e5"
+    for number in range(MOST + 5):
+        _, row = known.note("vid1", replace(START, bind_id=f"b {number}"), f"e{number}")
+    assert len(json.loads(row)) == MOST
+    assert known.of("vid1", replace(END, bind_id="b 5")) == "e5"
 
 
 @pytest.mark.parametrize("spoiled", ["{", "[]", '{"a": 1}'])

@@ -10,7 +10,8 @@ import pytest
 from cameras.core.algorithms import registry
 from cameras.core.document import Content, parse_content
 from detection.core.detections import Detections
-from detection.pipeline import CameraPipeline, Observation, Plan, make_plan
+from detection.pipeline import CameraPipeline, Observation
+from detection.plan import Plan, make_plan
 
 NAMES = ("person", "car")
 LEFT, RIGHT = [[0, 0], [0.5, 0], [0.5, 1], [0, 1]], [[0.5, 0], [1, 0], [1, 1], [0.5, 1]]

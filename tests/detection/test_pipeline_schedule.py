@@ -14,7 +14,8 @@ from cameras.core.document import Content
 from cameras.core.schedule import ScheduleEntry
 from detection.core.rules.base import Binding, RuleEvent
 from detection.core.tracking import Tracks
-from detection.pipeline import CameraPipeline, Plan, make_plan
+from detection.pipeline import CameraPipeline
+from detection.plan import Plan, make_plan
 from tests.detection.rule_scenes import INSIDE, NAMES, binding, times, tracks
 from tests.detection.test_pipeline import content
 

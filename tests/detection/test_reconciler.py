@@ -15,6 +15,7 @@ from detection.analyser import Analyser
 from detection.core.groups import Condition, Group, GroupReport
 from detection.executors.base import Unit
 from detection.executors.inline import InlineExecutor
+from detection.executors.process_unit import FIRST_SIGN_S
 from detection.executors.reconciler import NO_ROOM, STARTING, Reconciler
 from detection.runtime import Runtime
 from tests.cameras.documents import REGISTRY
@@ -146,6 +147,23 @@ def test_states_come_from_the_groups_and_where_they_are_silent_from_their_condit
     assert health["disk_free"] > 0
 
 
+def test_inference_of_all_groups_reads_like_one_workers(tmp_path: Path) -> None:
+    reconciler, executor = make(tmp_path, largest=2)
+    reconciler.apply(read(**FOUR))
+    assert "inference" not in reconciler.health()
+    quick = {"model": "m", "weights": "fp32", "provider": "CUDA", "batch": 4, "sessions": 1}
+    executor.becomes("g1", inference=quick)
+    assert reconciler.health()["inference"] == quick
+    assert "inference" not in reconciler.health()["executor"]["groups"]["g2"]
+    slow = {"model": "m", "weights": "int8", "provider": "CPU", "batch": 4, "sessions": 2}
+    executor.becomes("g2", inference=slow)
+    health = reconciler.health()
+    assert health["inference"] == {
+        "model": "m", "weights": "fp32, int8", "provider": "CUDA, CPU", "batch": 4, "sessions": 3,
+    }  # fmt: skip
+    assert health["executor"]["groups"]["g2"]["inference"] == slow
+
+
 def test_only_the_running_document_is_blamed_for_what_breaks(tmp_path: Path) -> None:
     reconciler, executor = make(tmp_path)
     document = read(**ONE)
@@ -155,6 +173,43 @@ def test_only_the_running_document_is_blamed_for_what_breaks(tmp_path: Path) -> 
     assert reconciler.unhealthy() == ""
     executor.becomes("g1", broken="camera vid1: ValueError", sha256=document.header.sha256)
     assert reconciler.unhealthy() == "camera vid1: ValueError"
+
+
+def test_a_document_has_arrived_when_every_group_runs_its_cameras_with_it(tmp_path: Path) -> None:
+    now = [100.0]
+    reconciler, executor = make(tmp_path, monotonic=lambda: now[0])
+    document = read(**FOUR)
+    sha256 = document.header.sha256
+    reconciler.apply(document)
+    assert not reconciler.arrived()  # both processes are still loading their models
+    executor.becomes("g1", sha256=sha256, cameras={"vid1": "connecting", "vid3": "live"})
+    assert not reconciler.arrived()
+    executor.becomes("g2", sha256="of the one before", cameras={"vid2": "live", "vid4": "live"})
+    assert not reconciler.arrived()
+    executor.becomes("g2", sha256=sha256, cameras={"vid2": "live"})
+    assert not reconciler.arrived()
+    executor.becomes("g2", sha256=sha256, cameras={"vid2": "live", "vid4": "lost"})
+    assert reconciler.arrived()
+    reconciler.apply(read(**FOUR | {"site": {"name": "next"}}))
+    assert not reconciler.arrived()
+
+
+def test_a_group_that_never_tells_of_itself_does_not_keep_a_document_waiting_for_ever(tmp_path: Path) -> None:
+    now = [100.0]
+    reconciler, _ = make(tmp_path, monotonic=lambda: now[0])
+    reconciler.apply(read(**ONE))
+    now[0] += FIRST_SIGN_S - 0.1
+    assert not reconciler.arrived()
+    now[0] += 0.2
+    assert reconciler.arrived()
+
+
+def test_cameras_without_room_or_detection_are_not_waited_for(tmp_path: Path) -> None:
+    reconciler, executor = make(tmp_path, most=1, largest=1)
+    document = with_wish(FOUR, vid1=False)
+    reconciler.apply(document)
+    executor.becomes("g1", sha256=document.header.sha256, cameras={"vid2": "live"})
+    assert reconciler.arrived()
 
 
 @pytest.mark.parametrize(
@@ -195,6 +250,7 @@ def inline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reconciler:
 def test_inline_cameras_start_stop_and_start_again(inline: Reconciler) -> None:
     inline.apply(read(**TWO))
     assert [a[0] for a in acts()] == ["vid1", "vid2"]
+    assert inline.arrived()  # threads of this process have it at once
     inline.apply(with_wish(TWO, vid1=False))
     assert acts()[0][2] == ["start", "stop"]
     assert acts()[1][2] == ["start"]

@@ -10,7 +10,8 @@ import pytest
 from detection import runtime as runtime_module
 from detection.analyser import Analyser
 from detection.core.tracking import Tracks
-from detection.pipeline import CameraPipeline, Plan
+from detection.pipeline import CameraPipeline
+from detection.plan import Plan
 from detection.rule_memory import RuleMemory
 from detection.runtime import Runtime
 from edgesite.edge_store.database import EdgeDatabase
@@ -96,5 +97,9 @@ def test_a_camera_that_starts_is_given_what_is_kept(tmp_path: Path, monkeypatch:
         analyser=Analyser(cast(Any, Detector()), cast(Any, None)), registry=REGISTRY, folder=tmp_path, recall=recall
     )
     runtime.apply(read(**ONE))
+    slot = runtime.analyser.slots["vid1"]
+    assert asked == []  # not before its first frame: until then another thread or process may know more
+    slot.take_up()
+    slot.take_up()
     assert asked == ["vid1"]
-    assert "unusable state" in runtime.analyser.slots["vid1"].pipeline.ignored[0]
+    assert "unusable state" in slot.pipeline.ignored[0]

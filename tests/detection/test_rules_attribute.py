@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detection.core.rules.attribute import Attribute
@@ -84,6 +84,7 @@ def test_so_many_of_the_last_views_must_say_missing(
 
 
 @given(st.lists(st.sampled_from([M, P, U]), min_size=1, max_size=40), st.sampled_from([(1, 1), (3, 2), (5, 3), (5, 5)]))
+@settings(deadline=None)
 def test_unknown_views_change_nothing(answers: list[Answer], counts: tuple[int, int]) -> None:
     """An alert comes exactly when, of those that say something, enough of the last n say missing."""
     views, needed = counts
@@ -142,18 +143,47 @@ def test_looks_are_few_and_the_largest_come_first() -> None:
     assert by_frame == [[10, 9, 8, 7], [6, 5, 4, 3], [2, 1]]
 
 
+def test_a_look_that_was_not_taken_is_asked_for_again() -> None:
+    machine = attribute()
+    for now, taken, wanted in ((0.0, False, 1), (0.1, False, 1), (0.2, True, 1), (0.3, True, 0), (0.6, True, 0)):
+        scene = Scene.of(here(now), NAMES)
+        wants = machine.wants(scene, now)
+        assert len(wants) == wanted, now
+        scene.views.update({want: View(P, 0.9) for want in wants if taken})
+        machine.step(scene, NAMES, now)
+
+
+def test_nobody_waits_for_ever_behind_larger_ones() -> None:
+    crowd = tracks({i: (0.22 + 0.04 * i, 0.6) for i in range(1, 11)})
+    crowd.detections.boxes[:, 1] -= [0.01 * i for i in range(10)]
+    looks = always(P)
+    looks.play(attribute(looks_per_s=25), times(0, 9.9), lambda _: crowd)
+    counts = [sum(want.track_id == i for _, want in looks.asked) for i in range(1, 11)]
+    assert min(counts) > max(counts) / 2  # of those who wait equally long, the largest come first
+
+
+@pytest.mark.parametrize(("away_s", "expected"), [(0.8, [1]), (1.7, [1, 2])])
+def test_who_comes_in_where_somebody_walked_out_is_somebody_else(away_s: float, expected: list[int]) -> None:
+    def at_the_edge(now: float) -> Tracks:
+        return tracks({1: (0.04, 0.5)} if now < 5 else {2: (0.04, 0.5)} if now > 5 + away_s else {})
+
+    machine = made("attribute", model="nets", points=((0.0, 0.2), (0.7, 0.7)))
+    assert isinstance(machine, Attribute)
+    assert [e.track_id for e in always(M).play(machine, times(0, 12), at_the_edge)] == expected
+
+
 def test_the_statistics_count_who_is_known_to_wear_it() -> None:
     machine = attribute()
     says: dict[int, Answer] = {1: "present", 2: "missing", 3: "unknown"}
     people = tracks({1: (0.3, 0.5), 2: (0.5, 0.5), 3: (0.6, 0.5), 4: OUTSIDE})
     Looks(lambda i, _: says[i]).play(machine, times(0, 0.4), lambda _: people)
-    assert machine.numbers() == {"hairnets": 0}
+    assert machine.present() == {"hairnets": set()}
     Looks(lambda i, _: says[i]).play(machine, times(0.5, 3), lambda _: people)
-    assert machine.numbers() == {"hairnets": 1}
+    assert machine.present() == {"hairnets": {1}}
     assert machine.progress(3.0) == {"present": 1, "missing": 1, "unknown": 1}
     Looks(lambda i, _: says[i]).play(machine, times(3.1, 6), lambda _: Tracks.empty())
-    assert machine.numbers() == {"hairnets": 0}
-    assert attribute(attribute="mask").numbers() == {"masks": 0}
+    assert machine.present() == {"hairnets": set()}
+    assert attribute(attribute="mask").present() == {"masks": set()}
 
 
 def test_without_the_model_everything_is_unknown_and_said_so() -> None:
@@ -215,6 +245,18 @@ def test_a_visit_goes_on_after_a_restart() -> None:
     assert attribute().snapshot() == {}
     with pytest.raises(ValueError, match="unusable state"):
         late.restore({"version": 1, "people": [{}]}, media_time=0.0, away_s=0.0)
+
+
+def test_a_camera_that_reconnects_raises_no_second_alert() -> None:
+    machine, found = attribute(cooldown_s=5), []
+    for start in range(0, 60, 10):
+        if start:
+            machine.reconnected(start)
+        someone = tracks({1 + start: INSIDE})
+        found += always(M).play(machine, times(start, start + 9), functools.partial(lambda seen, _: seen, someone))
+    assert at(found) == [2.0]
+    machine.reconnected(100.0)  # after so long it may be anybody
+    assert at(always(M).play(machine, times(100, 105), here)) == [102.0]
 
 
 def test_seams_schedules_and_covered_views() -> None:

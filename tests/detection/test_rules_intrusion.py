@@ -12,8 +12,8 @@ import pytest
 from cameras.core.algorithms import CommonParameters
 from cameras.core.geometry import GeometryError
 from detection.core.rules.base import Binding
+from detection.core.rules.handover import MAX_VISITORS
 from detection.core.rules.intrusion import Intrusion
-from detection.core.rules.visits import MAX_VISITORS
 from detection.core.tracking import Tracks
 from tests.detection.rule_scenes import INSIDE, NAMES, OUTSIDE, at, play, rule, stand, times, tracks
 
@@ -224,7 +224,7 @@ def test_state_is_forgotten_after_exit_and_cool_down() -> None:
     play(machine, times(29.1, 30.1), lambda _: Tracks.empty())
     assert len(machine._visits) == 0
     assert not machine._visits._known
-    assert not machine._visits._loans
+    assert not machine._visits._handing
 
 
 def test_state_is_bounded_even_with_a_day_of_cool_down() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from detection.core.rules import make_rule
 from detection.core.tracking import Tracks
-from tests.detection.rule_scenes import INSIDE, OUTSIDE, at, play, rule, times, tracks
+from tests.detection.rule_scenes import INSIDE, OUTSIDE, at, binding, play, rule, times, tracks
 
 
 def test_a_new_id_in_the_same_place_takes_the_visit_and_its_dwell_over() -> None:
@@ -85,3 +88,23 @@ def test_a_track_that_was_only_hidden_gets_its_visit_back() -> None:
 
     events = play(rule(), times(0, 20), scene)
     assert [(event.track_id, event.media_time) for event in events] == [(1, 1.0), (2, 3.0)]
+
+
+@pytest.mark.parametrize(
+    ("x", "gap", "alerts"),
+    [
+        pytest.param(0.035, 1.5, [1.0, 4.5], id="at the edge: the next one comes in"),
+        pytest.param(0.035, 0.8, [1.0], id="at the edge: hidden for a moment"),
+        pytest.param(0.3, 1.5, [1.0], id="in the picture: nobody left it"),
+    ],
+)
+def test_a_visit_is_handed_over_at_the_edge_of_the_picture_only_for_a_moment(
+    x: float, gap: float, alerts: list[float]
+) -> None:
+    def scene(now: float) -> Tracks:
+        if now <= 2:
+            return tracks({1: (x, 0.5)})
+        return Tracks.empty() if now < 2 + gap - 1e-9 else tracks({2: (x, 0.5)})
+
+    machine = make_rule(replace(binding("intrusion"), points=((0.0, 0.2), (0.7, 0.7))))
+    assert at(play(machine, times(0, 8), scene)) == alerts

@@ -142,6 +142,15 @@ def test_ids_that_switch_beside_the_line_make_no_crossing() -> None:
     assert counted(lambda now: tracks({int(now): (0.45, 0.5)})) == (0, 0)
 
 
+@pytest.mark.parametrize(("away_s", "alerts"), [(0.5, 1), (1.7, 2)])
+def test_who_comes_in_where_somebody_walked_out_has_his_own_alert(away_s: float, alerts: int) -> None:
+    """One crosses and leaves at the left edge; the next one comes in there and crosses the other way."""
+    out, back = walk((0, 0.8, 0.5), (7, 0.04, 0.5)), walk((7 + away_s, 0.04, 0.5), (15, 0.8, 0.5), track_id=2)
+    machine = made("line_crossing")
+    assert len(play(machine, times(0, 16), lambda now: out(now) if now <= 7 else back(now))) == alerts
+    assert counts(machine) == (1, 1)
+
+
 def test_two_who_swap_places_are_one_crossing_each_way() -> None:
     def scene(now: float) -> Tracks:
         step = min(now, 6) / 10
@@ -313,6 +322,17 @@ def test_totals_of_shifts_and_of_none() -> None:
     assert counts(endless) == (6, 0)
 
 
+def test_a_shift_in_which_nobody_looked_had_no_crossings() -> None:
+    shifts, days = made("line_crossing", reset_at=["06:00", "14:00", "22:00"]), made("line_crossing")
+    for day, hour, by_shift, by_day in (
+        (22, 5, 0, 0), (22, 6, 1, 0), (22, 15, 1, 0), (23, 1, 1, 3), (23, 15, 0, 3), (25, 15, 0, 0), (26, 1, 1, 1),
+    ):  # fmt: skip
+        for machine, expected in ((shifts, by_shift), (days, by_day)):
+            one_across(machine, wall("UTC", 2026, 11, day, hour, 30))
+            told = machine.progress(0.0)
+            assert (told["before_a_to_b"], told["before_b_to_a"]) == (expected, 0), (day, hour)
+
+
 def test_a_reset_at_a_time_that_comes_twice_or_never_happens_once() -> None:
     zone = "Europe/Vienna"
     machine = made("line_crossing", reset_at=["02:30"], time_zone=zone)
@@ -372,4 +392,4 @@ def test_memory_is_bounded() -> None:
         machine.step(tracks({index + 1: (0.3, 0.5)}), NAMES, index * 0.5)
     walkers = machine._walkers  # type: ignore[attr-defined]
     assert len(walkers) <= 21
-    assert len(walkers._loans) <= 21
+    assert len(walkers._handing) <= 21

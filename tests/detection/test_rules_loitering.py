@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detection.core.rules.visits import BRIDGE_S
+from detection.core.rules.handover import BRIDGE_S
 from detection.core.tracking import Tracks
 from tests.detection.rule_scenes import INSIDE, OUTSIDE, at, made, play, stand, times, tracks
 

@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from detection.core.rules import make_rule
 from detection.core.rules.base import OtherRoi, Rule, RuleEvent
 from detection.core.rules.procedure import Procedure
 from detection.core.tracking import Tracks
-from detection.pipeline import make_plan
+from detection.plan import make_plan
 from tests.detection.rule_scenes import NAMES, binding, play, times, tracks
 
 DOOR, SINK, TOWEL, LINE = (0.95, 0.5), (0.1, 0.5), (0.3, 0.5), (0.6, 0.5)  # where people stand
@@ -32,11 +33,18 @@ BOTH = (*WASH, {"roi_id": "towel", "min_s": 5.0})
 Way = list[tuple[float, tuple[float, float]]]  # seconds at a place
 
 
-def made(steps: tuple[dict[str, Any], ...] = WASH, **params: Any) -> Procedure:
+def fresh(steps: tuple[dict[str, Any], ...] = WASH, **params: Any) -> Procedure:
     """The line, 0.5 to 0.7 of the width, is the goal."""
     goal = binding("procedure", points=((0.5, 0.3), (0.7, 0.7)), steps=list(steps), **params)
     machine = make_rule(replace(goal, places=PLACES))
     assert isinstance(machine, Procedure)
+    return machine
+
+
+def made(steps: tuple[dict[str, Any], ...] = WASH, *, until: float = 0.0, **params: Any) -> Procedure:
+    """It has seen nobody for long enough: whoever is seen now has just come in."""
+    machine = fresh(steps, **params)
+    assert play(machine, times(until - 12, until - 1, rate=1), lambda _: Tracks.empty()) == []
     return machine
 
 
@@ -163,6 +171,20 @@ def test_a_lost_track_that_comes_back_had_not_become_somebody_else() -> None:
     assert machine.progress(36.0)["complete"] == 1
 
 
+@pytest.mark.parametrize(("away_s", "expected"), [(0.8, []), (1.7, ["skipped"])])
+def test_who_comes_in_where_somebody_walked_out_has_not_washed(away_s: float, expected: list[str]) -> None:
+    """At the picture's edge only a moment without a detection is the same person."""
+    edge = (0.03, 0.5)
+    out: Way = [(3, DOOR), (21, SINK), (1, edge)]
+    enters: Way = [(1, edge), (2, TOWEL), (9, LINE)]
+
+    def one_by_one(now: float) -> Tracks:
+        first, second = where(out, now), where(enters, now - 25 - away_s) if now >= 25 + away_s - 1e-9 else None
+        return tracks({i: place for i, place in ((1, first), (2, second)) if place is not None})
+
+    assert kinds(play(made(), times(0, 40), one_by_one)) == expected
+
+
 @pytest.mark.parametrize(("covered_s", "expected"), [(5.0, ["too_short"]), (25.0, [])])
 def test_what_nobody_could_see_is_held_against_nobody(covered_s: float, expected: list[str]) -> None:
     """The view is covered while he stands at the sink: after 25 s of that he may well have washed."""
@@ -204,7 +226,7 @@ def test_dropped_frames_change_the_time_by_less_than_two_intervals(
 
 
 def restarted(machine: Procedure, now: float, away_s: float, **params: Any) -> Procedure:
-    second = made(**params)
+    second = fresh(**params)
     second.restore(json.loads(json.dumps(machine.snapshot())), media_time=now, away_s=away_s)
     return second
 
@@ -217,7 +239,7 @@ def test_washing_goes_on_after_a_restart() -> None:
     after = scene({7: [(6, SINK), (9, LINE)]})
     events = play(restarted(first, 100.0, 3.0), times(100, 115), lambda now: after(now - 100))
     assert events == []
-    assert kinds(play(made(), times(100, 115), lambda now: after(now - 100))) == ["too_short"]
+    assert kinds(play(made(until=100), times(100, 115), lambda now: after(now - 100))) == ["too_short"]
 
 
 def test_who_had_washed_before_a_restart_may_enter_after_it_and_who_had_his_alert_has_no_second() -> None:
@@ -240,11 +262,11 @@ def test_after_a_long_restart_nothing_is_assumed() -> None:
 )
 def test_a_state_that_is_none_is_refused(state: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="unusable state"):
-        made().restore(state, media_time=0.0, away_s=0.0)
+        fresh().restore(state, media_time=0.0, away_s=0.0)
     first = made(BOTH)
     play(first, times(0, 9), scene({1: [(9, SINK)]}))
     with pytest.raises(ValueError, match="another number of steps"):
-        made().restore(first.snapshot(), media_time=0.0, away_s=0.0)
+        fresh().restore(first.snapshot(), media_time=0.0, away_s=0.0)
 
 
 @pytest.mark.parametrize("void", [lambda m: m.tracks_lost(), lambda m: m.suspend(10.0)])
@@ -255,6 +277,71 @@ def test_after_a_seam_or_a_schedule_people_are_new(void: Callable[[Rule], object
     assert play(machine, times(11, 20), scene({1: [(30, LINE)]})) == []
 
 
+@pytest.mark.parametrize("interrupt", [lambda m: m.tracks_lost(), lambda m: m.suspend(28.0), lambda m: m])
+def test_what_people_did_before_anybody_looked_is_unknown(interrupt: Callable[[Rule], object]) -> None:
+    """He washed, and then what was known of him was lost; who comes in later has no such past."""
+    machine = made()
+    way: Way = [(3, DOOR), (25, SINK)]
+    assert play(machine, times(0, 28), scene({1: way})) == []
+    interrupt(machine)
+    present: Way = [(3, SINK), (3, TOWEL), (9, LINE)]
+    late: Way = [(15, DOOR), (2, TOWEL), (9, LINE)]
+
+    def then(now: float) -> Tracks:
+        since = now - 29
+        seen = {2: where(present, since), 3: where(late, since - 12) if since >= 12 else None}
+        return tracks({i: place for i, place in seen.items() if place is not None})
+
+    found = play(machine, times(29, 70), then)
+    assert [(e.track_id, e.data["kind"]) for e in found] == [(3, "skipped")]
+
+
+def test_nobody_is_accused_for_the_time_before_a_start_or_a_long_restart() -> None:
+    way: Way = [(5, SINK), (2, TOWEL), (9, LINE)]
+    assert play(fresh(), times(0, 16), scene({1: way})) == []
+    first = made()
+    play(first, times(0, 28), scene({1: [(3, DOOR), (25, SINK)]}))
+    for away_s in (31.0, 3.0):  # after the short one he is taken for who he is, by place
+        moved = lambda now: scene({9: way})(now - 60)  # noqa: E731
+        assert play(restarted(first, 60.0, away_s), times(60, 76), moved) == []
+
+
+@pytest.mark.parametrize(("washed_s", "away_s", "expected"), [(12, 1, ["too_short"]), (21, 1, []), (12, 31, [])])
+def test_after_a_reconnect_people_are_known_by_their_place(washed_s: float, away_s: float, expected: list[str]) -> None:
+    machine = made()
+    assert play(machine, times(0, 4 + washed_s), scene({1: [(3, DOOR), (washed_s, SINK), (9, TOWEL)]})) == []
+    back = 4 + washed_s + away_s
+    machine.reconnected(back)
+    way: Way = [(2, TOWEL), (9, LINE)]
+    found = play(machine, times(back, back + 11), lambda now: scene({8: way})(now - back))
+    assert kinds(found) == expected
+    machine.reconnected(back + 12)
+    assert play(machine, times(back + 12, back + 20), scene({9: [(999, LINE)]})) == []
+
+
+def test_an_unknown_past_stays_unknown_over_a_short_restart_and_ends_with_its_time() -> None:
+    first = fresh()
+    play(first, times(0, 5), scene({1: [(9, DOOR)]}))
+    way: Way = [(5, DOOR), (2, TOWEL), (9, LINE)]
+    assert play(restarted(first, 60.0, 3.0), times(60, 76), lambda now: scene({9: way})(now - 60)) == []
+    late: Way = [(5, DOOR), (60, TOWEL), (9, LINE)]
+    assert kinds(play(fresh(within_s=50), times(0, 74), scene({1: late}))) == ["skipped"]
+
+
+def test_who_is_first_seen_after_a_covered_view_may_have_washed_meanwhile() -> None:
+    for covered_s, expected in ((5.0, ["skipped"]), (25.0, [])):
+        machine = made()
+        play(machine, times(0, 1), lambda _: Tracks.empty())
+        machine.unseen()
+        way: Way = [(2, TOWEL), (9, LINE)]
+        start = 1 + covered_s
+        shown = scene({1: way})
+        found = play(
+            machine, times(start, start + 11), partial(lambda shown, late, now: shown(now - late), shown, start)
+        )
+        assert kinds(found) == expected
+
+
 # Numbers
 
 
@@ -262,12 +349,12 @@ def test_the_statistics_count_who_is_at_a_step() -> None:
     machine = made()
     ways: dict[int, Way] = {1: [(30, SINK)], 2: [(30, TOWEL)], 3: [(10, SINK), (20, LINE)]}
     play(machine, times(0, 9), scene(ways))
-    assert machine.numbers() == {"handwash": 2}
+    assert machine.present() == {"handwash": {1, 3}}
     assert machine.progress(9.0) == {"persons": 3, "washing": 2, "complete": 0, "value": 9.0, "target": 20.0}
     play(machine, times(9.1, 25), scene(ways))
-    assert machine.numbers() == {"handwash": 1}
+    assert machine.present() == {"handwash": {1}}
     assert machine.progress(25.0)["complete"] == 1
-    assert made(number="boots").numbers() == {"boots": 0}
+    assert made(number="boots").present() == {"boots": set()}
 
 
 def test_media_time_must_be_a_number() -> None:
@@ -306,7 +393,7 @@ def raw(**changes: Any) -> dict[str, Any]:
 def test_a_step_must_name_an_area_of_the_same_camera(changes: dict[str, Any], path: str, reason: str) -> None:
     with pytest.raises(DocumentError) as caught:
         parse_content(raw(**changes), registry)
-    assert (caught.value.path, caught.value.reason) == (path, reason)
+    assert (caught.value.path, caught.value.reason) == (path, f"{reason}; binding 'b' names it")
 
 
 @pytest.mark.parametrize("enabled", [True, False])

@@ -107,6 +107,13 @@ def test_parameters_that_make_no_sense_are_refused(code: str, given: dict[str, A
         registry.parameters(code, given)
 
 
+def test_the_live_page_knows_what_each_rule_counts_in() -> None:
+    registry = Registry()
+    register_all(registry)
+    seconds = {algorithm.code for algorithm in registry.all() if algorithm.unit == "s"}
+    assert seconds == {"intrusion", "loitering", "leave_post", "occupancy", "procedure"}
+
+
 def test_a_rule_is_made_by_code_and_each_is_a_new_one() -> None:
     first, second = make_rule(BINDING), make_rule(BINDING)
     assert isinstance(first, Intrusion)

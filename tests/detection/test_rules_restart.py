@@ -11,7 +11,8 @@ import pytest
 
 from detection.core.rules.base import Binding, RuleEvent
 from detection.core.tracking import Tracks
-from detection.pipeline import CameraPipeline, Plan
+from detection.pipeline import CameraPipeline
+from detection.plan import Plan
 from tests.detection.rule_scenes import INSIDE, NAMES, at, binding, times, tracks
 
 WALL = 1_780_000_000.0  # of the scenes' moment 0

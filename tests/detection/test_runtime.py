@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import pytest
 
@@ -138,3 +139,63 @@ def test_the_end_stops_every_reader(tmp_path: Path) -> None:
     runtime.apply(read(**TWO))
     runtime.close()
     assert [r.acts for r in FakeReader.made] == [["start", "stop"]] * 2
+
+
+class Slow(FakeReader):
+    """A reader whose camera is silent: it ends some time after it was told to."""
+
+    LASTS_S = 0.3
+    log: ClassVar[list[str]] = []
+
+    def start(self) -> None:
+        self.log.append(f"start {self.url}")
+
+    def stop(self, timeout: float = 3.0) -> None:
+        self.ends = getattr(self, "ends", time.monotonic() + self.LASTS_S)
+        self.log.append(f"told {self.url}")
+        left = self.ends - time.monotonic()
+        if left > 0 and timeout > 0:
+            time.sleep(min(left, timeout))
+            self.log.append(f"waited for {self.url}")
+
+
+def test_new_readers_start_before_those_that_end_slowly_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CameraReader", Slow)
+    Slow.log.clear()
+    runtime = make(tmp_path)
+    names = [f"vid{number}" for number in range(8)]
+    runtime.apply(read(**ONE | {"cameras": cameras(**dict.fromkeys(names, "webcam:1"))}))
+    Slow.log.clear()
+    began = time.monotonic()
+    runtime.apply(read(**ONE | {"cameras": cameras(**dict.fromkeys(names, "webcam:2"))}))
+    assert time.monotonic() - began < 3 * Slow.LASTS_S
+    assert Slow.log[:16] == ["told webcam:1"] * 8 + ["start webcam:2"] * 8
+    Slow.log.clear()
+    began = time.monotonic()
+    runtime.close()
+    assert time.monotonic() - began < 3 * Slow.LASTS_S
+    assert Slow.log[:8] == ["told webcam:2"] * 8
+
+
+def test_all_that_end_slowly_share_one_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CameraReader", Slow)
+    monkeypatch.setattr(Slow, "LASTS_S", 60.0)
+    monkeypatch.setattr(module, "STOP_S", 0.3)
+    runtime = make(tmp_path)
+    runtime.apply(read(**TWO))
+    began = time.monotonic()
+    runtime.apply(read(**ONE | {"cameras": []}))
+    assert 0.2 < time.monotonic() - began < 0.6
+
+
+def test_the_same_camera_opened_anew_waits_until_it_was_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A webcam can be open only once."""
+    monkeypatch.setattr(module, "CameraReader", Slow)
+    runtime = make(tmp_path)
+    runtime.apply(read(**ONE))
+    Slow.log.clear()
+    runtime.apply(read(**ONE | {"cameras": [{**cameras(vid1="webcam:1")[0], "max_fps": 3.0}]}))
+    assert Slow.log[:3] == ["told webcam:1", "told webcam:1", "waited for webcam:1"]
+    assert Slow.log[3] == "start webcam:1"

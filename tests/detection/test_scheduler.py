@@ -33,10 +33,16 @@ def post(client: Client, call: str, **options: Any) -> Any:
     return client.post(f"/api/cameras/{call}", **options)
 
 
-def reports(word: str, condition: dict[str, Any] = CONDITION, *, ago_s: float = 0.0) -> None:
-    """What the first box says."""
+def reports(
+    word: str, condition: dict[str, Any] = CONDITION, *, version: int = 1, ago_s: float = 0.0, **said: Any
+) -> None:
+    """What the first box says. version: which it runs."""
+    said = {"observed": version, "state": "applied"} | said
     DeviceStatus.objects.filter(device_id="box-1").update(
         reported_at=timezone.now() - timedelta(seconds=ago_s),
+        epoch=Device.objects.get(pk="box-1").epoch,
+        applied=version,
+        **said,
         health={
             "cameras": {"vid1": word},
             "camera_details": {"vid1": {"since": 4.0, "reason": condition["reason"], "last_frame_at": 4.5}},
@@ -45,18 +51,88 @@ def reports(word: str, condition: dict[str, Any] = CONDITION, *, ago_s: float = 
     )
 
 
+def state() -> tuple[str, bool | None]:
+    """What is told of the first camera."""
+    answer = get(caller("viewer"), "cameras/vid1/detection").json()
+    return answer["state"], answer["in_effect"]
+
+
 def test_a_stop_is_issued_and_comes_into_effect_when_the_box_says_so(sites: list[Site]) -> None:
     reports("live")
     answer = post(caller(), "vid1/stop")
     assert answer.status_code == 200
+    issued = ConfigVersion.objects.get(device_id="box-1", version=2).issued_at.timestamp()
     assert answer.json() == {
-        "camera_id": "vid1", "desired": "stopped", "state": "off", "reason": "", "since": None, "in_effect": False,
+        "camera_id": "vid1", "desired": "stopped", "state": "stopping",
+        "reason": "the box has not reported version 2 yet", "since": pytest.approx(issued), "in_effect": False,
         "executor": {"executor": "processes", "group": "g1", **{k: v for k, v in CONDITION.items() if k != "cameras"}},
         "changed": True, "published": True, "version": 2, "problem": "",
     }  # fmt: skip
-    reports("off", CONDITION | {"cameras": []})
+    reports("off", CONDITION | {"cameras": []}, version=2)
     status = get(caller("viewer"), "cameras/vid1/detection").json()
-    assert (status["in_effect"], status["executor"]) == (True, None)
+    assert (status["state"], status["in_effect"], status["executor"]) == ("off", True, None)
+
+
+def test_a_stop_and_a_start_soon_after_are_not_answered_with_what_was_before(sites: list[Site]) -> None:
+    reports("live")
+    post(caller(), "vid1/stop")
+    assert state() == ("stopping", False)
+    assert post(caller(), "vid1/start").json()["state"] == "starting"  # though the box still says that it is live
+    reports("off", CONDITION | {"cameras": []}, version=2)
+    assert state() == ("starting", False)
+    reports("connecting", version=3)
+    assert state() == ("connecting", True)
+
+
+def test_another_edit_makes_nothing_start(sites: list[Site]) -> None:
+    reports("live")
+    ROI.objects.filter(camera_id="vid1").update(name="other")
+    assert issue_version(device_id="box-1", author="somebody")
+    assert state() == ("live", True)
+    post(caller(), "vid1/stop")
+    reports("live", version=2)
+    assert state() == ("stopping", False)
+    reports("off", CONDITION | {"cameras": []}, version=3)
+    assert state() == ("off", True)
+
+
+def test_a_box_that_has_nothing_yet_starts(sites: list[Site]) -> None:
+    DeviceStatus.objects.filter(device_id="box-1").update(reported_at=timezone.now(), health={})
+    assert state() == ("starting", False)
+
+
+@pytest.mark.parametrize("word", ["refused", "reverted"])
+def test_a_wish_that_the_box_declined_is_not_on_its_way(sites: list[Site], word: str) -> None:
+    reports("live")
+    post(caller(), "vid1/stop")
+    reports("live", state=word, observed=2)
+    assert state() == ("live", False)
+
+
+def test_a_process_that_has_not_let_go_of_the_camera_is_stopping(sites: list[Site]) -> None:
+    post(caller(), "vid1/stop")
+    reports("off", CONDITION | {"state": "stopping"}, version=2)
+    assert state() == ("stopping", False)
+
+
+def test_of_a_device_that_was_shut_out_nothing_is_on_its_way(sites: list[Site]) -> None:
+    reports("live")
+    post(caller(), "vid1/stop")
+    Device.objects.filter(pk="box-1").update(revoked_at=timezone.now())
+    assert state() == ("live", False)
+
+
+def test_a_box_far_behind_is_asked_no_more_versions_than_it_takes(
+    sites: list[Site], django_assert_max_num_queries: Any
+) -> None:
+    reports("live")
+    for number in range(6):
+        ROI.objects.filter(camera_id="vid1").update(name=f"name {number}")
+        assert issue_version(device_id="box-1", author="somebody")
+    [camera] = Camera.objects.select_related("device__status").filter(pk="vid1")
+    with django_assert_max_num_queries(2):
+        [status] = DetectionScheduler.status([camera])
+    assert (status.state, status.in_effect) == ("live", True)
 
 
 def test_start_and_stop_may_be_repeated(sites: list[Site]) -> None:
@@ -77,6 +153,8 @@ def test_a_draft_keeps_its_work_to_itself(sites: list[Site]) -> None:
     ROI.objects.update(name="half done")
     answer = post(caller(), "vid1/stop").json()
     assert (answer["published"], answer["problem"], answer["desired"]) == (False, OTHERS_WAIT, "stopped")
+    reports("live")
+    assert state() == ("live", False)  # nobody has told the box
 
 
 @pytest.mark.parametrize("call", ["start", "stop"])

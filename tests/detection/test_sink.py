@@ -18,7 +18,7 @@ from detection import sink as module
 from detection.core.events import AlertEvent, EvidenceEvent, parse_event
 from detection.core.rules.base import RuleEvent
 from detection.ingest.frame import Frame
-from detection.pipeline import Plan
+from detection.plan import Plan
 from detection.sink import QUEUE, TRIES, AlertSink
 from edgesite import storage
 from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError, try_lock
@@ -53,13 +53,14 @@ class Bench:
         self.woken += 1
 
     def raise_alert(self) -> None:
-        self.sink.raise_alert(EVENT, frame(), PLAN)
+        self.sink.raise_alerts([EVENT], frame(), PLAN)
 
     @property
     def events(self) -> list[AlertEvent | EvidenceEvent]:
         """What waits for the hub, read as the hub reads it."""
         rows = self.outbox.head("vid1", 999)
-        return [parse_event({"event_id": r.event_id, "kind": r.kind, "body": r.body}, device_id="box-1") for r in rows]
+        read = [parse_event({"event_id": r.event_id, "kind": r.kind, "body": r.body}, device_id="box-1") for r in rows]
+        return [event for event in read if isinstance(event, AlertEvent | EvidenceEvent)]
 
     def last_evidence(self) -> EvidenceEvent:
         event = self.events[-1]
@@ -180,12 +181,12 @@ def test_a_picture_that_cannot_be_encoded_is_lost_and_said_so(bench: Bench, monk
 @pytest.fixture
 def full(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
     """Makes the edge store's disk full, or not any more."""
-    real = bench.outbox.add_alert
+    real = bench.outbox.add_alerts
 
-    def refuse(**values: Any) -> None:
+    def refuse(*args: Any, **values: Any) -> None:
         raise EdgeStoreError("The edge store cannot be written: disk full", retryable=True)
 
-    return lambda on: monkeypatch.setattr(bench.outbox, "add_alert", refuse if on else real)
+    return lambda on: monkeypatch.setattr(bench.outbox, "add_alerts", refuse if on else real)
 
 
 def test_a_full_disk_holds_alerts_in_order_until_there_is_room(bench: Bench, full: Callable[[bool], None]) -> None:
@@ -222,7 +223,7 @@ def test_what_is_held_has_a_bound_and_the_rest_is_counted(
 
 def test_one_that_can_never_be_written_holds_up_no_other(bench: Bench) -> None:
     bad = replace(EVENT, data={"x": float("nan")})
-    bench.sink.raise_alert(bad, frame(), PLAN)
+    bench.sink.raise_alerts([bad], frame(), PLAN)
     bench.raise_alert()
     assert len(bench.events) == 1
     assert bench.sink.lost == 1
@@ -245,11 +246,11 @@ def test_what_another_process_that_lives_is_about_to_store_is_left_to_it(bench: 
     owner = Owner(bench.database.path)
     other = Outbox(bench.database, owner=owner.name)
     theirs = AlertSink(device_id="box-1", outbox=other, wake=bench.wake, stop=bench.stop, clock=lambda: AT)
-    theirs.raise_alert(EVENT, frame(), PLAN)
+    theirs.raise_alerts([EVENT], frame(), PLAN)
     assert bench.sink.sweep() == 0
     theirs.step()
     assert bench.last_evidence().status == "stored"
-    theirs.raise_alert(EVENT, frame(), PLAN)
+    theirs.raise_alerts([EVENT], frame(), PLAN)
     assert bench.sink.sweep() == 0
     owner.close()
     assert bench.sink.sweep() == 1
@@ -329,3 +330,15 @@ def test_the_row_in_the_outbox_is_what_is_published(bench: Bench) -> None:
         "type", "event_id", "device_id", "camera_id", "roi_id", "bind_id", "algo_code", "phase", "severity",
         "timestamp", "data", "capture",
     ]  # fmt: skip
+
+
+def test_one_that_can_never_be_written_costs_neither_the_others_of_its_frame_nor_their_state(bench: Bench) -> None:
+    bad = replace(EVENT, data={"x": float("nan")})
+    told: list[tuple[str, Any]] = []
+    bench.sink.on_state = lambda camera_id, state: told.append((camera_id, state))
+    bench.sink.raise_alerts([EVENT, bad, EVENT], frame(), PLAN, state={"rules": 1})
+    assert [event.type for event in bench.events] == ["event", "event"]
+    assert bench.sink.lost == 1
+    rows = bench.database.rows("SELECT value FROM meta WHERE key = 'rules:vid1'")
+    assert [json.loads(row["value"]) for row in rows] == [{"rules": 1}]
+    assert told == [("vid1", {"rules": 1})]

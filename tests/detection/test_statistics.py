@@ -93,12 +93,12 @@ def test_a_reader_that_starts_with_the_window_is_counted_from_its_first_frame() 
 
 def test_motion_is_the_newest_and_counts_of_other_rules_are_passed_on() -> None:
     window = StatsWindow()
-    window.moved(0.9)
-    window.moved(0.12346)
+    window.moved(0.9, now=0.5)
+    window.moved(0.12346, now=1.0)
     told = window.snapshot(1.0, hairnets=3, handwash=1)
     assert (told["motion"], told["hairnets"], told["handwash"]) == (0.1235, 3, 1)
     assert json.loads(json.dumps(told)) == told
-    window.moved(7.0)
+    window.moved(7.0, now=1.0)
     assert window.snapshot(1.0)["motion"] == 1.0
 
 

@@ -35,13 +35,15 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """clutter: feet of still things, and the mean score that they get."""
+    """clutter: feet of still things, and the mean score that they get. doubles: how often a person has a second box,
+    of the upper part or around a neighbour too."""
 
     people: tuple[Person, ...]
     seconds: float = 30.0
     clutter: tuple[tuple[float, float, float], ...] = ()
     ghosts_per_s: float = 0.2
     post: bool = True
+    doubles: float = 0.0
 
 
 def walk(start: float, *points: tuple[float, float], speed: float = 0.07, pause: tuple[int, float] = (-1, 0.0)) -> Path:
@@ -91,6 +93,8 @@ def observed(scene: Scene, *, rate: float, seed: int) -> list[tuple[float, dict[
             if (visible := _visible(box, truth, scene)) > 0.2
             and (score := _score(scene.people[index].likeness, visible, moods[index], random)) >= WEAKEST
         ]
+        if scene.doubles:
+            rows += _doubled([row for row in rows if random.random() < scene.doubles], rows, random)
         for place, (x, y, likeness) in enumerate(scene.clutter):
             score = likeness + 0.05 * moods[len(scene.people) + place] + random.gauss(0, 0.03)
             rows.append((_shaken(box_at((x, y)), random), score))
@@ -120,6 +124,20 @@ def _score(likeness: float, visible: float, mood: float, random: Random) -> floa
     if random.random() < 0.02:
         return 0.0
     return likeness * min(1.0, 0.25 + 0.9 * visible) + 0.06 * mood + random.gauss(0, 0.03)
+
+
+def _doubled(chosen: list[tuple[Box, float]], rows: list[tuple[Box, float]], random: Random) -> list[tuple[Box, float]]:
+    """Second boxes: of the upper part, or, when somebody stands close, around both."""
+    made = []
+    for box, score in chosen:
+        close = [other for other, _ in rows if other != box and abs(other[0] - box[0]) < 1.2 * (box[2] - box[0])]
+        near = next((other for other in close if abs(other[3] - box[3]) < 0.3 * (box[3] - box[1])), None)
+        if near is None:
+            part = (box[0], box[1], box[2], box[1] + random.uniform(0.4, 0.6) * (box[3] - box[1]))
+        else:
+            part = (min(box[0], near[0]), min(box[1], near[1]), max(box[2], near[2]), max(box[3], near[3]))
+        made.append((part, score - random.uniform(0.0, 0.15)))
+    return made
 
 
 def _shaken(box: Box, random: Random) -> Box:
@@ -155,3 +173,15 @@ def crossroad(seed: int) -> Scene:
     people += [Person(walk(4, *points, speed=0.075), 0.72) for points in (beside, shifted)]
     clutter = ((0.12, 0.3, 0.3), (0.85, 0.3, 0.34), (0.62, 0.9, 0.28))
     return Scene(tuple(people), clutter=clutter)
+
+
+def faint(seed: int) -> Scene:
+    """Five who never score much above 0.4 to 0.5, as in the dark or far off, come, stand for a while and go."""
+    random = Random(seed)
+    people = []
+    for number in range(5):
+        points = [(0.0, random.uniform(0.35, 0.9)), (random.uniform(0.3, 0.7), random.uniform(0.4, 0.8)), (1.0, 0.6)]
+        points = points if number % 2 else points[::-1]
+        path = walk(4.0 * number, *points, speed=random.uniform(0.05, 0.1), pause=(1, random.uniform(1, 4)))
+        people.append(Person(path, random.uniform(0.42, 0.5)))
+    return Scene(tuple(people), clutter=((0.12, 0.3, 0.3), (0.85, 0.3, 0.34)), post=False)

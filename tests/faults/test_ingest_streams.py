@@ -217,7 +217,7 @@ def test_ingest_of_a_4k_stream(units: dict[str, list[bytes]]) -> None:
 def test_ingest_asleep_wakes_for_what_is_shorter_than_a_group_of_pictures(units: dict[str, list[bytes]]) -> None:
     camera = PacketCamera(lambda: itertools.chain(at_rate(units["walk"], FPS), [silence(60)]))
     with watched(camera, idle=True) as watcher:
-        # A new connection is idle for a moment too, before anything is known of its noise.
+        # After the seconds in which the stream is learned.
         watcher.wait(lambda: watcher.reader.watch == "idle" and watcher.reader.counters().decoded > 2 * FPS, 20)
         assert watcher.reader.counters().decoded < camera.sent + 1
         asleep = len(watcher.times)

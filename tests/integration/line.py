@@ -13,7 +13,7 @@ from detection.models import Alert
 from edgesite import redis_keys
 from edgesite.delivery import Delivery
 from edgesite.edge_store.database import EdgeDatabase
-from edgesite.edge_store.outbox import Outbox
+from edgesite.edge_store.outbox import NewAlert, Outbox
 from edgesite.redis_clients import connect
 from tests.detection.alerts import alert_body
 from tests.fakes import Clock
@@ -54,7 +54,7 @@ class Line:
         self._count += 1
         event_id = f"e{self._count:04}"
         body = alert_body(event_id, camera_id=camera_id, **changes)
-        self.outbox.add_alert(event_id=event_id, camera_id=camera_id, body=body, capture=body["capture"], now=1.0)
+        self.outbox.add_alerts([NewAlert(event_id, camera_id, body, body["capture"])], now=1.0)
         self.sent.setdefault(camera_id, []).append(event_id)
         self.edge.wake()
         return event_id

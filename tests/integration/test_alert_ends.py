@@ -15,7 +15,8 @@ from detection.hub import ingest as ingest_module
 from detection.hub.ingest import Ingest
 from detection.ingest.frame import Frame
 from detection.models import Alert
-from detection.pipeline import CameraPipeline, Plan
+from detection.pipeline import CameraPipeline
+from detection.plan import Plan
 from detection.sink import AlertSink
 from tests.detection.rule_scenes import INSIDE, NAMES, binding, tracks
 from tests.integration.line import Line, die, expect_kill
@@ -55,7 +56,7 @@ class Detector:
             now = start + tenth / 10
             step = self.pipeline.step(seen.detections, media_time=now, generation=0, wall_time=AT + now)
             for event in step.events:
-                self.sink.raise_alert(event, Frame("vid1", picture, now, AT + now, 0), PLAN)
+                self.sink.raise_alerts([event], Frame("vid1", picture, now, AT + now, 0), PLAN)
 
 
 def test_the_end_after_a_restart_belongs_to_the_alert_from_before(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
+import time
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,11 +47,24 @@ class RedisServer:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
             wait_for_port(self.port, process)
+            self._wait_until_loaded(process)
         except ServerError:
             end_process(process)
             raise
         self._process = process
         return self
+
+    def _wait_until_loaded(self, process: subprocess.Popen[bytes], *, seconds: float = 30.0) -> None:
+        """It listens before it has read its data, and answers everything with LOADING meanwhile. Raises ServerError."""
+        end, answer = time.monotonic() + seconds, b""
+        while time.monotonic() < end and process.poll() is None:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=2) as line:
+                line.sendall(b"PING\r\n")
+                answer = line.recv(200)
+            if answer and not answer.startswith(b"-LOADING"):
+                return
+            time.sleep(0.02)
+        raise ServerError(f"Redis on port {self.port} does not answer PING: {answer.decode(errors='replace')!r}")
 
     def kill(self) -> None:
         """SIGKILL; what was acknowledged is on disk."""

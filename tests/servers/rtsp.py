@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -60,12 +61,22 @@ class RtspServer:
         self.kill()
         self.start()
 
+    def cpu_seconds(self) -> float:
+        """What it has cost so far, user and system."""
+        fields = Path(f"/proc/{self._running().pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def freeze(self) -> None:
         """As when a camera hangs: its connections stay open and nothing comes any more."""
         self._running().send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self._running().send_signal(signal.SIGCONT)
+
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        return self._running().pid
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:

@@ -133,7 +133,7 @@ class Stack:
             )
             log.close()
         if "web" in names:
-            wait_until(self._answers, seconds=30, what="answer from the web server")
+            wait_until(self._answers, seconds=90, what="answer from the web server")
 
     def _answers(self) -> bool:
         with contextlib.suppress(httpx.HTTPError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
@@ -12,8 +12,9 @@ from pydantic_core import PydanticCustomError
 
 from cameras.core.algorithms import Algorithm, RegionParameters, Seconds
 from detection.core.rules.base import JSON, Binding, RuleBase, RuleEvent, State, event_of
+from detection.core.rules.condition import MAX_GAP_S
+from detection.core.rules.handover import KNOWN_S, MAX_VISITORS, RESUME_S, SLACK_S
 from detection.core.rules.people import (
-    RESUME_S,
     KeptPeople,
     KeptPerson,
     KeptStay,
@@ -21,18 +22,18 @@ from detection.core.rules.people import (
     People,
     Person,
     Stay,
+    carry_over,
     earlier,
     read_people,
     shifted,
     snapshot_of,
 )
 from detection.core.rules.region import REGIONS, Region
-from detection.core.rules.visits import KNOWN_S, MAX_VISITORS, SLACK_S, cooling_s
+from detection.core.rules.visits import cooling_s
 from detection.core.scene import Answer, Scene, Sight, View, Want, Which
 from detection.core.tracking import Tracks
 
 MOST_WANTS = 4  # second looks that one binding asks for in one frame
-MAX_GAP_S = 10.0
 HEAD = 0.3  # of a person's box, from its top; with a margin around
 MARGIN = 0.15  # of the crop's size, on each side
 
@@ -114,27 +115,23 @@ class Attribute(RuleBase):
         self._which = Which.of(params, params.anchor)
         self._region = Region(binding)
         self._people: People[Wearer] = People(Wearer, params.exit_s)
-        self._asked: dict[int, float] = {}
+        self._looked: dict[int, float] = {}  # only looks that were taken: the others are asked for again
         self._time = -math.inf
         self._blind = self._absent = False
 
     def wants(self, scene: Scene, media_time: float) -> list[Want]:
-        """The largest persons inside who have not been looked at lately, for this frame."""
+        """Those inside who have waited longest for a look, the largest first; not who had one lately."""
         least, wait_s = self._params.min_height, 1 / self._params.looks_per_s
         if media_time < self._time:
-            self._asked.clear()
+            self._looked.clear()
         seen, wanted = scene.seen(), []
         for track_id in self._region.inside(scene, scene.class_names):
             box = seen[track_id].box
-            high, asked = box[3] - box[1], self._asked.get(track_id, -math.inf)
-            if high >= least and media_time - asked >= wait_s - SLACK_S:
-                wanted.append((-high * (box[2] - box[0]), track_id))
-        wanted = sorted(wanted)[:MOST_WANTS]
-        self._asked.update((track_id, media_time) for _, track_id in wanted)
-        if len(self._asked) > MAX_VISITORS:
-            self._asked = {i: at for i, at in self._asked.items() if media_time - at <= KNOWN_S}
-        wants = [self._want(seen[track_id]) for _, track_id in wanted]
-        return [want for want in wants if want is not None]
+            high, looked = box[3] - box[1], self._looked.get(track_id, -math.inf)
+            if high >= least and media_time - looked >= wait_s - SLACK_S:
+                wanted.append((looked, -high * (box[2] - box[0]), track_id))
+        wants = [self._want(seen[track_id]) for _, _, track_id in sorted(wanted)]
+        return [want for want in wants if want is not None][:MOST_WANTS]
 
     def step(
         self, tracks: Tracks, class_names: Sequence[str], media_time: float, wall_time: float | None = None
@@ -152,6 +149,9 @@ class Attribute(RuleBase):
         views = {want.track_id: view for want, view in scene.views.items() if want == self._want_of(scene, want)}
         if views:
             self._absent = any(view.absent for view in views.values())
+            self._looked.update(dict.fromkeys(views, media_time))
+            if len(self._looked) > MAX_VISITORS:
+                self._looked = {i: at for i, at in self._looked.items() if media_time - at <= KNOWN_S}
         events: list[RuleEvent] = []
         for track_id, person in self._people:
             wearer, here = person.own, track_id in inside
@@ -165,25 +165,25 @@ class Attribute(RuleBase):
     def tracks_lost(self) -> None:
         """Void all visits: they belong to ids that mean nothing any more."""
         self._people.clear()
-        self._asked.clear()
+        self._looked.clear()
         self._time = -math.inf
+
+    def reconnected(self, media_time: float) -> None:
+        """Visits and views go on with tracks that begin at their places; not after more than 30 s."""
+        carry_over(self, self._time, media_time)
 
     def unseen(self) -> None:
         self._blind = True
 
     def progress(self, media_time: float) -> dict[str, JSON]:
         """Persons inside by what is known of them: `present`, `missing`, `unknown`; `state` where the model is missing."""
-        counts = self._counts()
-        told: dict[str, JSON] = {
-            "present": counts["present"],
-            "missing": counts["missing"],
-            "unknown": counts["unknown"],
-        }
+        verdicts = self._verdicts()
+        told: dict[str, JSON] = {answer: len(ids) for answer, ids in verdicts.items()}
         return {**told, "state": f"no model {self._params.model}"} if self._absent else told
 
-    def numbers(self) -> dict[str, float]:
+    def present(self) -> dict[str, Set[int]]:
         """Persons inside now of whom enough views say that they wear it: `hairnets` for the attribute `hairnet`."""
-        return {f"{self._params.attribute}s": self._counts()["present"]}
+        return {f"{self._params.attribute}s": self._verdicts()["present"]}
 
     def snapshot(self) -> dict[str, JSON]:
         """Visits that go on, by place; `restore` gives them to tracks that begin there."""
@@ -236,12 +236,13 @@ class Attribute(RuleBase):
         }
         return [event_of(self._binding, "started", now, data, track_id)]
 
-    def _counts(self) -> dict[Answer, int]:
-        counts: dict[Answer, int] = {"present": 0, "missing": 0, "unknown": 0}
-        for _, person in self._people:
+    def _verdicts(self) -> dict[Answer, set[int]]:
+        """The persons inside, by what is known of them."""
+        found: dict[Answer, set[int]] = {"present": set(), "missing": set(), "unknown": set()}
+        for track_id, person in self._people:
             if person.own.stay.is_lately(self._time, self._params.exit_s):
-                counts[person.own.verdict(self._params.needed)] += 1
-        return counts
+                found[person.own.verdict(self._params.needed)].add(track_id)
+        return found
 
 
 class _Wearer(BaseModel):

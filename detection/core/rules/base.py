@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -90,7 +90,11 @@ class Rule(Protocol):
         """
 
     def tracks_lost(self) -> None:
-        """Tracks start anew (seam of a looping file, reconnect): what is known of the ids so far is void."""
+        """Tracks start anew (seam of a looping file, jump of the camera's time): what is known of the ids so far is void."""
+
+    def reconnected(self, media_time: float) -> None:
+        """Tracks start anew because the camera was away, from the latest frame to the one at `media_time`, whose step
+        follows. Who is where somebody was may be taken for the same, as after a restart."""
 
     def unseen(self) -> None:
         """From the latest frame to the next one nothing could be seen (a covered view): that time proves nothing."""
@@ -106,7 +110,13 @@ class Rule(Protocol):
         """
 
     def numbers(self) -> dict[str, float]:
-        """What the rule adds to the camera's statistics; numbers of the same name are added up over the rules."""
+        """Totals that the rule adds to the camera's statistics; those of the same name are added up over the rules."""
+
+    def present(self) -> Mapping[str, Collection[int]]:
+        """Track ids of objects that are there now, by the name of the number that counts them in the camera's statistics.
+
+        An object counts once, however many rules tell of it; without a fresh picture nobody is known to be there.
+        """
 
     def snapshot(self) -> dict[str, JSON]:
         """The state for after a restart: JSON, with ages in seconds before the latest frame; empty for none.
@@ -132,6 +142,10 @@ class RuleBase:
     def tracks_lost(self) -> None:
         """Nothing is known of tracks."""
 
+    def reconnected(self, media_time: float) -> None:
+        """Like tracks that are lost."""
+        self.tracks_lost()
+
     def unseen(self) -> None:
         """Nothing is concluded from time without frames."""
 
@@ -144,6 +158,9 @@ class RuleBase:
         return {}
 
     def numbers(self) -> dict[str, float]:
+        return {}
+
+    def present(self) -> Mapping[str, Collection[int]]:
         return {}
 
     def snapshot(self) -> dict[str, JSON]:

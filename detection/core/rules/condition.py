@@ -13,9 +13,10 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from detection.core.rules.base import JSON, State
-from detection.core.rules.visits import SLACK_S, cooling_s
+from detection.core.rules.handover import SLACK_S
+from detection.core.rules.visits import cooling_s
 
-MAX_GAP_S = 10.0
+MAX_GAP_S = 10.0  # frames that are further apart leave the time between them unknown
 
 Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 

@@ -13,6 +13,7 @@ ALGORITHM = Algorithm(
     summary="Raises an alert when an object stays inside a region longer than the dwell time.",
     roi_types=REGIONS,
     parameters=RegionParameters,
+    unit="s",
 )
 
 

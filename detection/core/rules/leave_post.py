@@ -45,6 +45,7 @@ ALGORITHM = Algorithm(
     summary="Raises an alert when nobody has been in a region for a time. What could not be seen is no absence.",
     roi_types=REGIONS,
     parameters=LeavePostParameters,
+    unit="s",
 )
 
 

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, field
 
 from cameras.core.geometry import Points
-from detection.core.rules.visits import SLACK_S
+from detection.core.rules.handover import SLACK_S
 from detection.core.scene import Box, Point
 
 A, UNKNOWN, B = -1, 0, 1

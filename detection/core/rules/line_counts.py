@@ -30,7 +30,8 @@ class _Kept(BaseModel):
 class Counts:
     """reset_at: times of day `HH:MM` at which a shift begins; none: one that never ends. time_zone: the site's.
 
-    before: both totals of the shift before. limit_told: this shift's alert about the limit is raised.
+    before: both totals of the shift directly before, 0 when nobody looked.
+    limit_told: this shift's alert about the limit is raised.
     """
 
     reset_at: tuple[str, ...]
@@ -52,7 +53,9 @@ class Counts:
         if began is None or began == self.shift_began:
             return
         if self.shift_began is not None and began > self.shift_began:
-            self.before, self.a_to_b, self.b_to_a, self.limit_told = (self.a_to_b, self.b_to_a), 0, 0, False
+            just_before = latest_time(self.reset_at, self.time_zone, began - 1.0)  # none in between: it is this one's
+            self.before = (self.a_to_b, self.b_to_a) if just_before == self.shift_began else (0, 0)
+            self.a_to_b, self.b_to_a, self.limit_told = 0, 0, False
         elif self.shift_began is not None and wall_time > self.shift_began - BACKWARDS_S:
             return
         self.shift_began = began

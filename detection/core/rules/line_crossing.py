@@ -12,10 +12,11 @@ from pydantic_core import PydanticCustomError
 from cameras.core.algorithms import Algorithm, CommonParameters, Seconds
 from cameras.core.schedule import check_start
 from detection.core.rules.base import JSON, Binding, RuleBase, RuleEvent, State, event_of
+from detection.core.rules.handover import SLACK_S
 from detection.core.rules.line import B as SIDE_B
 from detection.core.rules.line import Line, Walker
 from detection.core.rules.line_counts import Counts
-from detection.core.rules.visits import SLACK_S, cooling_s
+from detection.core.rules.visits import cooling_s
 from detection.core.rules.walkers import Crossing, Walkers
 from detection.core.scene import Scene, Which
 from detection.core.tracking import Tracks

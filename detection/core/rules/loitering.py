@@ -6,11 +6,10 @@ from pydantic import Field
 
 from cameras.core.algorithms import Algorithm, RegionParameters, Seconds
 from detection.core.rules.base import Binding
+from detection.core.rules.condition import MAX_GAP_S
 from detection.core.rules.region import REGIONS
 from detection.core.rules.stay import StayRule
 from detection.core.rules.visits import Visitor
-
-MAX_GAP_S = 10.0
 
 
 class LoiteringParameters(RegionParameters):
@@ -39,6 +38,7 @@ ALGORITHM = Algorithm(
     summary="Raises an alert when an object has spent the dwell time in a region, with short absences between.",
     roi_types=REGIONS,
     parameters=LoiteringParameters,
+    unit="s",
 )
 
 

@@ -61,6 +61,7 @@ ALGORITHM = Algorithm(
     summary="Raises an alert when there are too many or too few in a region for a time.",
     roi_types=REGIONS,
     parameters=OccupancyParameters,
+    unit="s",
 )
 
 

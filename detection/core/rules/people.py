@@ -1,25 +1,25 @@
 """What is known of each tracked object, kept over a track that breaks off and begins again at its place. Pure.
 
-The hand-over is that of `visits.py`; what is kept is the rule's own.
+What is kept is the rule's own.
 """
 
 from __future__ import annotations
 
 import copy
+import functools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from detection.core.rules.base import JSON, State
-from detection.core.rules.visits import BRIDGE_S, KNOWN_S, MAX_VISITORS, SLACK_S, heirs
+from detection.core.rules.base import JSON, Rule, State
+from detection.core.rules.handover import BRIDGE_S, MAX_VISITORS, SLACK_S, HandOver, forget_unseen
 from detection.core.scene import Box, Point, Sight
 
 T = TypeVar("T")
 Number = Annotated[float, Field(ge=-1e10, le=1e10, allow_inf_nan=False)]
-
-RESUME_S = 30.0  # after a restart that took longer, whoever stands there may be anybody
 
 
 @dataclass(slots=True)
@@ -32,12 +32,6 @@ class Person(Generic[T]):
     own: T
 
 
-class _Loan(NamedTuple):
-    heir: int
-    own: object
-    at: float
-
-
 @dataclass(slots=True, eq=False)
 class People(Generic[T]):
     """By track id. new: what is known of somebody at first sight. exit_s: a track may go on for one lost so lately."""
@@ -45,7 +39,10 @@ class People(Generic[T]):
     new: Callable[[], T]
     exit_s: float
     _people: dict[int, Person[T]] = field(default_factory=dict)
-    _loans: dict[int, _Loan] = field(default_factory=dict)
+    _handing: HandOver[Person[T]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._handing = HandOver(self.exit_s, copy.deepcopy)
 
     def __len__(self) -> int:
         """How many objects are kept in mind."""
@@ -61,14 +58,15 @@ class People(Generic[T]):
     def clear(self) -> None:
         """Forget everybody."""
         self._people.clear()
-        self._loans.clear()
+        self._handing.clear()
 
     def step(self, rows: Mapping[int, tuple[Sight, Point]], now: float) -> dict[int, float]:
         """Take in who is seen in one frame, by id: for each, the seconds since he was seen before (0 at first sight)."""
-        if self._loans:
+        if self._handing:
             self._give_back(rows)
         if not rows.keys() <= self._people.keys():
-            self._hand_over(rows, now)
+            newborn = [sight for sight, _ in rows.values() if sight.track_id not in self._people]
+            self._handing.pass_on(self._people, rows, newborn, now)
         since: dict[int, float] = {}
         for track_id, (sight, _) in rows.items():
             person = self._people.get(track_id)
@@ -76,8 +74,9 @@ class People(Generic[T]):
                 person = self._people[track_id] = Person(sight.class_id, sight.box, now, self.new())
             since[track_id] = now - person.seen_at
             person.box, person.seen_at = sight.box, now
-        if self._loans or len(self._people) > len(rows):
-            self._forget(now)
+        if self._handing or len(self._people) > len(rows):
+            forget_unseen(self._people, now)
+            self._handing.forget(now)
         return since
 
     def take_back(self, kept: Iterable[Person[T]]) -> None:
@@ -85,35 +84,12 @@ class People(Generic[T]):
         for number, person in enumerate(kept, start=1):
             self._people[-number] = person  # a tracker's ids are positive
 
-    def _hand_over(self, rows: Mapping[int, tuple[Sight, Point]], now: float) -> None:
-        newborn = [sight for sight, _ in rows.values() if sight.track_id not in self._people]
-        lost = [
-            (track_id, person.class_id, person.box)
-            for track_id, person in self._people.items()
-            if track_id not in rows and now - person.seen_at < self.exit_s - SLACK_S
-        ]
-        for old_id, new_id in heirs(lost, newborn):
-            person = self._people.pop(old_id)
-            self._loans[old_id] = _Loan(new_id, copy.deepcopy(person), now)
-            self._people[new_id] = person
-
     def _give_back(self, rows: Mapping[int, tuple[Sight, Point]]) -> None:
-        """A lost track that comes back was only hidden; its heir is somebody else, of whom nothing is known."""
-        for old_id in [track_id for track_id in self._loans if track_id in rows]:
-            loan = self._loans.pop(old_id)
-            if isinstance(loan.own, Person):
-                self._people[old_id] = loan.own
+        """Of an heir nothing is known."""
+        for loan in self._handing.give_back(self._people, rows):
             heir = self._people.get(loan.heir)
             if heir is not None:
                 heir.own = self.new()
-
-    def _forget(self, now: float) -> None:
-        for track_id in [i for i, person in self._people.items() if now - person.seen_at > KNOWN_S]:
-            del self._people[track_id]
-        if len(self._people) > MAX_VISITORS:
-            for track_id, _ in sorted(self._people.items(), key=lambda item: item[1].seen_at)[:-MAX_VISITORS]:
-                del self._people[track_id]
-        self._loans = {track_id: loan for track_id, loan in self._loans.items() if now - loan.at <= KNOWN_S}
 
 
 @dataclass(slots=True)
@@ -190,10 +166,35 @@ def snapshot_of(people: Iterable[Person[Any]], now: float) -> dict[str, JSON]:
     What the rule knows of them must be a dataclass.
     """
     kept: list[JSON] = [
-        shifted(asdict(person) | {"box": [round(value, 4) for value in person.box]}, -now)
+        {**_aged(person, now), "box": [round(value, 4) for value in person.box]}
         for person in sorted(people, key=lambda person: -person.seen_at)
     ]
     return {"version": 1, "people": kept} if kept else {}
+
+
+def _aged(value: Any, now: float) -> Any:
+    """A dataclass as `shifted` would make it of `asdict`, in one go: rules are asked for their state once a second."""
+    if isinstance(value, list):
+        return [_aged(each, now) for each in value]
+    names = _names_of(type(value))  # type: ignore[arg-type]  # mypy takes no type for hashable
+    if not names:
+        return value
+    return {
+        name: (None if (at := getattr(value, name)) is None else at - now)
+        if is_time
+        else _aged(getattr(value, name), now)
+        for name, is_time in names
+    }
+
+
+@functools.cache
+def _names_of(kind: type) -> tuple[tuple[str, bool], ...]:
+    """The fields of a dataclass, and whether they are moments; none of any other type."""
+    return tuple((each.name, _is_moment(each.name)) for each in fields(kind)) if is_dataclass(kind) else ()
+
+
+def _is_moment(name: str) -> bool:
+    return name.endswith("_at") or name == "since"
 
 
 def read_people(state: State, of: type[KeptPeople[K]]) -> list[KeptPerson[K]]:
@@ -202,6 +203,19 @@ def read_people(state: State, of: type[KeptPeople[K]]) -> list[KeptPerson[K]]:
         return of.model_validate(dict(state)).people
     except ValidationError as error:
         raise ValueError(f"unusable state: {error.errors()[0]['msg']}") from None
+
+
+def carry_over(rule: Rule, latest: float, media_time: float) -> None:
+    """A camera was away between its frames at `latest` and `media_time`: what the rule knows goes on as after a restart.
+
+    latest: infinite when nothing was seen yet; what a restart has brought still waits then.
+    """
+    if math.isinf(latest):
+        return
+    state, away_s = rule.snapshot(), media_time - latest
+    rule.tracks_lost()
+    if state and away_s >= 0:
+        rule.restore(state, media_time=media_time, away_s=away_s)
 
 
 def earlier(at: float | None, away_s: float) -> float | None:
@@ -227,8 +241,6 @@ def shifted(value: Any, by: float) -> Any:
     if not isinstance(value, dict):
         return value
     return {
-        key: each + by
-        if isinstance(each, float | int) and (key.endswith("_at") or key == "since")
-        else shifted(each, by)
+        key: each + by if isinstance(each, float | int) and _is_moment(key) else shifted(each, by)
         for key, each in value.items()
     }

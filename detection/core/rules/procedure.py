@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import Annotated, Literal, Self
 
@@ -12,15 +12,16 @@ from pydantic_core import PydanticCustomError
 
 from cameras.core.algorithms import Algorithm, Place, RegionParameters, Seconds
 from detection.core.rules.base import JSON, Binding, RuleBase, RuleEvent, State, event_of
-from detection.core.rules.people import RESUME_S, People, Person, snapshot_of
+from detection.core.rules.condition import MAX_GAP_S
+from detection.core.rules.handover import BRIDGE_S, KNOWN_S, RESUME_S, SLACK_S
+from detection.core.rules.people import People, Person, carry_over, snapshot_of
 from detection.core.rules.region import REGIONS, Region
-from detection.core.rules.steps import Verdict, Washer, person_of, read_washers
-from detection.core.rules.visits import BRIDGE_S, SLACK_S, cooling_s
+from detection.core.rules.steps import PAST_S, Verdict, Washer, person_of, read_washers
+from detection.core.rules.visits import cooling_s
 from detection.core.scene import Scene, Which
 from detection.core.tracking import Tracks
 
 MAX_STEPS = 10
-MAX_GAP_S = 10.0
 
 
 class ProcedureStep(BaseModel):
@@ -28,8 +29,8 @@ class ProcedureStep(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    roi_id: Annotated[str, Field(min_length=1, max_length=128)]
-    min_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 20.0
+    roi_id: Annotated[str, Field(min_length=1, max_length=128)] = Field(title="ROI")
+    min_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = Field(default=20.0, title="Dwell (s)")
 
 
 class ProcedureParameters(RegionParameters):
@@ -81,6 +82,7 @@ ALGORITHM = Algorithm(
     summary="Raises an alert when somebody enters a region without having done the steps before, such as washing hands.",
     roi_types=REGIONS,
     parameters=ProcedureParameters,
+    unit="s",
 )
 
 
@@ -101,7 +103,8 @@ class Procedure(RuleBase):
         self._which = Which.of(params, params.anchor)
         self._goal = Region(binding)
         self._steps = [Region(replace(binding, roi_type=s.roi_type, points=s.points)) for s in steps]
-        self._people = People(lambda: Washer.new(len(steps)), params.exit_s)
+        self._people = People(self._somebody, params.exit_s)
+        self._hidden: list[tuple[float, float]] = []  # what nobody saw lately: how long, and up to when
         self._time = -math.inf
         self._blind = False
 
@@ -114,6 +117,10 @@ class Procedure(RuleBase):
         if media_time < self._time:
             self.tracks_lost()
         known = not self._blind and media_time - self._time <= self._params.max_gap_s + SLACK_S
+        if not known or self._hidden:
+            self._hidden = [stretch for stretch in self._hidden if media_time - stretch[1] <= KNOWN_S]
+        if not known:
+            self._hidden.append((min(media_time - self._time, PAST_S), media_time))
         self._time, self._blind = media_time, False
         scene = Scene.of(tracks, class_names)
         rows = scene.counted(self._which)
@@ -136,7 +143,12 @@ class Procedure(RuleBase):
     def tracks_lost(self) -> None:
         """What is known belongs to ids that mean nothing any more."""
         self._people.clear()
+        self._hidden.clear()
         self._time = -math.inf
+
+    def reconnected(self, media_time: float) -> None:
+        """What people did goes on with tracks that begin at their places; not after more than 30 s."""
+        carry_over(self, self._time, media_time)
 
     def unseen(self) -> None:
         self._blind = True
@@ -151,13 +163,13 @@ class Procedure(RuleBase):
         value, target = max(running, default=(0.0, self._params.steps[0].min_s), key=lambda run: run[0] - run[1])
         return {
             "persons": len(present),
-            "washing": self._washing(),
+            "washing": len(self._washing()),
             "complete": sum(1 for w in present if w.is_complete(media_time, self._params.within_s)),
             "value": round(min(value, target), 2),
             "target": target,
         }
 
-    def numbers(self) -> dict[str, float]:
+    def present(self) -> dict[str, Set[int]]:
         """Persons who are at a step now, under the name that the parameters give."""
         return {self._params.number: self._washing()}
 
@@ -166,15 +178,25 @@ class Procedure(RuleBase):
         return snapshot_of((p for _, p in self._people if p.own.matters()), self._time)
 
     def restore(self, state: State, *, media_time: float, away_s: float) -> None:
-        """The time of the restart is unknown; after more than 30 s of it nothing is kept."""
+        """The time of the restart is unknown; after more than 30 s of it nothing is kept, and all before it is."""
         kept = read_washers(state, steps=len(self._steps))
         if away_s <= RESUME_S:
-            self._people.take_back([person_of(each, media_time, away_s) for each in kept])
+            self._people.take_back([person_of(each, media_time, away_s, self._params.within_s) for each in kept])
 
-    def _washing(self) -> int:
+    def _somebody(self) -> Washer:
+        """Nothing is known of him, not even that he did nothing, when he may have been there while nobody looked.
+
+        Who is first seen more than KNOWN_S after that came in since: it is how long somebody unseen is the same person.
+        """
+        washer = Washer.new(len(self._steps))
+        for seconds, at in self._hidden:
+            washer.missed(seconds, at, self._params.within_s)
+        return washer
+
+    def _washing(self) -> Set[int]:
         """Persons who are at a step, or were within `exit_s`."""
         now, exit_s = self._time, self._params.exit_s
-        return sum(1 for _, person in self._people if any(s.stay.is_lately(now, exit_s) for s in person.own.steps))
+        return {i for i, person in self._people if any(step.stay.is_lately(now, exit_s) for step in person.own.steps)}
 
     def _judge(self, scene: Scene, track_id: int, person: Person[Washer]) -> list[RuleEvent]:
         """The alert about somebody who is in the goal, when it is due."""

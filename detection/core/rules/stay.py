@@ -9,12 +9,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from detection.core.rules.base import JSON, Binding, RuleBase, RuleEvent, State, event_of
+from detection.core.rules.handover import MAX_VISITORS, RESUME_S, SLACK_S
 from detection.core.rules.region import Region
-from detection.core.rules.visits import MAX_VISITORS, SLACK_S, Keepsake, Visitor, Visits
+from detection.core.rules.visits import Keepsake, Visitor, Visits
 from detection.core.scene import Scene
 from detection.core.tracking import Tracks
 
-RESUME_S = 30.0  # after a restart that took longer, whoever stands there may be anybody
+MOST_KEPT = 200  # visits of one region over a restart: some 30 kB
 
 Ratio = Annotated[float, Field(allow_inf_nan=False)]
 Age = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
@@ -84,6 +85,15 @@ class StayRule(RuleBase):
         self._visits.clear()
         self._time = -math.inf
 
+    def reconnected(self, media_time: float) -> None:
+        """Visits and their cool-downs go on with tracks that begin at their places; not after more than 30 s."""
+        if math.isinf(self._time):  # nothing was seen yet: what a restart has brought still waits for its tracks
+            return
+        keepsakes, away_s = self._visits.keepsakes(self._time), media_time - self._time
+        self.tracks_lost()
+        if 0 <= away_s <= RESUME_S:
+            self._visits.take_back(keepsakes, now=media_time, away_s=away_s)
+
     def unseen(self) -> None:
         self._visits.unseen()
 
@@ -105,9 +115,12 @@ class StayRule(RuleBase):
         }
 
     def snapshot(self) -> dict[str, JSON]:
-        """The visits that go on, by place and class; `restore` gives them to tracks that begin there."""
+        """The visits that go on, by place and class; `restore` gives them to tracks that begin there.
+
+        At most MOST_KEPT, so that an alert, which is stored with it, stays small: first those that had their alert.
+        """
         kept: list[JSON] = []
-        for k in self._visits.keepsakes(self._time):
+        for k in sorted(self._visits.keepsakes(self._time), key=lambda k: not k.raised)[:MOST_KEPT]:
             box: list[JSON] = [round(value, 4) for value in k.box]
             kept.append({**k._asdict(), "box": box})
         return {"version": 1, "visits": kept} if kept else {}

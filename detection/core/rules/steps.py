@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from detection.core.rules.base import State
+from detection.core.rules.handover import SLACK_S
 from detection.core.rules.people import (
     KeptPeople,
     KeptPerson,
@@ -21,7 +22,8 @@ from detection.core.rules.people import (
     read_people,
     shifted,
 )
-from detection.core.rules.visits import SLACK_S
+
+PAST_S = 86_400.0  # a past that nobody saw is longer than any procedure
 
 Kind = Literal["skipped", "too_short", "out_of_order"]
 
@@ -199,7 +201,7 @@ def read_washers(state: State, *, steps: int) -> list[KeptPerson[_Washer]]:
     return people
 
 
-def person_of(kept: KeptPerson[_Washer], now: float, away_s: float) -> Person[Washer]:
+def person_of(kept: KeptPerson[_Washer], now: float, away_s: float, within_s: float) -> Person[Washer]:
     """The person again, at media time `now`; what he did is `away_s` older, during which nobody could see him."""
     own = shifted(kept.own.model_dump(), now)
     steps = [Step(stay=Stay(**step.pop("stay")), **step) for step in own.pop("steps")]
@@ -210,6 +212,6 @@ def person_of(kept: KeptPerson[_Washer], now: float, away_s: float) -> Person[Wa
         )
     washer = Washer(steps=steps, goal=Stay(**own.pop("goal")), **own)
     washer.goal.away = True
-    washer.alerted_at = earlier(washer.alerted_at, away_s)
-    washer.missed(away_s, now, 0.0)
+    washer.alerted_at, washer.gap_at = earlier(washer.alerted_at, away_s), earlier(washer.gap_at, away_s)
+    washer.missed(away_s, now, within_s)
     return Person(kept.class_id, kept.box, now + kept.seen_at, washer)

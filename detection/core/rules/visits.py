@@ -10,12 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from detection.core.rules.handover import BRIDGE_S, KNOWN_S, MAX_VISITORS, SLACK_S, HandOver, keep_bounded
 from detection.core.scene import Box, Sight
-
-SLACK_S = 1e-6  # media times are sums of frame durations: 0.1 twenty times is not exactly 2
-KNOWN_S = 10.0  # a track unseen for longer than any tracker bridges may count as new when its id comes again
-BRIDGE_S = 1.0  # so long may detections of somebody who stays be missing; a longer absence is time spent elsewhere
-MAX_VISITORS = 2000  # a bound for memory; far more than one picture shows within a cool-down
 
 
 @dataclass(slots=True)
@@ -51,14 +47,6 @@ class Keepsake(NamedTuple):
     alerted_s_ago: float | None
 
 
-class _Loan(NamedTuple):
-    """A visit that was handed over: as it was then, to which track, and when."""
-
-    visitor: Visitor
-    heir: int
-    at: float
-
-
 @dataclass(slots=True, eq=False)
 class Visits:
     """Visitors by track id. exit_s: an absence this long ends a visit. cooldown_s: kept in mind this long.
@@ -72,10 +60,13 @@ class Visits:
     max_gap_s: float = math.inf
     _visitors: dict[int, Visitor] = field(default_factory=dict)
     _known: dict[int, float] = field(default_factory=dict)  # every track, also outside: when it was last seen
-    _loans: dict[int, _Loan] = field(default_factory=dict)  # by the id of the track that broke off
+    _handing: HandOver[Visitor] = field(init=False)
     _stepped_at: float = -math.inf
     _tidied_at: float = -math.inf
     _blind: bool = False
+
+    def __post_init__(self) -> None:
+        self._handing = HandOver(self.exit_s, replace)
 
     def __len__(self) -> int:
         """How many objects are kept in mind, visiting or not."""
@@ -83,14 +74,13 @@ class Visits:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._visitors.clear()
-        self._known.clear()
-        self._loans.clear()
+        self._visitors, self._known = {}, {}
+        self._handing.clear()
         self._stepped_at = self._tidied_at = -math.inf
 
     def step(self, seen: Mapping[int, Sight], inside: set[int], now: float) -> list[tuple[int, Visitor]]:
         """Take in one frame: every track in it by id, and the ids of those that are inside. The visitors inside now."""
-        if self._loans:
+        if self._handing:
             self._give_back(seen)
         if self._visitors:
             self._hand_over(seen, now)
@@ -101,7 +91,7 @@ class Visits:
         self._blind = False
         if self._visitors:
             self._look_after_others(seen, inside, now)
-        if now - self._tidied_at > KNOWN_S or self._loans or len(self._visitors) > MAX_VISITORS:
+        if now - self._tidied_at > KNOWN_S or self._handing or len(self._visitors) > MAX_VISITORS:
             self._tidy(now)
         self._stepped_at = now
         return present
@@ -188,37 +178,17 @@ class Visits:
             del self._visitors[track_id]
 
     def _hand_over(self, seen: Mapping[int, Sight], now: float) -> None:
-        """Let tracks that begin where a visitor's track broke off take that visit over, closest pairs first.
-
-        Only tracks that did not exist beside the lost one qualify: those are other objects.
-        """
-        lost = [
-            (track_id, visitor)
-            for track_id, visitor in self._visitors.items()
-            if track_id not in seen
-            and visitor.since is not None
-            and now - visitor.seen_at < self.exit_s - SLACK_S
-            and not self._is_exit(visitor, now)
-        ]
-        if not lost:
-            return
-        forgotten = self._stepped_at - KNOWN_S
-        known = self._known
-        newborn = [s for track_id, s in seen.items() if track_id not in known or known[track_id] < forgotten]
-        for old_id, new_id in heirs(((track_id, v.class_id, v.box) for track_id, v in lost), newborn):
-            visitor = self._visitors.pop(old_id)
-            self._loans[old_id] = _Loan(replace(visitor), new_id, now)
-            self._visitors[new_id] = visitor
+        """Visits that go on pass to tracks that did not exist beside the lost ones."""
+        known, forgotten = self._known, self._stepped_at - KNOWN_S
+        newborn = (s for track_id, s in seen.items() if track_id not in known or known[track_id] < forgotten)
+        self._handing.pass_on(
+            self._visitors, seen, newborn, now, lambda v: v.since is not None and not self._is_exit(v, now)
+        )
 
     def _give_back(self, seen: Mapping[int, Sight]) -> None:
-        """A lost track that comes back was only hidden: it has its visit again, and its heir is somebody else.
-
-        The heir's own visit then began when it appeared, and only alerts since then were about it.
-        """
-        for old_id in [track_id for track_id in self._loans if track_id in seen]:
-            loan = self._loans.pop(old_id)
-            loan.visitor.away = True
-            self._visitors[old_id] = loan.visitor
+        """An heir's own visit began when it appeared, and only alerts since then were about it."""
+        for loan in self._handing.give_back(self._visitors, seen):
+            loan.lent.away = True
             heir = self._visitors.get(loan.heir)
             if heir is None:
                 continue
@@ -227,17 +197,14 @@ class Visits:
                 continue
             if heir.since is not None:
                 heir.since = max(heir.since, loan.at)
-                heir.spent = max(min(heir.spent - loan.visitor.spent, heir.inside_at - loan.at), 0.0)
+                heir.spent = max(min(heir.spent - loan.lent.spent, heir.inside_at - loan.at), 0.0)
             if heir.alerted_at is not None and heir.alerted_at < loan.at:
                 heir.raised, heir.alerted_at = False, None
 
     def _tidy(self, now: float) -> None:
-        """Keep memory bounded: above the bound, who was unseen longest goes."""
-        if len(self._visitors) > MAX_VISITORS:
-            newest = sorted(self._visitors.items(), key=lambda item: item[1].seen_at)[-MAX_VISITORS:]
-            self._visitors = dict(newest)
-        if self._loans:
-            self._loans = {track_id: loan for track_id, loan in self._loans.items() if now - loan.at <= KNOWN_S}
+        """Keep memory bounded."""
+        keep_bounded(self._visitors)
+        self._handing.forget(now)
         if now - self._tidied_at > KNOWN_S:
             self._known = {track_id: at for track_id, at in self._known.items() if now - at <= KNOWN_S}
             self._tidied_at = now
@@ -254,40 +221,3 @@ class Visits:
 def cooling_s(alerted_at: float | None, now: float, cooldown_s: float) -> float:
     """Seconds until there may be an alert again; up to SLACK_S counts as none. alerted_at: of the latest alert."""
     return 0.0 if alerted_at is None else max(cooldown_s - (now - alerted_at), 0.0)
-
-
-def heirs(
-    lost: Iterable[tuple[int, int, Box]], newborn: Iterable[Sight], *, farthest: float = math.inf
-) -> list[tuple[int, int]]:
-    """Which new track goes on for which lost one: `(lost id, new id)`, closest first, each id once.
-
-    lost: id, class and last box. farthest: the largest `gap_between`.
-    """
-    fresh = list(newborn)
-    pairs = [
-        (gap, old_id, sight.track_id)
-        for old_id, class_id, box in lost
-        for sight in fresh
-        if sight.class_id == class_id and (gap := gap_between(box, sight.box)) is not None and gap <= farthest
-    ]
-    chosen: dict[int, int] = {}
-    for _, old_id, new_id in sorted(pairs):
-        if old_id not in chosen and new_id not in chosen.values():
-            chosen[old_id] = new_id
-    return list(chosen.items())
-
-
-def gap_between(last: Box, new: Box) -> float | None:
-    """How far a box is from the place where a track broke off, to order candidates; None when too far.
-
-    Near is: the boxes overlap, or the bottom centre moved by no more than a box width across and half a height down.
-    The gap is in those units, so 0 is the same place.
-    """
-    width = max(last[2] - last[0], new[2] - new[0], 1e-9)
-    height = max(last[3] - last[1], new[3] - new[1], 1e-9)
-    across = abs((new[0] + new[2]) - (last[0] + last[2])) / 2 / width
-    down = abs(new[3] - last[3]) / (height / 2)
-    overlaps = min(last[2], new[2]) > max(last[0], new[0]) and min(last[3], new[3]) > max(last[1], new[1])
-    if overlaps or (across <= 1 and down <= 1):
-        return across + down
-    return None

@@ -17,8 +17,9 @@ from cameras.core.algorithms import registry
 from cameras.core.document import Document
 from cameras.core.strict_json import DocumentError
 from detection.inference.errors import ModelError
+from detection.inference.pool import load_detectors
 from detection.ingest.errors import IngestError
-from detection.offline import analyse, choose_camera, load_detectors, read_document
+from detection.offline import analyse, choose_camera, read_document
 from detection.offline_output import OutputError, Progress, WholeFile, stop_asked
 from detection.offline_video import VideoFile
 
@@ -38,6 +39,11 @@ class Command(BaseCommand):
         parser.add_argument("--camera", help="which camera of the document; needed when there are several")
         parser.add_argument("--fps", type=_rate, help="analyse at most so many frames a second (default: every frame)")
         parser.add_argument("--min-score", type=_share, help="list weaker detections too; rules never see those")
+        parser.add_argument(
+            "--gate",
+            action="store_true",
+            help="leave out still stretches, as a live camera does (default: every frame)",
+        )
         parser.add_argument(
             "--began-at", type=_moment, default=0.0, metavar="TIME", help="of the first picture (ISO 8601)"
         )
@@ -65,6 +71,7 @@ class Command(BaseCommand):
                 fps=options["fps"],
                 min_score=options["min_score"],
                 began_at=options["began_at"],
+                gate=options["gate"],
             )
             with closing(frames):
                 for analysed in frames:

@@ -10,11 +10,13 @@ import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from detection.cores import usable_cores
 from detection.edge import EXECUTORS, EdgeSettings, EdgeWorker
 from detection.executors.group_worker import run_group
 from detection.inference.errors import ModelError
-from detection.inference.pool import DetectorPool, usable_cores
+from detection.inference.pool import DetectorPool
 from detection.waiting import wait_for
+from edgesite import heap
 from edgesite.edge_store.database import EdgeStoreError
 from edgesite.worker import stop_on_signals
 
@@ -52,6 +54,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["device"]:
             raise CommandError("Say which device this box is: --device ID, or DEVICE_ID in the environment.")
+        heap.keep_flat()
         stop = stop_on_signals()
         given = self._settings(options)
         try:

@@ -1,0 +1,39 @@
+"""Open alerts, as a tile of the admin's first page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.db.models import Count
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from cameras.admin.overview import Tile, tile
+from cameras.choices import Severity
+from detection.admin import SEVERITY_KIND
+from detection.models import AlertState
+from detection.selectors import visible_alerts
+
+WORST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
+
+
+def alert_tiles(request: HttpRequest) -> Iterator[Tile]:
+    """One tile for whoever may see alerts at all; one query."""
+    if not request.user.has_perm("detection.view_alert"):
+        return
+    rows = visible_alerts(request.user).filter(state=AlertState.OPEN).order_by()
+    counts: dict[str, int] = dict(rows.values_list("severity").annotate(Count("id")))
+    present = [severity for severity in WORST_FIRST if counts.get(severity)]
+    kind, text = "good", _("none is open")
+    if present:
+        kind = SEVERITY_KIND[present[0]] if present[0] != Severity.INFO else "busy"
+        text = ", ".join(f"{counts[s]} {str(s.label).lower()}" for s in present)
+    yield tile(
+        "alerts",
+        _("Open alerts"),
+        sum(counts.values()),
+        kind,
+        text,
+        "detection_alert",
+        f"state__exact={AlertState.OPEN}",
+    )

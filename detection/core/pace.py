@@ -1,0 +1,80 @@
+"""What a machine with too much to do leaves out, so that all cameras lose alike and what is left is still analysed.
+
+Decoding runs before inference, in a thread for each camera: where both compete, the scheduler serves those many small threads
+first, and inference gets what is left, which soon is nothing. So decoding must give way. A predicted picture needs all those
+before it, hence only the rest of a group of pictures can be left out. No clock is read here: moments come in as arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+LEAST_RATE = 5.0  # analyses a second; first the rate falls to this, and only then are pictures not decoded
+SPARE = 0.05  # the share of wanted pictures that nobody took, at which nothing changes
+GAIN, RECOVERY = 0.8, 0.03  # of the share, each second
+CALM, HURRY = 3, 4  # after so many calm updates the overload is over, and the share comes back so many times as fast
+LEAST_SHARE = 0.05  # key frames are decoded always
+BEHIND_S = 0.5  # under overload, who reads so much later than the camera sends begins anew at its next key frame
+JUMP_S = 30.0  # so far behind is nobody: the camera's clock was set
+DRIFT = 2e-4  # seconds a packet: clocks part, and a network that has become slower is not our lateness
+
+
+class Pace:
+    """How large a part of each group of pictures is decoded. share: 0.05..1."""
+
+    def __init__(self) -> None:
+        self.share = 1.0
+        self._calm = 1  # updates in a row
+
+    def update(self, served: Iterable[tuple[int, int]], seconds: float) -> float:
+        """served: of each camera the pictures taken and dropped in the last `seconds`. The new share."""
+        wanted = got = 0.0
+        for taken, dropped in served:
+            enough = min(taken + dropped, LEAST_RATE * seconds)
+            wanted += enough
+            got += min(taken, enough)
+        short = 1 - got / wanted if wanted else 0.0
+        if short <= SPARE:
+            self._calm += 1
+            self.share = min(1.0, self.share + RECOVERY * seconds * (HURRY if self._calm > CALM else 1))
+            return self.share
+        if not self._calm:  # once may be a hiccup
+            self.share = max(LEAST_SHARE, self.share * (1 - min(GAIN * seconds, 1) * (short - SPARE)))
+        self._calm = 0
+        return self.share
+
+
+class Shedding:
+    """Which packets of one camera are not decoded. Never a key frame, and what follows a gap waits for the next one."""
+
+    def __init__(self) -> None:
+        self._place = self._length = 0
+        self._leaving = False
+
+    def leaves_out(self, *, key: bool, share: float, behind: float) -> bool:
+        """Call it for each packet. share: of a group of pictures that is to be decoded. behind: seconds, see Delay."""
+        if key:
+            self._length, self._place, self._leaving = self._place, 0, False
+        self._place += 1
+        if key or not self._length:  # where no key frame ever comes, nothing can be left out
+            return False
+        # Late packets alone may be the network's doing: then they are soon decoded.
+        self._leaving |= share < 1 and (self._place > share * self._length or behind > BEHIND_S)
+        return self._leaving
+
+
+class Delay:
+    """How much later a camera's packets are read than the promptest of them, by their own stamps."""
+
+    def __init__(self) -> None:
+        self._least: float | None = None
+
+    def behind(self, arrived: float, stamp: float | None) -> float:
+        """Seconds; 0 where that is not known. arrived: monotonic seconds; stamp: the stream's."""
+        if stamp is None:
+            return 0.0
+        lead = arrived - stamp
+        if self._least is None or lead - self._least > JUMP_S:
+            self._least = lead
+        self._least = min(self._least + DRIFT, lead)
+        return lead - self._least

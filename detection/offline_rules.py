@@ -1,0 +1,52 @@
+"""One configuration of a camera over the frames of a stored video: its rules get of each what they would get live."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detection.core.detections import limits_by_class
+from detection.core.scene import View, Want
+from detection.ingest.frame import Frame
+from detection.offline_watch import Watched
+from detection.pipeline import CameraPipeline, Observation
+from detection.plan import Plan
+from detection.second_stage import SecondStage
+
+
+class OfflineRules:
+    """limits: the smallest score of each class that the rules get, float32 ``(classes,)``.
+
+    lacking: models for second looks that were asked for and could not be used. second_stage: several may share one.
+    """
+
+    def __init__(self, plan: Plan, classes: Sequence[str], second_stage: SecondStage) -> None:
+        """classes: the detector's, by id. Raises ValueError when a rule cannot be made."""
+        self.limits = limits_by_class(tuple(classes), plan.classes, plan.lowest_score)
+        self.lacking: set[str] = set()
+        self._plan = plan
+        self._second_stage = second_stage
+        self._pipeline = CameraPipeline(classes)
+        self._pipeline.use(plan)
+
+    def step(self, seen: Watched, *, visible: bool) -> tuple[NDArray[np.intp], Observation]:
+        """Takes in the next frame; which of its detections ``(n,)`` the rules got, and what they make of them."""
+        frame, found = seen.frame, seen.detections
+        self._pipeline.use(self._plan.sized(frame.width, frame.height))
+        (rows,) = np.nonzero(found.scores >= self.limits[found.class_ids])
+        return rows, self._pipeline.step(
+            found.pick(rows),
+            media_time=frame.media_time,
+            generation=frame.generation,
+            wall_time=frame.timestamp,
+            visible=visible,
+            look=functools.partial(self._look, frame),
+        )
+
+    def _look(self, frame: Frame, wants: Iterable[Want]) -> dict[Want, View]:
+        views = self._second_stage.look(frame, wants)
+        self.lacking.update(want.model for want, view in views.items() if view.absent)
+        return views

@@ -1,0 +1,127 @@
+"""The detector over a stored video: its frames in order, each with what the model finds, as fast as the machine can.
+
+Inference of several frames runs side by side, one detector a thread.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from queue import SimpleQueue
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detection.core.detections import Detections, ScoreLimit
+from detection.core.motion import REUSED_S
+from detection.core.stillness import StillGate
+from detection.core.view import Lens, shrunk
+from detection.inference.detector import Detector
+from detection.ingest.frame import Frame, small_grey
+from detection.ingest.timing import RateGate
+from detection.offline_video import VideoFile
+from detection.plan import START_SCORE
+
+AHEAD = 3  # frames under way for each detector: enough that none waits, few enough that memory stays small
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watched:
+    """A frame and what the detector gives for it, whatever rules make of that. index: 0-based, in the file.
+
+    small: the picture as `Lens` takes it.
+    """
+
+    index: int
+    frame: Frame
+    detections: Detections
+    small: NDArray[np.uint8] | None
+
+    def visible(self, view: Lens) -> bool:
+        """Whether the view of the camera is free, as live; to be asked once for every frame, in order."""
+        recognised = bool((self.detections.scores >= START_SCORE).any())
+        frame = self.frame
+        return not view.step(self.small, frame.media_time, generation=frame.generation, recognised=recognised)
+
+
+class _Inference:
+    """Frames through detectors of one model side by side, one thread each."""
+
+    def __init__(self, detectors: Sequence[Detector], min_score: ScoreLimit) -> None:
+        self._idle: SimpleQueue[Detector] = SimpleQueue()
+        for detector in detectors:
+            self._idle.put(detector)
+        self._min_score = min_score
+        self._pool = ThreadPoolExecutor(len(detectors), thread_name_prefix="offline")
+        self._latest: tuple[Frame, Future[Watched]] | None = None
+
+    def submit(self, index: int, frame: Frame) -> Future[Watched]:
+        self._latest = frame, self._pool.submit(self._find, index, frame)
+        return self._latest[1]
+
+    def repeat(self, index: int, frame: Frame, reference_time: float) -> Watched | None:
+        """The latest answer, where it was for the picture of that time and still holds (as live: `analyser.Seen`)."""
+        if self._latest is None:
+            return None
+        before, answer = self._latest
+        same = (before.width, before.height, before.generation) == (frame.width, frame.height, frame.generation)
+        if not same or before.media_time != reference_time or frame.media_time - reference_time >= REUSED_S:
+            return None
+        return Watched(index, frame, answer.result().detections, None)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _find(self, index: int, frame: Frame) -> Watched:
+        detector = self._idle.get()  # never waits: there are no more threads than detectors
+        try:
+            scaled = frame.scaled_bgr(*detector.fit(frame.width, frame.height))
+            return Watched(index, frame, detector.detect(scaled, min_score=self._min_score), shrunk(scaled))
+        finally:
+            self._idle.put(detector)
+
+
+def watch(
+    video: VideoFile,
+    *,
+    detectors: Sequence[Detector],
+    camera_id: str,
+    min_score: ScoreLimit,
+    fps: float | None = None,
+    began_at: float = 0.0,
+    still: StillGate | None = None,
+) -> Generator[Watched, None, None]:
+    """Every frame (of at most `fps` a second, chosen as the live detector's `max_fps` does) with its detections.
+
+    detectors: of one model; as many frames are inferred side by side. min_score: the smallest that is reported. Frames come
+    in order. still: leaves out what a live camera would not show; whoever takes the frames tells it of tracks before the
+    next one. Closing the generator ends its threads. Raises IngestError, ModelError; ValueError for an `fps` of 0 or less.
+    """
+    gate = None if fps is None else RateGate(fps)
+    inference = _Inference(detectors, min_score)
+    under_way: deque[Future[Watched]] = deque()
+    try:
+        for index, frame in video.frames(camera_id, began_at=began_at):
+            now, again = frame.media_time, None
+            if still is not None:
+                still.sample(functools.partial(small_grey, frame.picture), now, frame.generation)
+                while under_way and not still.is_awake(now):
+                    yield under_way.popleft().result()  # somebody in it would keep the camera awake
+            look = "awake" if still is None else still.look(now)
+            if look == "skip" or (gate is not None and not gate.admits(now)):
+                continue
+            if still is not None and look == "same":
+                again = inference.repeat(index, frame, still.reference_time)
+            if again is not None:
+                yield again
+                continue
+            under_way.append(inference.submit(index, frame))
+            if len(under_way) > AHEAD * len(detectors):  # meanwhile this thread decodes
+                yield under_way.popleft().result()
+        while under_way:
+            yield under_way.popleft().result()
+    finally:
+        inference.close()

@@ -1,0 +1,139 @@
+"""The command `snapshot`: the newest frame of a camera that this box reads anyway, as JPEG under the key that the hub gave."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.utils.translation import gettext_noop
+from redis.exceptions import RedisError
+
+from cameras.core.document import Document
+from detection.ingest.frame import Frame
+from detection.ingest.reader import CameraReader
+from edgesite import storage
+from edgesite.commands import Command, send_answer
+from edgesite.redis_clients import Client, describe
+from edgesite.storage import StorageError
+
+log = structlog.get_logger(__name__)
+
+KIND = "snapshot"
+QUALITY = 85
+MAX_AGE_S = 2.0
+STORE_S = 1.0  # of the time that is left, kept for encoding and storing
+TRIES = 2
+
+NO_CAMERA = gettext_noop("The box's configuration does not have this camera. Publish the device's configuration.")
+DISABLED = gettext_noop("The camera is disabled in the configuration that the box runs. Enable it and publish.")
+STOPPED = gettext_noop("Detection is stopped in the configuration that the box runs. Start detection and publish.")
+STARTING = gettext_noop("The box is just taking this camera up. Try again in some seconds.")
+NO_FRAME = gettext_noop("No picture of the last 2 seconds")
+SLOW = gettext_noop("the camera sends pictures too seldom, or the box has too much to do")
+CONNECTING = gettext_noop("the camera is being connected to; try again in some seconds")
+NOT_ENCODED = gettext_noop("The picture could not be encoded. The box's log says more.")
+NOT_STORED = gettext_noop("The picture could not be stored. Look at the storage of the box: its disk, or its bucket.")
+BAD_KEY = gettext_noop("The key is no relative path.")
+BUSY = gettext_noop("The box has too many pictures to make at once. Try again in some seconds.")
+
+
+class SnapshotError(Exception):
+    """Why there is no picture, in words that say what to do."""
+
+
+@dataclass(slots=True)
+class Snapshots:
+    """Of one process. readers: of the cameras that it runs. whole_box: whether it also answers for those that nobody runs.
+
+    elsewhere: cameras that other processes of the box may run.
+    """
+
+    device_id: str
+    client: Client
+    readers: Callable[[], Mapping[str, CameraReader]]
+    document: Callable[[], Document | None]
+    whole_box: bool = True
+    elsewhere: Callable[[str], bool] = lambda camera_id: False
+    clock: Callable[[], float] = time.time
+
+    def mine(self, command: Command) -> bool:
+        camera_id = command.body.get("camera_id")
+        if not isinstance(camera_id, str):
+            return self.whole_box
+        return camera_id in self.readers() or (self.whole_box and not self.elsewhere(camera_id))
+
+    def obey(self, command: Command, left_s: float) -> None:
+        """Makes, stores and tells, or tells why not."""
+        try:
+            told = self._made(command, left_s)
+        except SnapshotError as error:
+            told = _error(str(error))
+        except Exception:  # whatever FFmpeg and OpenCV raise: the hub must not wait for nothing
+            log.exception("snapshot failed", request_id=command.request_id)
+            told = _error(NOT_ENCODED)
+        self._tell(command, told)
+
+    def refuse(self, command: Command) -> None:
+        self._tell(command, _error(BUSY))
+
+    def _made(self, command: Command, left_s: float) -> dict[str, Any]:
+        key = command.body.get("key")
+        try:
+            storage.check_key(key if isinstance(key, str) else "")
+        except StorageError:
+            raise SnapshotError(BAD_KEY) from None
+        frame = self._frame(str(command.body.get("camera_id", "")), left_s)
+        _store(str(key), frame.jpeg(quality=QUALITY, max_width=frame.width, max_height=frame.height))
+        return {
+            "status": "ok", "at": round(frame.timestamp, 3), "width": frame.width, "height": frame.height, "message": "",
+        }  # fmt: skip
+
+    def _frame(self, camera_id: str, left_s: float) -> Frame:
+        reader = self.readers().get(camera_id)
+        if reader is None:
+            raise SnapshotError(self._why_not_run(camera_id))
+        frame = reader.fresh(max_age_s=MAX_AGE_S, timeout=max(0.0, left_s - STORE_S))
+        if frame is not None:
+            return frame
+        state = reader.state
+        reason = {"lost": state.reason, "connecting": CONNECTING}.get(state.word) or SLOW
+        raise SnapshotError(f"{NO_FRAME}: {reason}")
+
+    def _why_not_run(self, camera_id: str) -> str:
+        document = self.document()
+        camera = next((c for c in document.content.cameras if c.camera_id == camera_id), None) if document else None
+        if camera is None:
+            return NO_CAMERA
+        if not camera.enabled:
+            return DISABLED
+        return STARTING if camera.analyse else STOPPED
+
+    def _tell(self, command: Command, told: dict[str, Any]) -> None:
+        asked = {key: str(command.body.get(key, ""))[:500] for key in ("camera_id", "key")}
+        body = {"request_id": command.request_id, **asked, **told}
+        try:
+            send_answer(self.client, device_id=self.device_id, kind=KIND, body=body)
+        except RedisError as error:
+            log.warning("snapshot not reported", request_id=command.request_id, reason=describe(error))
+            return
+        outcome = {"problem": told["message"]} if told["message"] else {"size": f"{told['width']}x{told['height']}"}
+        log.info("snapshot answered", camera=asked["camera_id"], request_id=command.request_id, **outcome)
+
+
+def _error(message: str) -> dict[str, Any]:
+    return {"status": "error", "at": None, "width": 0, "height": 0, "message": message[:500]}
+
+
+def _store(key: str, jpeg: bytes) -> None:
+    for attempt in range(1, TRIES + 1):
+        try:
+            storage.put(key, jpeg)
+        except StorageError as error:
+            log.warning("snapshot not stored", key=key, reason=str(error), attempt=attempt)
+            if not error.retryable or attempt == TRIES:
+                raise SnapshotError(NOT_STORED) from None
+        else:
+            return

@@ -1,0 +1,124 @@
+"""An alert that lasts ends when its rule goes away or its hours are over, whatever the camera shows meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from detection.core.rules.base import Binding, RuleEvent
+from detection.core.tracking import Tracks
+from detection.pipeline import CameraPipeline
+from detection.plan import Plan
+from tests.detection.rule_scenes import INSIDE, NAMES, binding, tracks
+from tests.detection.test_pipeline_schedule import Guard, at, guarded
+
+POST = binding("leave_post", absent_s=5.0)
+CROWD = binding("occupancy", min_persons=1, dwell_s=5.0)
+
+
+class Shift:
+    """A pipeline that has seen nobody for ten seconds."""
+
+    def __init__(self, *bindings: Binding) -> None:
+        self.pipeline = CameraPipeline(NAMES)
+        self.pipeline.use(Plan("c1", bindings))
+        self.time = 0.0
+        started = self.watch(10)
+        assert {event.phase for event in started} == {"started"}
+        assert {event.bind_id for event in started} == {bound.bind_id for bound in bindings}
+
+    def watch(self, seconds: float, *, visible: bool = True) -> list[RuleEvent]:
+        found = []
+        for _ in range(round(seconds * 10)):
+            self.time = round(self.time + 0.1, 3)
+            found += self.pipeline.step(
+                Tracks.empty().detections, media_time=self.time, generation=0, visible=visible
+            ).events
+        return found
+
+
+@pytest.mark.parametrize("bound", [POST, CROWD], ids=["leave_post", "occupancy"])
+@pytest.mark.parametrize("visible", [True, False])
+@pytest.mark.parametrize(
+    "change",
+    [None, {"params": "other"}, {"points": ((0.1, 0.1), (0.7, 0.7))}],
+    ids=["deleted", "parameter", "region"],
+)
+def test_a_binding_that_is_edited_or_goes_ends_its_alert(
+    bound: Binding, visible: bool, change: dict[str, object] | None
+) -> None:
+    shift = Shift(bound, replace(POST, bind_id="stays"))
+    if change is not None and "params" in change:
+        change = {"params": bound.params.model_copy(update={"cooldown_s": 7.0})}
+    edited = () if change is None else (replace(bound, **change),)  # type: ignore[arg-type]
+    shift.pipeline.use(Plan("c1", (*edited, replace(POST, bind_id="stays"))))
+    (end,) = shift.watch(0.3, visible=visible)
+    assert (end.phase, end.bind_id, end.severity) == ("ended", bound.bind_id, "warning")
+    assert (end.media_time, end.data["reason"]) == (10.1, "configuration")
+
+
+def test_a_binding_that_goes_without_an_alert_tells_nothing() -> None:
+    pipeline = CameraPipeline(NAMES)
+    pipeline.use(Plan("c1", (POST, replace(CROWD, bind_id="b2"))))
+    pipeline.step(tracks({1: INSIDE}).detections, media_time=0.0, generation=0)
+    pipeline.use(Plan("c1"))
+    assert pipeline.step(Tracks.empty().detections, media_time=0.1, generation=0).events == []
+
+
+def test_what_the_schedule_has_ended_does_not_end_again() -> None:
+    guard = Guard(guarded("leave_post", absent_s=5))
+    assert [e.phase for e in guard.watch(at(23, 5, 59, 50), 20, Tracks.empty())] == ["started", "ended"]
+    guard.pipeline.use(Plan("c1"))
+    assert guard.watch(at(23, 6, 1), 1, Tracks.empty()) == []
+
+
+def test_a_camera_that_goes_ends_its_alerts() -> None:
+    shift = Shift(POST)
+    (end,) = shift.pipeline.end()
+    assert (end.phase, end.bind_id, end.media_time, end.data["reason"]) == ("ended", "b1", 10.0, "configuration")
+    assert shift.pipeline.end() == []
+    assert CameraPipeline(NAMES).end() == []
+
+
+def test_a_camera_that_goes_before_its_first_frame_tells_nothing() -> None:
+    pipeline = CameraPipeline(NAMES)
+    pipeline.use(Plan("c1", (POST,)))
+    assert pipeline.end() == []
+
+
+def test_rules_that_a_new_camera_does_not_have_end_and_the_others_go_on() -> None:
+    """The camera's address changed, and with it one binding: what is the same is taken up by the new pipeline."""
+    shift = Shift(POST, replace(POST, bind_id="b2"))
+    assert [e.bind_id for e in shift.pipeline.end(Plan("c1", (POST,)))] == ["b2"]
+
+
+# A covered view
+
+
+def test_the_shift_ends_while_the_view_is_covered() -> None:
+    guard = Guard(guarded("leave_post", absent_s=5))
+    assert [e.phase for e in guard.watch(at(23, 5, 59), 10, Tracks.empty())] == ["started"]
+    (end,) = guard.watch(at(23, 5, 59, 58), 10, Tracks.empty(), visible=False)
+    assert (end.phase, end.media_time, end.data["reason"]) == ("ended", 2.0, "schedule")
+    assert guard.pipeline.told.bindings["b1"]["active"] is False
+    assert guard.watch(at(23, 6, 1), 10, Tracks.empty()) == []
+
+
+def test_a_covered_view_is_no_absence_in_a_shift_that_begins_meanwhile() -> None:
+    guard = Guard(guarded("leave_post", absent_s=5))
+    guard.watch(at(22, 21, 59), 10, Tracks.empty())
+    assert guard.watch(at(22, 21, 59, 50), 60, Tracks.empty(), visible=False) == []
+    assert guard.pipeline.told.bindings["b1"]["active"] is True
+    assert [e.media_time for e in guard.watch(at(22, 22, 1), 10, Tracks.empty())] == [5.0]
+
+
+def test_live_numbers_and_the_kept_state_go_on_under_a_cover() -> None:
+    guard = Guard(guarded("leave_post", absent_s=5))
+    guard.watch(at(23, 5, 59), 10, Tracks.empty())
+    kept = guard.pipeline.latest
+    assert kept is not None
+    assert guard.pipeline.told.bindings["b1"]["alerting"] is True
+    guard.watch(at(23, 5, 59, 58), 10, Tracks.empty(), visible=False)
+    assert guard.pipeline.latest is not None
+    assert guard.pipeline.latest["rules"] != kept["rules"]
