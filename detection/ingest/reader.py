@@ -237,7 +237,7 @@ class CameraReader:
         wall = now if decoded.wall is None else decoded.wall
         arrived = self._monotonic() if decoded.arrived is None else decoded.arrived
         media_time = self._media.place(decoded.stamp, arrived=arrived, wall=wall)
-        self._attention.glance.see(decoded.picture, wall)
+        self._attention.glance.see(decoded.picture, wall - decoded.behind)  # as old as it is, also when it was held up
         with self._lock:
             self._last_frame_at = now if decoded.arrived is None else wall
         self._count(decoded=1)

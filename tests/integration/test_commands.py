@@ -249,12 +249,16 @@ def test_every_failure_is_told_within_five_seconds(line: Line, camera: RtspServe
     folder.parent.mkdir(exist_ok=True)
     folder.write_text("a file where a folder should be")
     assert told(key="frozen/x.jpg") == words.NOT_STORED
+    wait_until(lambda: reader.counters().decoded > 20, seconds=15, what="a stream that has settled")
     camera.freeze()
     time.sleep(2.5)  # what came last is too old now, and nothing has noticed yet
     assert told().startswith(f"{words.NO_FRAME}: ")
     camera.thaw()
     camera.kill()
     wait_until(lambda: reader.state.word == "lost", seconds=15, what="loss")
+    wait_until(
+        lambda: time.time() - (reader.state.last_frame_at or 0) > 2.0, seconds=5, what="a picture that is too old"
+    )
     assert told() == f"{words.NO_FRAME}: {reader.state.reason}"
     reader.stop()
     line.readers.clear()
