@@ -259,6 +259,7 @@ def test_anything_a_detector_says_is_survived_and_repeatable(
         tracks, again = one.update(detections, index * step), other.update(detections, index * step)
         assert tracks.ids.tolist() == again.ids.tolist()
         assert len(set(tracks.ids.tolist())) == len(tracks)
-        if index == 0:  # whom a good look shows is told of at once
-            assert len(tracks) == sum(score >= 0.5 - 1e-6 for score in detections.scores.tolist())
+        if index == 0:  # whom a good look shows is told of at once, and only once
+            good = sum(score >= 0.5 - 1e-6 for score in detections.scores.tolist())
+            assert min(good, 1) <= len(tracks) <= good
         assert (tracks.ids > 0).all()
