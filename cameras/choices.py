@@ -1,4 +1,4 @@
-"""What a ROI and a binding can be, as the admin shows it."""
+"""What a ROI, a binding and a request to a box can be, as the admin shows it."""
 
 from __future__ import annotations
 
@@ -16,3 +16,11 @@ class Severity(models.TextChoices):
     INFO = "info", _("Info")
     WARNING = "warning", _("Warning")
     CRITICAL = "critical", _("Critical")
+
+
+class RequestState(models.TextChoices):
+    """Of what a camera's box was asked for (`cameras.asking`)."""
+
+    WAITING = "waiting", _("Waiting")
+    READY = "ready", _("Ready")
+    ERROR = "error", _("Error")

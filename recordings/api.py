@@ -8,13 +8,14 @@ from django.http import HttpRequest, HttpResponseBase
 from ninja import Router, Schema
 from ninja.errors import HttpError
 
+from cameras.asking import outcome
 from cameras.selectors import visible_cameras
 from edgesite.api_auth import require
 from edgesite.storage import StorageError
 from recordings.access import may_see
 from recordings.selectors import snapshot_message, visible_snapshots
 from recordings.serving import serve_object
-from recordings.snapshots import outcome, request_snapshot
+from recordings.snapshots import request_snapshot
 
 router = Router()
 

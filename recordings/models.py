@@ -5,13 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from cameras.choices import RequestState
 from cameras.models import Camera
-
-
-class RequestState(models.TextChoices):
-    WAITING = "waiting", _("Waiting")
-    READY = "ready", _("Ready")
-    ERROR = "error", _("Error")
 
 
 class SnapshotRequest(models.Model):

@@ -8,12 +8,14 @@ from urllib.parse import quote
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
 
+from cameras.asking import outcome
+from cameras.choices import RequestState
 from cameras.frames import Frame, FrameAnswer
 from cameras.models import Camera
 from cameras.selectors import visible_cameras
 from edgesite.told import told
-from recordings.models import RequestState, SnapshotRequest
-from recordings.snapshots import FRAMES, SNAPSHOTS, UNKNOWN, outcome, request_snapshot
+from recordings.models import SnapshotRequest
+from recordings.snapshots import FRAMES, SNAPSHOTS, UNKNOWN, request_snapshot
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

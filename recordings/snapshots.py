@@ -6,23 +6,20 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import structlog
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop
-from redis.exceptions import RedisError
 
+from cameras.asking import REVOKED, SILENT, ask, asked_for, settle
+from cameras.choices import RequestState
 from cameras.models import Camera
-from cameras.services import cloud_redis
 from cameras.states import camera_state
-from edgesite.commands import send_command
 from edgesite.ids import uuid7
-from edgesite.redis_clients import describe
 from edgesite.storage import StorageError, check_key
 from recordings.access import is_own_folder
 from recordings.core.names import safe_name
 from recordings.core.snapshots import SnapshotAnswer
-from recordings.models import RequestState, SnapshotRequest
+from recordings.models import SnapshotRequest
 
 log = structlog.get_logger(__name__)
 
@@ -35,13 +32,7 @@ FRAMES, SNAPSHOTS = "frames", "snapshots"  # folders: one picture a camera for p
 
 DISABLED = gettext_noop("The camera is disabled. Enable it on its page and publish.")
 STOPPED = gettext_noop("Detection is stopped on this camera, so its box has no picture of it. Start detection.")
-SILENT = gettext_noop(
-    "The camera's box is silent. Look whether it has power and network, and whether run_detector runs."
-)
 NEVER = gettext_noop("The camera's box has never reported. Start run_detector on it.")
-REVOKED = gettext_noop("The camera's box was shut out. Provision it to let it in again.")
-LATE = gettext_noop("The camera's box did not answer in time. Try again; when that does not help, look at its log.")
-NO_REDIS = gettext_noop("The box cannot be asked")
 BAD_KEY = gettext_noop("The key must be a relative path without “..”, outside the folders that are the product's own.")
 UNKNOWN = gettext_noop("Nobody asked for this picture, or a newer one has replaced it. Ask for a new one.")
 TOO_MANY = gettext_noop("Too many pictures of this camera are being asked for. Try again in some seconds.")
@@ -110,50 +101,23 @@ def _problem(camera: Camera) -> str:
 
 
 def _send(request: SnapshotRequest) -> None:
-    try:
-        send_command(
-            cloud_redis(settings.CLOUD_REDIS_URL),
-            device_id=request.device_id,
-            request_id=request.request_id,
-            kind=KIND,
-            seconds=BOX_SECONDS,
-            body={"camera_id": request.camera_id, "key": request.key},
-        )
-    except RedisError as error:
-        _settle(request.request_id, state=RequestState.ERROR, message=f"{NO_REDIS}: {describe(error)}")
-
-
-def _settle(request_id: str, **values: object) -> bool:
-    """The one change of a waiting request; whether it was this one."""
-    waiting = SnapshotRequest.objects.filter(request_id=request_id, state=RequestState.WAITING)
-    return bool(waiting.update(**values))
+    ask(request, kind=KIND, seconds=BOX_SECONDS, body={"key": request.key})
 
 
 def take_answer(answer: SnapshotAnswer, *, device_id: str) -> bool:
     """What a box answered; whether it was news. Repeated, late, of a request that is gone or of another box: it is not."""
-    request = SnapshotRequest.objects.filter(request_id=answer.request_id, device_id=device_id).first()
-    if request is None or request.camera_id != answer.camera_id:
-        log.warning("answer to no request", device=device_id, request_id=answer.request_id)
+    request = asked_for(SnapshotRequest, answer, device_id=device_id)
+    if request is None:
         return False
     if answer.status == "error" or answer.at is None:
-        return _settle(request.request_id, state=RequestState.ERROR, message=answer.message)
+        return settle(request, state=RequestState.ERROR, message=answer.message)
     if answer.key != request.key or timezone.now() > request.deadline:
         return False
     at = datetime.fromtimestamp(answer.at, UTC)
     ready = {"state": RequestState.READY, "at": at, "width": answer.width, "height": answer.height}
-    if not _settle(request.request_id, **ready):
+    if not settle(request, **ready):
         return False
-    if request.key.startswith(
-        f"{FRAMES}/"
-    ):  # the picture before was replaced, so that its request says nothing any more
+    if request.key.startswith(f"{FRAMES}/"):  # the picture before was replaced: its request says nothing any more
         old = timezone.now() - REPLACED_KEPT
         SnapshotRequest.objects.filter(camera=request.camera_id, key=request.key, requested_at__lt=old).delete()
     return True
-
-
-def outcome(request: SnapshotRequest) -> SnapshotRequest:
-    """The request as it is now: one that waited past its deadline has failed, for good."""
-    if request.state == RequestState.WAITING and timezone.now() > request.deadline:
-        _settle(request.request_id, state=RequestState.ERROR, message=LATE)
-        request.refresh_from_db()
-    return request

@@ -14,11 +14,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cameras.admin.regions import BodyError, body_of, json_call
+from cameras.asking import outcome
 from cameras.camera_forms import SOURCE_FIELDS, SourceForm
+from cameras.choices import RequestState
 from cameras.core.values import check_source
 from cameras.models import Camera
-from cameras.probing.models import CameraProbe, ProbeState
-from cameras.probing.services import ANSWER_SECONDS, UNKNOWN, outcome, request_probe
+from cameras.probing.models import CameraProbe
+from cameras.probing.services import ANSWER_SECONDS, UNKNOWN, request_probe
 from cameras.selectors import visible_cameras
 from edgesite.core.urls import mask_url
 from edgesite.told import told
@@ -64,9 +66,9 @@ class ConnectionTest(admin.ModelAdmin[Camera]):
         if probe is None:
             return JsonResponse({"state": "error", "message": _(UNKNOWN)})
         probe = outcome(probe)
-        if probe.state == ProbeState.ERROR:
+        if probe.state == RequestState.ERROR:
             return JsonResponse({"state": "error", "message": told(probe.message)})
-        if probe.state == ProbeState.WAITING:
+        if probe.state == RequestState.WAITING:
             return JsonResponse({"state": "waiting"})
         return JsonResponse({"state": "ready", "facts": probe.facts, "notes": notes_on(probe.facts)})
 

@@ -3,11 +3,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-
-class ProbeState(models.TextChoices):
-    WAITING = "waiting", _("Waiting")
-    READY = "ready", _("Ready")
-    ERROR = "error", _("Error")
+from cameras.choices import RequestState
 
 
 class CameraProbe(models.Model):
@@ -22,7 +18,7 @@ class CameraProbe(models.Model):
     requested_by = models.CharField(max_length=150)
     requested_at = models.DateTimeField(db_index=True)
     deadline = models.DateTimeField()
-    state = models.CharField(max_length=16, choices=ProbeState, default=ProbeState.WAITING)
+    state = models.CharField(max_length=16, choices=RequestState, default=RequestState.WAITING)
     facts = models.JSONField(default=dict)
     message = models.CharField(max_length=500, blank=True)
 

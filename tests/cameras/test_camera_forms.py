@@ -9,8 +9,8 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
+from cameras import asking
 from cameras.models import Camera, ConfigVersion, DeviceStatus, Site
-from cameras.probing import services
 from edgesite import redis_keys
 from edgesite.fields import decrypt
 from tests.cameras.pages import MASKED, browser, field_error, path, save, text, two_sites, visible
@@ -138,7 +138,7 @@ def test_who_may_only_look_has_no_fields_and_no_button(site: Site) -> None:
 @pytest.fixture
 def cloud(site: Site, monkeypatch: pytest.MonkeyPatch) -> FakeRedis:
     fake = FakeRedis()
-    monkeypatch.setattr(services, "cloud_redis", lambda url: fake.client())
+    monkeypatch.setattr(asking, "cloud_redis", lambda url: fake.client())
     DeviceStatus.objects.update(reported_at=timezone.now())
     return fake
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from cameras import asking
 from cameras.core.probe import StreamFacts
 from cameras.models import Camera, Device, DeviceStatus, Site
 from cameras.probing import services
@@ -29,7 +30,7 @@ FACTS = StreamFacts(codec="h264", width=1920, height=1080, fps=25.0, gop_s=2.0, 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> FakeRedis:
     fake = FakeRedis()
-    monkeypatch.setattr(services, "cloud_redis", lambda url: fake.client())
+    monkeypatch.setattr(asking, "cloud_redis", lambda url: fake.client())
     two_sites()
     return fake
 
@@ -109,9 +110,9 @@ def test_what_is_wrong_at_once_is_the_answer(person: Any, cloud: FakeRedis) -> N
     assert message() == "The box cannot be asked: Redis cannot be reached"
     cloud.down = False
     DeviceStatus.objects.filter(device="box-1").update(reported_at=timezone.now() - timedelta(minutes=1))
-    assert message() == services.SILENT
+    assert message() == asking.SILENT
     Device.objects.filter(pk="box-1").update(revoked_at=timezone.now())
-    assert message() == services.REVOKED
+    assert message() == asking.REVOKED
     assert sent(cloud) == []
 
 
@@ -124,7 +125,7 @@ def test_a_disabled_camera_can_be_tested(person: Any, cloud: FakeRedis) -> None:
 def test_no_answer_is_one_after_the_deadline(person: Any) -> None:
     request_id = person.begin({}).json()["request_id"]
     CameraProbe.objects.update(deadline=timezone.now() - timedelta(seconds=1))
-    assert told(person, request_id) == {"state": "error", "message": services.LATE}
+    assert told(person, request_id) == {"state": "error", "message": asking.LATE}
     answer(request_id)
     assert told(person, request_id)["state"] == "error"
     assert told(person, "nope") == {"state": "error", "message": services.UNKNOWN}

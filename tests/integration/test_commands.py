@@ -15,12 +15,12 @@ import pytest
 from django.test import override_settings
 from django.utils import timezone
 
+from cameras.asking import LATE, outcome
 from cameras.core.algorithms import registry
 from cameras.core.document import Document
 from cameras.incoming import read_incoming
 from cameras.models import Camera, DeviceStatus
 from cameras.probing.models import CameraProbe
-from cameras.probing.services import outcome as probe_outcome
 from cameras.probing.services import request_probe
 from cameras.services import publish_edit
 from cameras.states import camera_state
@@ -37,9 +37,9 @@ from edgesite.redis_clients import connect
 from edgesite.storage import open_object, put
 from edgesite.worker import Loop
 from recordings.models import SnapshotRequest
-from recordings.snapshots import LATE, outcome, request_snapshot
+from recordings.snapshots import request_snapshot
+from tests.integration.connections import check_facts, wrong_addresses
 from tests.rows import make_all, make_camera
-from tests.servers.process import free_port
 from tests.servers.redis import RedisServer
 from tests.servers.rtsp import RtspServer
 from tests.servers.scenes import Scene, make_scene
@@ -95,8 +95,7 @@ class Line:
 
     def settled(self, request: Any, *, seconds: float = 10) -> Any:
         end = time.monotonic() + seconds
-        now: Any = outcome if isinstance(request, SnapshotRequest) else probe_outcome
-        while now(request).state == "waiting" and time.monotonic() < end:
+        while outcome(request).state == "waiting" and time.monotonic() < end:
             self.ingest.step()
             request.refresh_from_db()
         return request
@@ -314,18 +313,9 @@ def test_a_connection_is_tested_in_words(line: Line, camera: RtspServer) -> None
     run(line, camera.url())
     stored = line.probe()
     assert stored.state == "ready", stored.message
-    facts = stored.facts
-    assert (facts["codec"], facts["width"], facts["height"], facts["audio"]) == ("h264", 768, 576, "")
-    assert facts["fps"] == pytest.approx(10, abs=1)
-    assert facts["gop_s"] == pytest.approx(2, abs=0.3)
+    check_facts(stored.facts)
     assert line.probe(camera.url()).state == "ready"
-    wrong = {
-        camera.url(password="other-pw"): "wrong user name or password (401)",
-        camera.url().replace("street", "nope"): "the camera has no stream at this path (404)",
-        f"rtsp://op:{PASSWORD}@127.0.0.1:{free_port()}/x": "connection refused by 127.0.0.1:",
-        f"rtsp://op:{PASSWORD}@nowhere.invalid/x": "name not found: nowhere.invalid",
-        "file:///nowhere.mp4": "no such file: /nowhere.mp4",
-    }
+    wrong = wrong_addresses(camera, password=PASSWORD)
     for url, reason in wrong.items():
         answer = line.probe(url)
         assert answer.state == "error"

@@ -18,7 +18,7 @@ import redis
 from cameras.probing import services as probing
 from detection import snapshots as box_words
 from recordings import snapshots as hub_words
-from tests.servers.process import free_port
+from tests.integration.connections import check_facts, wrong_addresses
 from tests.servers.redis import RedisServer
 from tests.servers.rtsp import RtspServer
 from tests.servers.stack import Stack, installation, wait_until
@@ -167,22 +167,13 @@ def test_a_connection_is_tested_and_no_password_shows(
         hub.live()
         stored = hub.test()
         assert stored["state"] == "ready", stored
-        facts = stored["facts"]
-        assert (facts["codec"], facts["width"], facts["height"], facts["audio"]) == ("h264", 768, 576, "")
-        assert facts["fps"] == pytest.approx(10, abs=1)
-        assert facts["gop_s"] == pytest.approx(2, abs=0.3)
+        check_facts(stored["facts"])
         assert stored["notes"] == []
         typed = hub.test(camera.url())
         assert (typed["state"], typed["facts"]["codec"]) == ("ready", "h264")
         shown = hub.test(camera.url(password="***"))
         assert shown["state"] == "ready"
-        wrong = {
-            camera.url(password="other-pw"): "wrong user name or password (401)",
-            camera.url().replace("street", "nope"): "the camera has no stream at this path (404)",
-            f"rtsp://op:{PASSWORD}@127.0.0.1:{free_port()}/x": "connection refused by 127.0.0.1:",
-            f"rtsp://op:{PASSWORD}@nowhere.invalid/x": "name not found: nowhere.invalid",
-            "file:///nowhere.mp4": "no such file: /nowhere.mp4",
-        }
+        wrong = wrong_addresses(camera, password=PASSWORD)
         for url, words in wrong.items():
             answer = hub.test(url)
             assert answer["state"] == "error", url

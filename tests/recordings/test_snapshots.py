@@ -13,6 +13,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
+from cameras import asking
+from cameras.asking import LATE, REVOKED, SILENT, outcome
+from cameras.choices import RequestState
 from cameras.frames import frames
 from cameras.models import Camera, Device, DeviceStatus, Site
 from detection.core.events import EventError, parse_event
@@ -20,9 +23,9 @@ from detection.hub.store import store_event
 from edgesite import redis_keys
 from edgesite.tokens import create_token
 from recordings import snapshots
-from recordings.models import RequestState, SnapshotRequest
+from recordings.models import SnapshotRequest
 from recordings.selectors import may_see_snapshot
-from recordings.snapshots import FRAMES, outcome, request_snapshot
+from recordings.snapshots import FRAMES, request_snapshot
 from tests.cameras.pages import browser, two_sites
 from tests.cameras.regions_page import Editor
 from tests.fakes import FakeRedis
@@ -34,7 +37,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> FakeRedis:
     fake = FakeRedis()
-    monkeypatch.setattr(snapshots, "cloud_redis", lambda url: fake.client())
+    monkeypatch.setattr(asking, "cloud_redis", lambda url: fake.client())
     return fake
 
 
@@ -145,7 +148,7 @@ def test_no_answer_in_time_is_one_for_good(ask: Any) -> None:
     assert outcome(request).state == RequestState.WAITING
     SnapshotRequest.objects.update(deadline=timezone.now() - timedelta(seconds=1))
     request.refresh_from_db()
-    assert (outcome(request).state, request.message) == (RequestState.ERROR, snapshots.LATE)
+    assert (outcome(request).state, request.message) == (RequestState.ERROR, LATE)
     answer(request)
     assert request.state == RequestState.ERROR
 
@@ -162,9 +165,9 @@ def test_what_is_wrong_is_said_at_once_and_nobody_is_asked(ask: Any, camera: Cam
     wrong: list[tuple[Any, dict[str, Any], str]] = [
         (Camera, {"enabled": False}, snapshots.DISABLED),
         (Camera, {"enabled": True, "analyse": False}, snapshots.STOPPED),
-        (DeviceStatus, {"reported_at": timezone.now() - timedelta(seconds=20)}, snapshots.SILENT),
+        (DeviceStatus, {"reported_at": timezone.now() - timedelta(seconds=20)}, SILENT),
         (DeviceStatus, {"reported_at": None}, snapshots.NEVER),
-        (Device, {"revoked_at": timezone.now()}, snapshots.REVOKED),
+        (Device, {"revoked_at": timezone.now()}, REVOKED),
     ]
     for model, values, message in wrong:
         rows = {Camera: {"pk": "vid1"}, DeviceStatus: {"device": "box-1"}, Device: {"pk": "box-1"}}[model]
