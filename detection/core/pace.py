@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 LEAST_RATE = 5.0  # analyses a second; first the rate falls to this, and only then are pictures not decoded
 SPARE = 0.05  # the share of wanted pictures that nobody took, at which nothing changes
-GAIN, RECOVERY = 0.8, 0.03  # of the share, each second
+GAIN, RECOVERY = 0.4, 0.03  # of the share, each second
 CALM, HURRY = 3, 4  # after so many calm updates the overload is over, and the share comes back so many times as fast
 LEAST_SHARE = 0.05  # key frames are decoded always
 BEHIND_S = 0.5  # under overload, who reads so much later than the camera sends begins anew at its next key frame
@@ -45,29 +45,36 @@ class Pace:
 
 
 class Shedding:
-    """Which packets of one camera are not decoded. Never a key frame, and what follows a gap waits for the next one."""
+    """Which packets of one camera are not decoded. Never a key frame, and what follows a gap waits for the next one.
+
+    leaving: nothing until then will be decoded.
+    """
 
     def __init__(self) -> None:
         self._place = self._length = 0
-        self._leaving = False
+        self.leaving = False
 
     def leaves_out(self, *, key: bool, share: float, behind: float) -> bool:
         """Call it for each packet. share: of a group of pictures that is to be decoded. behind: seconds, see Delay."""
         if key:
-            self._length, self._place, self._leaving = self._place, 0, False
+            self._length, self._place, self.leaving = self._place, 0, False
         self._place += 1
         if key or not self._length:  # where no key frame ever comes, nothing can be left out
             return False
         # Late packets alone may be the network's doing: then they are soon decoded.
-        self._leaving |= share < 1 and (self._place > share * self._length or behind > BEHIND_S)
-        return self._leaving
+        self.leaving |= share < 1 and (self._place > share * self._length or behind > BEHIND_S)
+        return self.leaving
 
 
 class Delay:
-    """How much later a camera's packets are read than the promptest of them, by their own stamps."""
+    """How much later a camera's packets are read than the promptest of them, by their own stamps.
 
-    def __init__(self) -> None:
+    drift: seconds by which the promptest is taken to have been later, with each packet.
+    """
+
+    def __init__(self, drift: float = DRIFT) -> None:
         self._least: float | None = None
+        self._drift = drift
 
     def behind(self, arrived: float, stamp: float | None) -> float:
         """Seconds; 0 where that is not known. arrived: monotonic seconds; stamp: the stream's."""
@@ -76,5 +83,5 @@ class Delay:
         lead = arrived - stamp
         if self._least is None or lead - self._least > JUMP_S:
             self._least = lead
-        self._least = min(self._least + DRIFT, lead)
+        self._least = min(self._least + self._drift, lead)
         return lead - self._least

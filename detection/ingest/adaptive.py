@@ -31,6 +31,13 @@ CATCH_UP_S = 8.0  # further behind than this, the newest picture wins again
 ROOM_WAIT_S = 0.02  # less than a picture lasts, so that receiving goes on
 MOST_BLANK = 8  # packets of a watched stream without a picture: more, and the light decoder leaves out too many
 COST_S = 1.9
+# Each part of a picture that is waited for wakes the thread, hundreds of times a second: asleep, that would cost more than
+# all else. So what has read everything reads on a little later, and then takes what came at once.
+REST_ASLEEP_S, REST_AWAKE_S = 0.12, 0.03
+ABREAST_ASLEEP_S, ABREAST_AWAKE_S = 0.08, 0.03  # who reads later than this has to catch up first
+SLOW_DRIFT = (
+    4e-6  # seconds a packet: of clocks alone, for who rests would get later and later by the other one's measure
+)
 LEARN_S = 15.0  # a stream without predicted pictures never has a baseline; after so long its sizes are taken for known
 
 
@@ -58,6 +65,7 @@ class AdaptiveDecoder:
         self._active_at = self._slept_at = self._woke_at = self._key_at = float("-inf")
         self._sampled_at = self._cost_at = self._learning_until = float("-inf")
         self._spent, self._blank, self._readable = 0.0, 0, False
+        self._promptness, self._late = Delay(SLOW_DRIFT), float("inf")
         # Many cameras that start at once must not all be decoded at once: the budget decides who is, until sizes are known.
         if sleeps:
             budget.join(self)
@@ -68,9 +76,10 @@ class AdaptiveDecoder:
         if not packet.size:
             return
         item = Kept(packet, arrived, wall)
+        self._place(item)
         moved = self._sleeps and self._meter.add(packet.size, key=item.key)
         if item.key:
-            self._heartbeat.key(arrived)
+            self._heartbeat.key(item.sent)
             self._key_at = arrived
         if self._active_at == float("-inf"):
             self._learning_until, self._cost_at, self._spent = arrived + LEARN_S, arrived, time.thread_time()
@@ -102,15 +111,29 @@ class AdaptiveDecoder:
         unknown = not self._meter.ready and now < self._learning_until
         return "learning" if unknown and self._mode != "awake" else self._mode
 
-    def _sheds(self, item: Kept) -> bool:
-        """Whether the packet is left out because the machine has too much to do."""
-        packet, seen = item.packet, self._attention
+    def _place(self, item: Kept) -> None:
+        """When it was sent, by its own stamp: who reads late because there is too much to do must not do more for it."""
+        packet = item.packet
         stamp = None if packet.pts is None or packet.time_base is None else float(packet.pts * packet.time_base)
         item.behind = self._delay.behind(item.arrived, stamp)
+        late = self._promptness.behind(item.arrived, stamp)
+        self._late = float("inf") if stamp is None else late
+
+    def _sheds(self, item: Kept) -> bool:
+        """Whether the packet is left out because the machine has too much to do."""
+        seen = self._attention
         awake = self._mode == "awake" and not self._backlog.kept  # what is kept must first be decoded
         leaves_out = self._shedding.leaves_out(key=item.key, share=seen.share if awake else 1.0, behind=item.behind)
         seen.shed += leaves_out
         return leaves_out
+
+    @property
+    def rest_s(self) -> float:
+        """For how long who had to wait for the last packet need not read on; 0 for at once."""
+        if self._mode == "idle" or self._shedding.leaving:
+            return REST_ASLEEP_S if self._late < ABREAST_ASLEEP_S else 0.0
+        busy = self._mode == "awake" and self._backlog.kept
+        return 0.0 if busy or self._late >= ABREAST_AWAKE_S else REST_AWAKE_S
 
     def pump(self) -> Iterator[Decoded]:
         """Goes on with what is kept while awake, as far as the analyser has room for it."""
@@ -148,7 +171,7 @@ class AdaptiveDecoder:
             self._learning_until = item.arrived + LEARN_S
         self._change.reset()
         self._slept_at = item.arrived
-        self._heartbeat.seen(item.arrived)
+        self._heartbeat.seen(item.sent)
         noisy = not self._meter.clear and self._budget.enter(self)
         self._sleep(item, "watching" if noisy else "idle")
 
@@ -206,14 +229,14 @@ class AdaptiveDecoder:
         if found:
             yield from self._judge(found[0][0], item, must=True)
         elif not alone:  # nothing decodable came; a packet that follows may do better
-            self._heartbeat.seen(item.arrived)
+            self._heartbeat.seen(item.sent)
             self._backlog.trim(item)
         if noisy and self._mode == "idle":
             self._sleep(item, "watching")
 
     def _due(self, item: Kept) -> bool:
         often = CLEAR_HEARTBEAT_S if self._meter.clear else HEARTBEAT_S
-        return self._heartbeat.due(item.arrived, key=item.key and self._mode == "idle", within=often)
+        return self._heartbeat.due(item.sent, key=item.key and self._mode == "idle", within=often)
 
     def _judge(self, picture: av.VideoFrame, item: Kept, *, must: bool) -> Iterator[Decoded]:
         """Compares a picture; offers it when it `must` or shows something, and wakes for what changed."""
@@ -223,7 +246,7 @@ class AdaptiveDecoder:
         if verdict == "same" and not must:
             self._attention.unshown += 1
             return
-        self._heartbeat.seen(item.arrived)
+        self._heartbeat.seen(item.sent)
         if verdict == "changed" and self._backlog.kept[0].key:
             self._attention.unshown += 1  # it is decoded once more, after what led to it
             yield from self._wake(item, everything=True)

@@ -34,6 +34,11 @@ class Kept:
     def key(self) -> bool:
         return self.packet.is_keyframe
 
+    @property
+    def sent(self) -> float:
+        """Monotonic seconds at which it could have been read."""
+        return self.arrived - self.behind
+
 
 Pictures = list[tuple[av.VideoFrame, Kept]]
 

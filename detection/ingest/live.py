@@ -19,6 +19,7 @@ from detection.ingest.stop import StopSignal
 # holds when a read is interrupted, and goes on well afterwards.
 READ_TIMEOUT_S = 1.3
 STALL_S = 5.0
+WAITED_S = 0.003  # a read that took longer found nothing in the socket
 NO_PICTURE_S = 30.0  # packets but no picture: the first key frame of a thrifty camera may take that long
 
 
@@ -37,22 +38,28 @@ class LiveSource:
         attention: Attention,
         budget: WatchBudget,
         sleeps: bool,
+        rests: bool,
     ) -> None:
+        """rests: what is not read at once waits in a socket that keeps it, so that several packets can be read together."""
         self._container, self._stream = container, stream
         self._stop, self._clock, self._monotonic = stop, clock, monotonic
         self._decoder = AdaptiveDecoder(
             stream.codec_context, attention=attention, budget=budget, sleeps=sleeps, on_damage=on_damage
         )
         self._packets = container.demux(stream)
+        self._rests = rests
 
     def pictures(self) -> Iterator[Decoded]:
         heard = seen = self._monotonic()
-        stamped = False
+        stamped, waited = False, 0.0
         while not self._stop.is_set():
+            if self._rests and waited > WAITED_S and (rest := self._decoder.rest_s):
+                self._stop.wait(rest)
             asked = self._monotonic()
             packet = self._read()
             now = self._monotonic()
-            if packet is not None and now - asked < READ_TIMEOUT_S:  # slower ones were flushed by the interruption
+            waited = now - asked
+            if packet is not None and waited < READ_TIMEOUT_S:  # slower ones were flushed by the interruption
                 heard = now
             for decoded in self._decoded(packet, now):
                 seen = now

@@ -68,6 +68,7 @@ def open_source(
             attention=attention or Attention(),
             budget=budget or WatchBudget(),
             sleeps=idle and target.kind == "rtsp",
+            rests=target.kind == "rtsp" and transport == "tcp",
         )
     except IngestError:
         container.close()

@@ -1,6 +1,7 @@
 """Measures ingest in a process of its own; prints one JSON object.
 
-`python -m tests.benchmarks.ingest idle URL CAMERAS SECONDS MODE` reads one RTSP camera so many times at once.
+`python -m tests.benchmarks.ingest idle URL CAMERAS SECONDS MODE` reads so many RTSP cameras at once; `{n}` in the URL is the
+camera's number. Without it all read the same one, and who reads slowly then keeps all others waiting.
 MODE: `receive` (demultiplexing only) and `keys` (and every key frame decoded) are bare PyAV loops, the limits; `full` decodes
 everything in such a loop; `reader` are the product's readers with what each hands out taken and scaled as for the model.
 `python -m tests.benchmarks.ingest stages CLIP` gives the cost of the stages of one picture, from a file.
@@ -92,6 +93,7 @@ def until_asleep(readers: list[CameraReader]) -> None:
 def idle(url: str, cameras: int, seconds: float, mode: str) -> dict[str, Any]:
     """CPU cores, MB and pictures received a second per camera, once all sleep."""
     end, empty = threading.Event(), rss()
+    urls = [url.replace("{n}", str(n)) for n in range(cameras)]
     taker = Taker()
     threads: list[threading.Thread] = []
     received = [0] * cameras
@@ -99,7 +101,7 @@ def idle(url: str, cameras: int, seconds: float, mode: str) -> dict[str, Any]:
         adaptive.SizeMeter = CountingMeter  # type: ignore[attr-defined]
         taker.frames, budget = [None] * cameras, WatchBudget()
         taker.readers = [
-            CameraReader(f"c{n}", url, on_frame=taker.ready.set, on_state=lambda *_: None, idle=True, budget=budget)
+            CameraReader(f"c{n}", urls[n], on_frame=taker.ready.set, on_state=lambda *_: None, idle=True, budget=budget)
             for n in range(cameras)
         ]
         threads = [threading.Thread(target=taker.run, args=(end,), daemon=True)]
@@ -107,7 +109,7 @@ def idle(url: str, cameras: int, seconds: float, mode: str) -> dict[str, Any]:
             reader.start()
     else:
         threads = [
-            threading.Thread(target=bare, args=(url, mode, end, received, n), daemon=True) for n in range(cameras)
+            threading.Thread(target=bare, args=(urls[n], mode, end, received, n), daemon=True) for n in range(cameras)
         ]
     for thread in threads:
         thread.start()

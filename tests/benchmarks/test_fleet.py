@@ -19,14 +19,15 @@ from tests.benchmarks.test_ingest import without_beginning
 from tests.servers.rtsp import RtspServer
 from tests.servers.scenes import Scene, make_scene
 
-pytestmark = [pytest.mark.bench, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
 
 CORES = len(os.sched_getaffinity(0))
 MOVING, RESTING = 20 * CORES, 36 * CORES  # more than fit
 STILL = Scene(size=(1920, 1080), noise=1.0)
 LEAST_SHARE, LEAST_EVENNESS, LEAST_TOTAL = 0.8, 0.8, 0.85
 SHARES = (0.1, 0.25)
-SETTLE_S, SLOWED_S, ASLEEP_S, MEASURE_S, CROWD_S = 5.0, 14.0, 45.0, 8.0, 12.0
+SETTLE_S, SLOWED_S, MEASURE_S, CROWD_S = 5.0, 14.0, 8.0, 12.0
+ASLEEP_S = 100.0  # the seam of the looping clip wakes a camera until it was mistaken twice
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def moving(street_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def still(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("still")
-    return without_beginning(make_scene(folder / "still.mp4", STILL, 12.0), 6.0)
+    return without_beginning(make_scene(folder / "still.mp4", STILL, 44.0), 14.0)
 
 
 @pytest.fixture(scope="module")
@@ -128,14 +129,14 @@ def test_some_cameras_active(cameras: RtspServer, urls: list[str], still: Path, 
             each = share * cost + (1 - share) * resting + served
             room, carried = CORES - idle.cores["others"], 0
             most = min(room / each, RESTING / (1 - share))
-            for part in (LEAST_SHARE, 0.9, 1.0):
+            for part in (1.0, 0.9, LEAST_SHARE):  # downwards: who is asleep stays so
                 number = max(1, math.floor(part * most))
                 active = max(1, round(share * number))
                 run = tried(fleet, urls[:active], rest[: number - active])
                 room = CORES - run.cores["others"]
-                if not run.fits:
+                if run.fits:
+                    carried = number
                     break
-                carried = number
             predicted = room / each
             print(f"  {share:.0%} active: carried {carried}, predicted {predicted:.1f}")
             assert carried >= math.floor(LEAST_SHARE * min(predicted, most))

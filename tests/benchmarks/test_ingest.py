@@ -84,7 +84,7 @@ def still_runs(server: RtspServer, cameras: int) -> dict[str, dict[str, Any]]:
     runs: dict[str, dict[str, Any]] = {}
     for mode in ("receive", "keys", "reader"):
         before = server.cpu_seconds()
-        runs[mode] = run = measure("idle", server.url("cam"), cameras, SECONDS, mode)
+        runs[mode] = run = measure("idle", server.url("cam{n}"), cameras, SECONDS, mode)
         took = server.cpu_seconds() - before
         print(
             f"  {mode:<8} {run['cores']:.4f} core {run['mb']:6.1f} MB {run['fps']:6.1f} pictures/s; server {took:.1f} CPU s"
@@ -98,7 +98,7 @@ def still_runs(server: RtspServer, cameras: int) -> dict[str, dict[str, Any]]:
 def test_still_cameras_beside_bare_loops(still: dict[str, Path], name: str, most: float) -> None:
     for cameras in (CAMERAS, FEWER):
         print(f"\n{cameras} still 1080p25 cameras over RTSP/TCP, {name}; of one camera")
-        with RtspServer(still[name], "cam") as server:
+        with RtspServer(still[name], *(f"cam{n}" for n in range(cameras))) as server:
             runs = still_runs(server, cameras)
         if fed := all(run["fps"] >= 0.95 * FPS for run in runs.values()):
             break
