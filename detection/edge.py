@@ -29,6 +29,7 @@ from detection.executors.reconciler import Reconciler
 from detection.inference.detector import DEFAULT_MODEL, Detector
 from detection.inference.manifest import load_manifest
 from detection.inference.pool import DetectorPool
+from detection.left_behind import LeftBehind
 from detection.sink import AlertSink
 from edgesite.confinement import live_channels
 from edgesite.delivery import Delivery
@@ -106,6 +107,7 @@ class EdgeWorker:
     analysis: Analysis | None = field(init=False)
     reconciler: Reconciler = field(init=False)
     sink: AlertSink = field(init=False)
+    left_behind: LeftBehind = field(init=False)
     sync: ConfigSync = field(init=False)
     lead: Lead = field(init=False)
     database: EdgeDatabase = field(init=False)
@@ -171,6 +173,7 @@ class EdgeWorker:
             most=s.processes if self.analysis is None else 1,
             largest=s.largest if self.analysis is None else None,
         )
+        self.left_behind = LeftBehind(self.database, self.sink, self.reconciler.unwatched)
 
     def _command_loops(self) -> list[tuple[str, Step, float]]:
         analysis, s = self.analysis, self.settings
@@ -210,6 +213,7 @@ class EdgeWorker:
     def _sweep(self) -> None:
         if swept := self.sink.sweep():
             log.info("evidence of a process that ended settled", pictures=swept)
+        self.left_behind.step()
 
     def start(self) -> None:
         """Boots from the store and starts every loop."""

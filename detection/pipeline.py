@@ -15,6 +15,7 @@ from typing import TypeVar
 from detection.core.detections import Detections
 from detection.core.rules.base import JSON, RuleEvent
 from detection.core.rules.keeping import Kept, KeptRule, read_kept
+from detection.core.rules.orphans import orphans
 from detection.core.rules.registry import make_rule
 from detection.core.rules.running import RunningRule, essence_of
 from detection.core.scene import Scene, View, Want
@@ -194,7 +195,7 @@ class CameraPipeline:
     def _states(self) -> dict[str, KeptRule]:
         nothing: dict[str, JSON] = {}
         return {
-            running.binding.bind_id: KeptRule(of=running.fingerprint(), state=state)
+            running.binding.bind_id: running.kept(state)
             for running in self._rules
             if (state := self._guard.call(running.binding.bind_id, running.rule.snapshot, nothing))
         }
@@ -234,3 +235,9 @@ class CameraPipeline:
             except ValueError as error:
                 running.rule = make_rule(running.binding)
                 self.ignored.append(f"binding {running.binding.bind_id}: {error}")
+        there = {running.fingerprint() for running in self._rules}
+        for bind_id, orphan in orphans(kept, there, media_time=media_time, wall_time=wall_time):
+            if isinstance(orphan, ValueError):
+                self.ignored.append(f"binding {bind_id}, which is gone: {orphan}")
+            else:
+                self._dropped.append(orphan)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 NO_ROOM = "no analysis process has room for this camera"
 STARTING = "the analysis process is starting"
+SETTLE_S = 5.0  # every process has taken up a new document by then
 
 
 class Reconciler:
@@ -129,6 +130,19 @@ class Reconciler:
             return True
         there = {c for u in units if u.report.sha256 == document.header.sha256 for c in u.report.cameras}
         return there.issuperset(set(self._desired(document)) - set(left_out))
+
+    def unwatched(self, camera_ids: Collection[str]) -> frozenset[str]:
+        """Of these cameras, those that nobody is to analyse, here or in another worker, and that no group still may.
+
+        None while that is not known: before the first document, and for a moment after each one.
+        """
+        with self._lock:
+            document, units = self.document, self.executor.list()
+            waited = self.monotonic() - self._applied_at
+        if document is None or waited < SETTLE_S:
+            return frozenset()
+        wanted = {c.camera_id for c in document.content.cameras if c.enabled and c.analyse}
+        return frozenset(camera_ids) - wanted - {camera for unit in units for camera in unit.holds}
 
     def unhealthy(self) -> str:
         """Why the running document is not healthy; empty when it is. A camera that is away is not the document's fault."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
-from detection.core.rules.base import Binding, RuleEvent
+from cameras.core.algorithms import Algorithm
+from detection.core.rules.base import Binding, OtherRoi, RuleEvent
+from detection.core.rules.keeping import values_of
+from detection.core.rules.orphans import binding_from
+from detection.core.rules.registry import RULES
 from detection.core.tracking import Tracks
 from detection.pipeline import CameraPipeline
 from detection.plan import Plan
@@ -56,6 +61,76 @@ def test_a_binding_that_is_edited_or_goes_ends_its_alert(
     (end,) = shift.watch(0.3, visible=visible)
     assert (end.phase, end.bind_id, end.severity) == ("ended", bound.bind_id, "warning")
     assert (end.media_time, end.data["reason"]) == (10.1, "configuration")
+
+
+@pytest.mark.parametrize("bound", [POST, CROWD], ids=["leave_post", "occupancy"])
+@pytest.mark.parametrize("visible", [True, False])
+@pytest.mark.parametrize("change", [None, {"points": ((0.1, 0.1), (0.7, 0.7))}], ids=["deleted", "region"])
+def test_a_binding_that_was_edited_while_nobody_ran_ends_its_alert_too(
+    bound: Binding, visible: bool, change: dict[str, object] | None
+) -> None:
+    """The state comes back as JSON from the edge store; what goes on keeps its alert without a word."""
+    stays = replace(POST, bind_id="stays")
+    shift = Shift(bound, stays)
+    kept = json.loads(json.dumps(shift.pipeline.snapshot()))
+    shift.pipeline = CameraPipeline(NAMES)
+    edited = () if change is None else (replace(bound, **change),)  # type: ignore[arg-type]
+    shift.pipeline.use(Plan("c1", (*edited, stays)))
+    shift.pipeline.restore(kept)
+    (end,) = shift.watch(0.3, visible=visible)
+    assert (end.phase, end.bind_id, end.severity) == ("ended", bound.bind_id, "warning")
+    assert (end.media_time, end.data["reason"]) == (10.1, "configuration")
+    assert end.data.get("kind") == ("too_few" if bound is CROWD else None)
+
+
+def test_a_binding_that_was_kept_by_an_older_program_costs_nobody_anything() -> None:
+    shift = Shift(POST)
+    kept = shift.pipeline.snapshot()
+    for rule in kept["rules"].values():  # type: ignore[union-attr]
+        del rule["binding"]  # type: ignore[union-attr]
+    shift.pipeline = CameraPipeline(NAMES)
+    shift.pipeline.use(Plan("c1"))
+    shift.pipeline.restore(kept)
+    assert shift.watch(0.3) == []
+    assert shift.pipeline.ignored == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        ({"algo_code": "bingo"}, "there is no algorithm 'bingo'"),
+        ({"params": {"nonsense": 1}}, "unusable binding"),
+        ({"points": "here"}, "unusable binding"),
+        ({"roi_type": "line"}, "cannot be bound to a line"),
+    ],
+)
+def test_a_kept_binding_that_cannot_be_made_again_is_told_and_nothing_more(
+    spoil: dict[str, object], reason: str
+) -> None:
+    shift = Shift(POST)
+    kept = json.loads(json.dumps(shift.pipeline.snapshot()))
+    kept["rules"]["b1"]["binding"] |= spoil
+    shift.pipeline = CameraPipeline(NAMES)
+    shift.pipeline.use(Plan("c1", (replace(CROWD, bind_id="other"),)))
+    shift.pipeline.restore(kept)
+    assert shift.watch(0.3) == []
+    (told,) = shift.pipeline.ignored
+    assert told.startswith("binding b1, which is gone: ")
+    assert reason in told
+
+
+@pytest.mark.parametrize("algorithm", RULES, ids=[algorithm.code for algorithm, _ in RULES])
+def test_every_kind_of_binding_survives_being_kept(algorithm: tuple[Algorithm, object]) -> None:
+    code = algorithm[0].code
+    given = {
+        "occupancy": {"max_persons": 3},
+        "attribute": {"attribute": "helmet", "model": "helmets"},
+        "procedure": {"steps": [{"roi_id": "sink", "min_s": 20}]},
+    }
+    bound = replace(
+        binding(code, **given.get(code, {})), places=(OtherRoi("sink", "rectangle", ((0.1, 0.1), (0.2, 0.2))),)
+    )
+    assert binding_from(json.loads(json.dumps(values_of(bound)))) == bound
 
 
 def test_a_binding_that_goes_without_an_alert_tells_nothing() -> None:

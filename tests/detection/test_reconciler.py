@@ -16,11 +16,11 @@ from detection.core.groups import Condition, Group, GroupReport
 from detection.executors.base import Unit
 from detection.executors.inline import InlineExecutor
 from detection.executors.process_unit import FIRST_SIGN_S
-from detection.executors.reconciler import NO_ROOM, STARTING, Reconciler
+from detection.executors.reconciler import NO_ROOM, SETTLE_S, STARTING, Reconciler
 from detection.runtime import Runtime
 from tests.cameras.documents import REGISTRY
 from tests.detection.test_runtime import ONE, TWO, Detector, acts, cameras, read
-from tests.fakes import FakeReader
+from tests.fakes import Clock, FakeReader
 
 FOUR = ONE | {"cameras": cameras(**{f"vid{n}": f"webcam:{n}" for n in range(1, 5)})}
 
@@ -67,6 +67,24 @@ class FakeExecutor:
 def make(folder: Path, most: int = 2, **options: Any) -> tuple[Reconciler, FakeExecutor]:
     made = Reconciler(FakeExecutor, registry=REGISTRY, classes=("person",), folder=folder, most=most, **options)
     return made, cast(FakeExecutor, made.executor)
+
+
+def test_a_camera_is_unwatched_when_no_document_wants_it_and_no_group_has_it_any_more(tmp_path: Path) -> None:
+    now = Clock(100.0)
+    reconciler, executor = make(tmp_path, only=frozenset({"vid1", "vid2"}), monotonic=now)
+    asked = {"vid1", "vid2", "vid4", "gone"}
+    assert reconciler.unwatched(asked) == frozenset()
+    reconciler.apply(read(**FOUR))
+    assert reconciler.unwatched(asked) == frozenset()  # others may still be taking it up
+    now.advance(SETTLE_S)
+    assert reconciler.unwatched(asked) == {"gone"}  # vid4 is another worker's
+    executor.slow = {"g2"}
+    reconciler.apply(with_wish(FOUR, vid2=False, vid4=False))
+    now.advance(SETTLE_S)
+    assert reconciler.unwatched(asked) == {"gone", "vid4"}
+    executor.slow = set()
+    reconciler.step()
+    assert reconciler.unwatched(asked) == {"gone", "vid2", "vid4"}
 
 
 def with_wish(document: dict[str, Any], **analyse: bool) -> Document:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
@@ -16,12 +16,16 @@ LONG_S = 86_400.0  # a wall clock that was set back says nothing of how long it 
 
 
 class KeptRule(BaseModel):
-    """One rule's state, and the fingerprint of the binding that it is of."""
+    """One rule's state, and the fingerprint of the binding that it is of.
+
+    binding: its values (`values_of`), so that what is open can be ended when it is no longer there; an older program kept none.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     of: str
     state: dict[str, Any]
+    binding: dict[str, Any] | None = None
 
 
 class Kept(BaseModel):
@@ -66,5 +70,16 @@ def read_kept(state: object, class_names: Sequence[str]) -> Kept:
 
 def fingerprint(binding: Binding) -> str:
     """The same for bindings whose state means the same: 32 hexadecimal digits of the SHA-256 of its values as JSON."""
+    return fingerprint_of(values_of(binding))
+
+
+def values_of(binding: Binding) -> dict[str, JSON]:
+    """All values of a binding as JSON."""
     values = asdict(binding) | {"params": binding.params.model_dump(mode="json")}
+    found: dict[str, JSON] = json.loads(json.dumps(values))
+    return found
+
+
+def fingerprint_of(values: Mapping[str, JSON]) -> str:
+    """Of a binding with these values."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:32]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from cameras.core.schedule import ScheduleEntry, active
 from detection.core.rules.base import JSON, Binding, Rule, RuleEvent
-from detection.core.rules.keeping import fingerprint
+from detection.core.rules.keeping import KeptRule, fingerprint_of, values_of
 from detection.core.tracking import Tracks
 
 
@@ -19,7 +19,7 @@ class RunningRule:
     rule: Rule
     suspended: bool = False
     _looked_at: tuple[Binding, int] | None = None
-    _printed: tuple[Binding, str] | None = None
+    _printed: tuple[Binding, str, dict[str, JSON]] | None = None
 
     def step(self, tracks: Tracks, class_names: Sequence[str], media_time: float, wall_time: float) -> list[RuleEvent]:
         """One frame: the rule's step within the schedule; its suspension in the first frame outside; then nothing."""
@@ -59,10 +59,20 @@ class RunningRule:
         return essence_of(self.binding)
 
     def fingerprint(self) -> str:
-        """Of the essence (see `keeping.fingerprint`); worked out once for a binding."""
+        """Of the essence (see `keeping.fingerprint`)."""
+        return self._print()[1]
+
+    def kept(self, state: dict[str, JSON]) -> KeptRule:
+        """That state of its rule, for after a restart."""
+        _, of, values = self._print()
+        return KeptRule(of=of, state=state, binding=values | {"severity": self.binding.severity})
+
+    def _print(self) -> tuple[Binding, str, dict[str, JSON]]:
+        """The essence's fingerprint and values; worked out once for a binding."""
         if self._printed is None or self._printed[0] is not self.binding:
-            self._printed = self.binding, fingerprint(self.essence)
-        return self._printed[1]
+            values = values_of(self.essence)
+            self._printed = self.binding, fingerprint_of(values), values
+        return self._printed
 
     def _is_scheduled(self, schedule: ScheduleEntry, wall_time: float) -> bool:
         looked_at = (self.binding, int(wall_time // 60))  # hours begin and end at whole minutes, in UTC as well
