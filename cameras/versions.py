@@ -76,7 +76,8 @@ def roll_back(*, device_id: str, version: int, author: str, reason: str = "") ->
     Secrets stay current: a camera that still exists keeps its stream URL. So do the site and its schedules, which are other
     devices' too; a schedule that is gone is made again.
     Everything happens in one transaction, so that rows, history and box agree afterwards and the reconcile step finds nothing
-    to do. Raises VersionError.
+    to do. Where the box has that content already and only the rows had become others (unpublished, or such that nothing can
+    be issued), they are put back and the newest version is answered. Raises VersionError, also when nothing differs.
     """
     with transaction.atomic():
         device = Device.objects.select_for_update().get(pk=device_id)
@@ -84,10 +85,14 @@ def roll_back(*, device_id: str, version: int, author: str, reason: str = "") ->
         if target is None:
             text = gettext_noop("%(device)s has no version %(version)s in its present epoch")
             raise VersionError(text, device=device_id, version=version)
+        before = content_sha256(device)
         why = f"rollback to version {version}"
         with acting(author=author, reason=f"{why}: {reason}" if reason else why):
             _restore_rows(device, content_of_version(target))
         issued = issue_version(device_id=device_id, author=author, reason=reason or why, rollback_of=version)
+        if issued is None and content_sha256(device) != before and (newest := latest_version(device)) is not None:
+            log.info("rows put back", device=device_id, to=version)
+            return newest
         if issued is None:
             text = gettext_noop(
                 "%(device)s has the content of version %(version)s already: there is nothing to roll back"

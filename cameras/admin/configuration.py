@@ -100,6 +100,9 @@ def _act(
     else:
         if version is None:
             messages.info(request, nothing)
+        elif (version.epoch, version.version) == (device.epoch, device.last_version):
+            text = _("What was edited after version %(version)s is discarded. The box has that version already.")
+            messages.success(request, text % {"version": version.version})
         else:
             text = _("Issued version %(version)s. The box reports below when it runs.")
             messages.success(request, text % {"version": version.version})

@@ -7,6 +7,7 @@ import json
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from cameras.core.strict_json import DocumentError
 from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, ImmutableError, Site
 from cameras.services import issue_version
 from cameras.versions import VersionError, begin_epoch, changes_between, content_of_version, pending_changes, roll_back
@@ -90,6 +91,19 @@ def test_no_such_version_and_nothing_to_roll_back(device: Device) -> None:
         roll_back(device_id="d1", version=9, author="kim")
     with pytest.raises(VersionError, match="nothing to roll back"):
         roll_back(device_id="d1", version=1, author="kim")
+
+
+def test_rows_that_make_no_document_are_put_back_by_a_rollback_to_the_newest_version(device: Device) -> None:
+    """Nobody could issue them, so the newest version is the one to go back to; the box has it, and no other is made."""
+    first = issue(device)
+    Binding.objects.update(params={"dwell_s": -1}, schedule=None)
+    with pytest.raises(DocumentError):
+        issue(device)
+    back = roll_back(device_id="d1", version=first.version, author="lee")
+    assert back == first
+    assert Binding.objects.get().params == {"dwell_s": 3}
+    assert pending_changes(device) == []
+    assert ConfigVersion.objects.count() == 1
 
 
 def test_a_new_epoch_is_later_and_begins_at_one(device: Device) -> None:

@@ -33,4 +33,4 @@ class Command(BaseCommand):
             raise CommandError(f"{error}.") from error
         except DocumentError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{options['device']}: version {issued.version} has the content of {issued.rollback_of}")
+        self.stdout.write(f"{options['device']}: version {issued.version} has the content of {options['version']}")
