@@ -14,7 +14,7 @@ from pydantic import ValidationError as ParametersError
 
 from cameras.audit import AuditEntry, AuditRecords, site_of  # noqa: F401  AuditEntry: this app's model too
 from cameras.choices import RoiType, Severity
-from cameras.core.algorithms import registry
+from cameras.core.algorithms import STRANGE_CLASS, registry
 from cameras.core.colors import COLORS
 from cameras.places import check_places
 from cameras.schedules import check_schedule, stay_with_schedules  # its model is this app's too
@@ -240,6 +240,8 @@ class Binding(models.Model):
             params = algorithm.parameters.model_validate(self.params)
         except ParametersError as error:
             raise ValidationError({"params": [parameter_problem(e) for e in error.errors()]}) from None
+        if (strange := registry.strange_class(params)) is not None:
+            raise ValidationError({"params": [f"classes: {_(STRANGE_CLASS) % strange._asdict()}"]})
         check_places(params, camera=None if roi is None else roi.camera_id)
 
 

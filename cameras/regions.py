@@ -37,6 +37,7 @@ TEXTS = (  # of `cameras.core.regions`, which knows no gettext
     gettext_noop("there is no binding “%(code)s” on this camera"),
     gettext_noop("this algorithm cannot watch a %(shape)s"),
     gettext_noop("there is no schedule “%(code)s” at this site"),
+    gettext_noop("the model knows no class “%(name)s”; those spelled most alike: %(near)s"),
     gettext_noop("a line is no area"),
 )
 

@@ -6,6 +6,8 @@ algorithm works is `detection`'s business. So the algorithms register themselves
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -93,10 +95,24 @@ class Algorithm:
     unit: Literal["", "s"] = ""
 
 
+class StrangeClass(NamedTuple):
+    """The name of a class that the model does not know, and those that it knows and that are spelled most alike."""
+
+    name: str
+    near: str
+
+
+STRANGE_CLASS = "the model knows no class “%(name)s”; those spelled most alike: %(near)s"
+
+
 @dataclass(slots=True)
 class Registry:
-    """Algorithms by code. Registering a code twice is a programming error (ValueError)."""
+    """Algorithms by code. Registering a code twice is a programming error (ValueError).
 
+    classes: gives the names that the boxes' model knows; none where nobody told.
+    """
+
+    classes: Callable[[], Sequence[str]] = tuple
     _by_code: dict[str, Algorithm] = field(default_factory=dict)
 
     def register(self, algorithm: Algorithm) -> None:
@@ -107,6 +123,14 @@ class Registry:
 
     def get(self, code: str) -> Algorithm | None:
         return self._by_code.get(code)
+
+    def strange_class(self, params: CommonParameters) -> StrangeClass | None:
+        """The first class that the model does not know; None when it knows all, or nobody told which it knows."""
+        known = self.classes()
+        strange = next((name for name in params.classes if known and name not in known), None)
+        if strange is None:
+            return None
+        return StrangeClass(strange, ", ".join(difflib.get_close_matches(strange, known, n=3, cutoff=0.0)))
 
     def all(self) -> list[Algorithm]:
         """Every registered algorithm, by code."""

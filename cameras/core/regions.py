@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
-from cameras.core.algorithms import CommonParameters, Registry
+from cameras.core.algorithms import STRANGE_CLASS, CommonParameters, Registry
 from cameras.core.colors import COLORS
 from cameras.core.document import Priority, RoiType, Severity
 from cameras.core.geometry import GeometryError, validate_shape
@@ -175,6 +175,8 @@ class Reading:
             self._add_invalid(index, row["roi_id"], f"{where}.params", error)
         else:
             self._check_places(index, row, where, params, shapes)
+            if (strange := self.registry.strange_class(params)) is not None:
+                self._add(index, row["roi_id"], f"{where}.params.classes", STRANGE_CLASS, **strange._asdict())
 
     def _check_places(
         self, index: int, row: Row, where: str, params: CommonParameters, shapes: Mapping[str, str]

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from cameras.core.algorithms import Registry
+from cameras.core.algorithms import STRANGE_CLASS, Registry
 from cameras.core.difference import Change, difference, values_of
 from cameras.core.geometry import GeometryError, validate_shape
 from cameras.core.schedule import ScheduleEntry
@@ -215,9 +215,12 @@ def _check_binding(
         problems.add((*where, "roi") if named else where, text, **values)
     if named:
         try:
-            algorithm.parameters.model_validate(binding["params"])
+            params = algorithm.parameters.model_validate(binding["params"])
         except ValidationError as error:
             problems.add_invalid((*where, "params"), error)
+        else:
+            if (strange := registry.strange_class(params)) is not None:
+                problems.add((*where, "params", "classes"), STRANGE_CLASS, **strange._asdict())
 
 
 def content(state: SiteState) -> dict[str, Any]:

@@ -14,11 +14,9 @@ from detection.inference.batches import JoinedRuns
 from detection.inference.errors import ModelError
 from detection.inference.families import Adapter, make_adapter
 from detection.inference.loading import open_model
-from detection.inference.manifest import ModelManifest, load_manifest
+from detection.inference.manifest import DEFAULT_MODEL, ModelManifest, load_manifest
 from detection.inference.preprocess import Blob, Preprocessor
 from detection.inference.session import CPU, Network, Tensor
-
-DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "weights" / "nanodet-g"
 
 
 class Detector:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,6 +13,7 @@ from detection.core.scene import Answer
 from detection.inference.errors import ModelError
 
 MANIFEST_NAME = "manifest.json"
+DEFAULT_MODEL = Path(__file__).resolve().parent.parent / "weights" / "nanodet-g"
 
 Weights = Literal["fp32", "fp16", "int8"]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -147,6 +149,15 @@ def load_manifest(path: Path) -> ModelManifest:
         raise ModelError(
             f"The model manifest {file} is broken: {describe(error)}. docs/models.md has the format."
         ) from None
+
+
+@functools.cache
+def default_classes() -> tuple[str, ...]:
+    """The names that the detector's model knows; none when its manifest cannot be read, which is told elsewhere."""
+    try:
+        return tuple(load_manifest(DEFAULT_MODEL).classes)
+    except ModelError:
+        return ()
 
 
 def checked_file(folder: Path, manifest: ModelManifest, weights: str) -> Path:

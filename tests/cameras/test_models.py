@@ -96,6 +96,11 @@ def test_the_points_of_a_roi_are_stored_plain_and_without_repeats() -> None:
         ({"algo_code": "teleport"}, "algo_code", "known: "),
         ({"params": {"dwell_s": -1}}, "params", "dwell_s: Input should be greater than or equal to 0"),
         ({"params": {"dwel": 1}}, "params", "dwel: is an unknown parameter"),
+        (
+            {"params": {"classes": ["person", "persn"]}},
+            "params",
+            "classes: the model knows no class “persn”; those spelled most alike: person, ",
+        ),
         ({"params": []}, "params", "must be a JSON object"),
         ({"params": {"min_score": 2, "classes": []}}, "params", "min_score"),
         ({"severity": "fatal"}, "severity", "not a valid choice"),

@@ -207,6 +207,8 @@ BAD_ROWS: list[tuple[dict[str, Any], str, str]] = [
     ({"roi_id": "roi-1", "binds": [BIND | {"params": {"dwell_s": -1}}]}, "binds.0.params.dwell_s", "must be 0 or more"),
     ({"roi_id": "roi-1", "binds": [BIND | {"params": {"dwel": 1}}]}, "binds.0.params.dwel", "is an unknown key"),
     ({"roi_id": "roi-1", "binds": [BIND | {"params": {"classes": ["\x00"]}}]}, "binds", "cannot be stored"),
+    ({"roi_id": "roi-1", "binds": [BIND | {"params": {"classes": ["trck"]}}]}, "binds.0.params.classes",
+     "the model knows no class “trck”; those spelled most alike: truck"),
     ({"roi_id": "roi-1", "binds": [BIND | {"schedule_id": "shift-2"}]}, "binds.0.schedule_id",
      "there is no schedule “shift-2” at this site"),
     ({"roi_id": "roi-1", "binds": [BIND, BIND]}, "binds.1.bind_id", "“bind-1” stands twice"),

@@ -113,6 +113,12 @@ def test_every_bad_row_of_yaml_is_named_by_line_at_once() -> None:
     assert found == wanted
 
 
+def test_a_class_that_the_model_does_not_know_is_named_by_line() -> None:
+    row = {"bind_id": "bind-1", "params": {"classes": ["person", "dogg"]}}
+    [found] = problems("site.json", json.dumps({"format": 1, "bindings": [row]}, indent=1))
+    assert "bindings[0].params.classes: the model knows no class “dogg”; those spelled most alike: dog" in found
+
+
 def test_bad_rows_of_json_are_named_by_line() -> None:
     text = json.dumps(
         {"format": 1, "cameras": [{"camera_id": "vid1", "enabled": "yes"}, {"camera_id": "v 2", "rtsp_url": URL}]},
