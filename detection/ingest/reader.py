@@ -20,11 +20,13 @@ from detection.ingest.frame import Frame
 from detection.ingest.pictures import Decoded
 from detection.ingest.source import open_source
 from detection.ingest.stop import EitherStop
-from detection.ingest.timing import Backoff, MediaClock, RateGate
+from detection.ingest.timing import MediaClock, RateGate
+from edgesite.core.backoff import Backoff
 from edgesite.core.urls import mask_url
 
 log = structlog.get_logger(__name__)
 
+RETRY_S, FAST_RETRY_S, SLOW_RETRY_S = 0.5, 3.0, 10.0  # pauses: the first, the longest, and of what only a person mends
 SETTLED_S = 5.0  # a connection that lasted so long was a good one: after it the pauses start small again
 
 
@@ -102,7 +104,7 @@ class CameraReader:
         self._stop = EitherStop(stop)
         self._gate = RateGate(max_fps)
         self._media = MediaClock()
-        self._backoff = Backoff(rng or random.Random())  # noqa: S311  # jitter, not a secret
+        self._backoff = Backoff(RETRY_S, SLOW_RETRY_S, rng)
         self._lock = threading.Lock()
         self._attention, self._budget, self._idle = Attention(), budget, idle
         self._offered: deque[tuple[Frame, bool]] = deque()
@@ -209,7 +211,7 @@ class CameraReader:
             self._backoff.reset()
         self._count(errors=1)
         self._become("lost", reason)
-        return self._backoff.pause(retryable=retryable)
+        return self._backoff.next(at_most=FAST_RETRY_S if retryable else SLOW_RETRY_S)
 
     def _read(self) -> None:
         source = open_source(

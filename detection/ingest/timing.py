@@ -1,11 +1,9 @@
-"""Time of pictures: media time that only goes forward, an even rate, and the pause before the next try.
+"""Time of pictures: media time that only goes forward, and an even rate.
 
 No clock is read here; every moment comes in as an argument.
 """
 
 from __future__ import annotations
-
-import random
 
 DRIFT_LIMIT_S = 5.0
 LEAD_SHARE = 0.001
@@ -102,20 +100,3 @@ class RateGate:
         on_schedule = media_time < self._next + self._interval
         self._next = (self._next if on_schedule else media_time) + self._interval
         return True
-
-
-class Backoff:
-    """Pauses that double from `first` to a cap, each shortened by up to half by chance, so that boxes do not march."""
-
-    def __init__(self, rng: random.Random, *, first: float = 0.5, cap: float = 3.0, slow_cap: float = 10.0) -> None:
-        self._rng, self._first, self._cap, self._slow_cap = rng, first, cap, slow_cap
-        self._tries = 0
-
-    def pause(self, *, retryable: bool) -> float:
-        """Seconds until the next try: at most `cap`, or `slow_cap` for what only a person can mend."""
-        whole = self._first * 2.0 ** min(self._tries, 16)
-        self._tries += 1
-        return min(whole, self._cap if retryable else self._slow_cap) * self._rng.uniform(0.5, 1.0)
-
-    def reset(self) -> None:
-        self._tries = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 
@@ -23,11 +24,14 @@ class Backoff:
         self._rng = rng or random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._ceiling = base
 
-    def next(self) -> float:
-        """The delay before the next try; each call doubles the ceiling of the following one, up to `cap`."""
+    def next(self, *, at_most: float = math.inf) -> float:
+        """The delay before the next try; each call doubles the ceiling of the following one, up to `cap`.
+
+        at_most: a lower cap for this one delay, not below `base`.
+        """
         ceiling = self._ceiling
         self._ceiling = min(self._cap, ceiling * 2)
-        return self._rng.uniform(self._base / 2, ceiling)
+        return self._rng.uniform(self._base / 2, min(ceiling, max(at_most, self._base)))
 
     def reset(self) -> None:
         """Start again at `base`: call it after a success."""

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 
-from detection.ingest.timing import DRIFT_LIMIT_S, Backoff, MediaClock, RateGate
+from detection.ingest.timing import DRIFT_LIMIT_S, MediaClock, RateGate
 
 WALL = 1_700_000_000.0
 
@@ -103,17 +103,6 @@ def test_the_gate_makes_up_for_nothing_after_a_gap() -> None:
 def test_a_gate_for_nothing_is_an_error() -> None:
     with pytest.raises(ValueError, match="above zero"):
         RateGate(0)
-
-
-def test_pauses_double_up_to_the_cap_and_start_small_again() -> None:
-    backoff = Backoff(random.Random(1))
-    pauses = [backoff.pause(retryable=True) for _ in range(50)]
-    wholes = [0.5, 1.0, 2.0] + [3.0] * 47
-    assert all(whole / 2 <= pause <= whole for pause, whole in zip(pauses, wholes, strict=True))
-    assert len(set(pauses)) == 50
-    assert 5.0 <= backoff.pause(retryable=False) <= 10.0
-    backoff.reset()
-    assert backoff.pause(retryable=False) <= 0.5
 
 
 def test_reconnects_are_told_apart_from_seams_and_faults() -> None:

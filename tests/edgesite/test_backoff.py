@@ -34,6 +34,14 @@ def test_the_ceiling_doubles_up_to_the_cap_and_reset_starts_again() -> None:
     assert [policy.delay(lived_s=lived) for lived in (1, 29.9, 30, 0)] == [0.5, 1, 0.5, 1]
 
 
+@given(at_most=st.floats(0, 20), seed=st.integers())
+def test_one_delay_may_be_kept_shorter_without_losing_count(at_most: float, seed: int) -> None:
+    backoff = Backoff(0.5, 10, random.Random(seed))
+    for ceiling in (0.5, 1, 2, 4, 8, 10, 10):
+        assert 0.25 <= backoff.next(at_most=at_most) <= max(min(ceiling, at_most), 0.5)
+    assert backoff.next() <= 10
+
+
 def test_two_boxes_do_not_wait_alike() -> None:
     first, second = (Backoff(0.5, 10, random.Random(seed)) for seed in (1, 2))
     assert [first.next() for _ in range(5)] != [second.next() for _ in range(5)]
