@@ -70,7 +70,8 @@ class Broadcast:
             "camera_id": camera_id,
             "timestamp": round(self.clock(), 3),
             "data": with_rules(slot.stats.snapshot(now), told.numbers(fresh=fresh), told.bindings if fresh else {})
-            | {"watch": slot.reader.watch, "wakes": counters.wakes, "missed": counters.missed, "shed": counters.shed},
+            | {"watch": slot.reader.watch, "wakes": counters.wakes, "missed": counters.missed, "shed": counters.shed}
+            | {"view": (slot.view.trouble or "clear") if fresh else "unknown"},
         }
         return json.dumps(message)
 

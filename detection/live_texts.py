@@ -102,6 +102,11 @@ TEXTS: dict[str, str] = {
     "watch_idle_why": gettext_noop(
         "Nothing moves: a picture is looked at every few seconds, and what stands out in between wakes the camera"
     ),
+    "watch_coarse": gettext_noop("asleep, coarse"),
+    "watch_coarse_why": gettext_noop(
+        "Nothing moves, but the picture is noisy, and the box has too much to do to decode it all the time: it is looked at "
+        "every few seconds, and what is shorter may be missed"
+    ),
     "watch_watching": gettext_noop("asleep, compared"),
     "watch_watching_why": gettext_noop(
         "Nothing moves, but the picture is noisy: it is decoded all the time and compared several times a second"
@@ -110,6 +115,8 @@ TEXTS: dict[str, str] = {
     "watch_learning_why": gettext_noop(
         "For some seconds it is being learned what this stream looks like while nothing moves; small movements may be missed"
     ),
+    "view_covered": gettext_noop("view covered"),
+    "view_frozen": gettext_noop("picture frozen"),
     "no_picture_yet": gettext_noop("No picture yet"),
     "picture_coming": gettext_noop("Picture is on its way"),
     "picture_none": gettext_noop("No picture"),

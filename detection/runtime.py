@@ -141,6 +141,7 @@ class Runtime:
                 "since": round(state.since, 3),
                 "reason": state.reason or slot.broken,
                 "last_frame_at": state.last_frame_at,
+                "view": slot.view.trouble or "clear",
             }
         return {"disk_free": shutil.disk_usage(self.folder).free, "cameras": words, "camera_details": details}
 

@@ -108,8 +108,11 @@ class AdaptiveDecoder:
             self._attention.received_at = item.wall
 
     def _word(self, now: float) -> Watch:
-        unknown = not self._meter.ready and now < self._learning_until
-        return "learning" if unknown and self._mode != "awake" else self._mode
+        if self._mode == "awake":
+            return "awake"
+        if not self._meter.ready and now < self._learning_until:
+            return "learning"
+        return "coarse" if self._mode == "idle" and not self._meter.clear else self._mode
 
     def _place(self, item: Kept) -> None:
         """When it was sent, by its own stamp: who reads late because there is too much to do must not do more for it."""

@@ -8,7 +8,7 @@ from typing import Literal
 from detection.cores import usable_cores
 from detection.ingest.glance import Glance
 
-Watch = Literal["awake", "idle", "watching", "learning"]
+Watch = Literal["awake", "idle", "coarse", "watching", "learning"]
 
 ROOM = 3  # pictures that wait for the analyser while a reader catches up: each is some megabytes
 FIRST_COST = 0.07  # core; 1080p at 25 pictures a second, until it is measured
@@ -21,6 +21,7 @@ class Attention:
 
     watch: ``awake``: everything is decoded and offered. ``idle``: packets are received and weighed, key frames looked at.
     ``watching``: everything is decoded and compared, only what changed is offered: for a stream too noisy to be weighed.
+    ``coarse``: the same for such a stream, because the budget has no room for it: what is short may be missed.
     ``learning``: asleep one way or the other, and what this stream's packets usually weigh is not known yet.
     wakes: times it woke. missed: packets that were kept for waking and had to be given up.
     unshown: pictures decoded for nobody to see. waiting: pictures offered and not yet taken. wanted_at: monotonic seconds

@@ -19,6 +19,7 @@ from detection import live, live_texts
 from detection.analyser import CameraSlot
 from detection.broadcast import Broadcast
 from detection.core.statistics import BINDINGS_BYTES, MOST_NUMBERS, StatsWindow, with_rules
+from detection.core.view import Lens, Trouble
 from detection.hub.stats import parse_stats
 from detection.pipeline import CameraPipeline
 from detection.plan import Plan
@@ -38,12 +39,16 @@ def pipeline_after(seconds: float, *bindings: Any) -> CameraPipeline:
     return pipeline
 
 
-def message(pipeline: CameraPipeline, *, age_s: float = 0.0) -> dict[str, Any]:
+def message(pipeline: CameraPipeline, *, age_s: float = 0.0, view: Trouble = "") -> dict[str, Any]:
     """The statistics message of a camera whose newest frame has that age, as the hub takes it."""
     counters = SimpleNamespace(decoded=10, dropped=0, wakes=0, missed=0, shed=0)
     reader = SimpleNamespace(counters=lambda: counters, watch=False)
     slot = SimpleNamespace(
-        reader=reader, stats=StatsWindow(), pipeline=pipeline, newest=SimpleNamespace(timestamp=1000.0 - age_s)
+        reader=reader,
+        stats=StatsWindow(),
+        pipeline=pipeline,
+        newest=SimpleNamespace(timestamp=1000.0 - age_s),
+        view=Lens(trouble=view),
     )
     broadcast = Broadcast(
         device_id="box-1", client=cast(Any, None), analyser=cast(Any, None), clock=Clock(1000.0), monotonic=Clock(5.0)
@@ -62,6 +67,14 @@ def test_the_message_says_how_far_each_binding_is() -> None:
     assert told["value"] == pytest.approx(4.0, abs=1.1)  # told once a second
     assert data["bindings"]["night"] == {"algo_code": "intrusion", "roi": "Door", "active": False}
     assert (data["fps"], data["hairnets"], data["handwash"]) == (0.0, 0, 0)
+
+
+def test_the_message_says_whether_the_view_is_free() -> None:
+    pipeline = pipeline_after(1, binding("intrusion"))
+    told: list[tuple[Trouble, float]] = [("", 1), ("covered", 1), ("frozen", 9), ("covered", 11)]
+    assert [message(pipeline, age_s=age_s, view=view)["view"] for view, age_s in told] == [
+        "clear", "covered", "frozen", "unknown",
+    ]  # fmt: skip
 
 
 def test_without_a_fresh_picture_nothing_is_said_of_bindings_but_counts_stay() -> None:

@@ -58,7 +58,7 @@ def test_what_is_enabled_and_analysed_runs(tmp_path: Path) -> None:
     assert acts() == [("vid1", "webcam:1", ["start"])]
     health = runtime.health()
     assert health["cameras"] == {"vid1": "connecting", "vid2": "disabled", "vid3": "off"}
-    assert health["camera_details"] == {"vid1": {"since": 1000.0, "reason": "", "last_frame_at": None}}
+    assert health["camera_details"] == {"vid1": {"since": 1000.0, "reason": "", "last_frame_at": None, "view": "clear"}}
     assert health["disk_free"] > 0
 
 

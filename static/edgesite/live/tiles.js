@@ -129,6 +129,7 @@ export function showStats({ camera_id: cameraId, timestamp, data }) {
   }
   setText(tile.element.querySelector('[data-unit="persons"]'), data.persons === 1 ? page.person : page.persons);
   showWatch(tile.element.querySelector(".tile-watch"), data.watch);
+  showView(tile.element.querySelector(".tile-view"), data.view);
   setText(tile.element.querySelector(".tile-rules"), rules(data.bindings).join("\n"));
   grey(tile);
 }
@@ -139,6 +140,13 @@ function showWatch(element, watch) {
   element.hidden = !known;
   setText(element, known ? say(`watch_${watch}`) : "");
   element.title = known ? say(`watch_${watch}_why`) : "";
+}
+
+// A covered or frozen view proves nothing about who is there: said in a word of its own, in the colour of a warning.
+function showView(element, view) {
+  const known = `view_${view}` in page.texts;
+  element.hidden = !known;
+  setText(element, known ? say(`view_${view}`) : "");
 }
 
 // What the rules are at, the most urgent first; rules that see nothing are not mentioned.
