@@ -15,10 +15,16 @@ from tests.servers.rtsp import RtspServer
 
 
 @pytest.fixture(scope="session")
-def street_clip() -> Path:
-    """The street clip; downloaded once and kept between runs (EDGESITE_TEST_CACHE moves the cache)."""
+def test_cache() -> Path:
+    """What is downloaded once and kept between runs (EDGESITE_TEST_CACHE moves it)."""
     default = Path(__file__).resolve().parent.parent / "var" / "test-cache"
-    return make_street_clip(Path(os.environ.get("EDGESITE_TEST_CACHE") or default))
+    return Path(os.environ.get("EDGESITE_TEST_CACHE") or default)
+
+
+@pytest.fixture(scope="session")
+def street_clip(test_cache: Path) -> Path:
+    """The street clip."""
+    return make_street_clip(test_cache)
 
 
 @pytest.fixture
