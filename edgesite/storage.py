@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import tempfile
@@ -92,6 +93,42 @@ def open_object(key: str) -> tuple[IO[bytes], int]:
         raise
     except Exception as error:  # as above
         raise StorageError(f"{key} could not be read: {error}", retryable=True) from error
+
+
+def is_stored(key: str, *, sha256: str, size: int) -> bool:
+    """Whether exactly this content stands under the key, read back from the storage. Raises StorageError.
+
+    Only what this says may go at its source: a file that was uploaded, a picture that a box keeps.
+    """
+    try:
+        file, length = open_object(key)
+    except FileNotFoundError:
+        return False
+    with file:
+        if length != size:
+            return False
+        try:
+            return sha256_of(file) == sha256
+        except Exception as error:  # as above
+            raise StorageError(f"{key} could not be read back: {error}", retryable=True) from error
+
+
+def sha256_of(file: IO[bytes]) -> str:
+    """Hexadecimal, from where the file stands to its end."""
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def remove(key: str) -> None:
+    """Takes the object away; one that is not there is no error. Raises StorageError."""
+    try:
+        default_storage.delete(check_key(key))
+    except StorageError:
+        raise
+    except Exception as error:  # as above
+        raise StorageError(f"{key} could not be removed: {error}", retryable=True) from error
 
 
 def folders_in(folder: str) -> list[str]:

@@ -20,7 +20,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 SCHEMA = """
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -40,9 +40,13 @@ CREATE TABLE outbox (
     kind TEXT NOT NULL,
     body TEXT NOT NULL,
     created_at REAL NOT NULL,
-    refused TEXT
+    refused TEXT,
+    alert_id TEXT NOT NULL DEFAULT '',  -- the alert that it is, continues or shows, else empty
+    severity TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX outbox_waiting ON outbox (camera_id, seq) WHERE refused IS NULL;
+CREATE INDEX outbox_dead ON outbox (seq) WHERE refused IS NOT NULL;
+CREATE INDEX outbox_alert ON outbox (alert_id) WHERE alert_id != '';
 CREATE TABLE journal (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at REAL NOT NULL,
@@ -59,14 +63,21 @@ CREATE TABLE evidence (
     camera_id TEXT NOT NULL,
     key TEXT NOT NULL,
     created_at REAL NOT NULL,
-    owner TEXT NOT NULL DEFAULT ''   -- the process that keeps it while it lives (owners.py)
+    owner TEXT NOT NULL DEFAULT '',  -- the process that keeps it while it lives (owners.py)
+    severity TEXT NOT NULL DEFAULT '',
+    sha256 TEXT NOT NULL DEFAULT '', -- empty: promised, the picture is not there yet
+    bytes INTEGER NOT NULL DEFAULT 0,
+    link TEXT NOT NULL DEFAULT '',   -- its place in the chain of evidence, JSON
+    settled_at REAL                  -- when it was reported, what stays here then is a copy
 );
+CREATE INDEX evidence_open ON evidence (created_at) WHERE settled_at IS NULL;
+CREATE TABLE claims (camera_id TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);
 CREATE TABLE commands (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     request_id TEXT NOT NULL UNIQUE,
     at REAL NOT NULL
 );
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 """
 # What brings a file of that schema to the next one; SCHEMA says the same for a new file.
 UPGRADES = {
@@ -74,6 +85,19 @@ UPGRADES = {
     2: "ALTER TABLE evidence ADD COLUMN owner TEXT NOT NULL DEFAULT ''; PRAGMA user_version = 3",
     3: "CREATE TABLE commands (seq INTEGER PRIMARY KEY AUTOINCREMENT, request_id TEXT NOT NULL UNIQUE, at REAL NOT NULL);"
     " PRAGMA user_version = 4",
+    4: "ALTER TABLE outbox ADD COLUMN alert_id TEXT NOT NULL DEFAULT '';"
+    " ALTER TABLE outbox ADD COLUMN severity TEXT NOT NULL DEFAULT '';"
+    " UPDATE outbox SET alert_id = event_id WHERE kind = 'alert';"
+    " ALTER TABLE evidence ADD COLUMN severity TEXT NOT NULL DEFAULT '';"
+    " ALTER TABLE evidence ADD COLUMN sha256 TEXT NOT NULL DEFAULT '';"
+    " ALTER TABLE evidence ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;"
+    " ALTER TABLE evidence ADD COLUMN link TEXT NOT NULL DEFAULT '';"
+    " ALTER TABLE evidence ADD COLUMN settled_at REAL;"
+    " CREATE INDEX evidence_open ON evidence (created_at) WHERE settled_at IS NULL;"
+    " CREATE INDEX outbox_dead ON outbox (seq) WHERE refused IS NOT NULL;"
+    " CREATE INDEX outbox_alert ON outbox (alert_id) WHERE alert_id != '';"
+    " CREATE TABLE claims (camera_id TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);"
+    " PRAGMA user_version = 5",
 }
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from edgesite.core.chain import Content
+from edgesite.edge_store.chain import extend_chain
 from edgesite.edge_store.database import EdgeDatabase
+
+TOTAL = "total:"  # rows of `meta`: what this box has done since its store was made
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +60,68 @@ class Outbox:
         """
         with self.database.transaction() as db:
             for alert in alerts:
-                self._insert(db, alert.event_id, alert.camera_id, "alert", alert.body, now)
+                insert_event(
+                    db, alert.event_id, alert.camera_id, "alert", alert.body, now,
+                    alert_id=str(alert.body.get("data", {}).get("started_event_id") or alert.event_id),
+                    severity=str(alert.body.get("severity", "")),
+                )  # fmt: skip
                 if alert.capture:
                     db.execute(
-                        "INSERT INTO evidence (event_id, camera_id, key, created_at, owner) VALUES (?, ?, ?, ?, ?)",
-                        (alert.event_id, alert.camera_id, alert.capture, now, self.owner),
+                        "INSERT INTO evidence (event_id, camera_id, key, created_at, owner, severity)"
+                        " VALUES (?, ?, ?, ?, ?, ?)",
+                        (
+                            alert.event_id,
+                            alert.camera_id,
+                            alert.capture,
+                            now,
+                            self.owner,
+                            alert.body.get("severity", ""),
+                        ),
                     )
             db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", notes)
 
-    def settle_evidence(self, *, event_id: str, new_id: str, body: dict[str, Any], now: float) -> None:
-        """Reports the picture of an alert as stored or lost, once: the reference goes in the same transaction."""
-        with self.database.transaction() as db:
-            row = db.execute("DELETE FROM evidence WHERE event_id = ? RETURNING camera_id", (event_id,)).fetchone()
-            if row is not None:
-                self._insert(db, new_id, row["camera_id"], "evidence", body, now)
+    def settle_evidence(
+        self,
+        *,
+        event_id: str,
+        new_id: str,
+        body: dict[str, Any],
+        now: float,
+        content: Content | None = None,
+        keep: bool = False,
+    ) -> bool:
+        """Reports the picture of an alert as stored or lost, once: False when that was done before.
 
-    @staticmethod
-    def _insert(db: Any, event_id: str, camera_id: str, kind: str, body: dict[str, Any], now: float) -> None:
-        db.execute(
-            "INSERT INTO outbox (event_id, camera_id, kind, body, created_at) VALUES (?, ?, ?, ?, ?)",
-            (event_id, camera_id, kind, json.dumps(body, ensure_ascii=False, allow_nan=False), now),
-        )
+        content: the picture, where there is one; it gets its place in the chain of evidence, unless it has one, and the body
+        says which.
+        keep: the reference stays, because a copy of the picture does; else it goes in the same transaction.
+        """
+        with self.database.transaction() as db:
+            row = db.execute(
+                "SELECT camera_id, severity, link FROM evidence WHERE event_id = ? AND settled_at IS NULL", (event_id,)
+            ).fetchone()
+            if row is None:
+                return False
+            link = json.loads(row["link"]) if row["link"] else None
+            if content is not None and link is None:
+                link = extend_chain(db, content).message()
+            told = body if link is None else {**body, "link": link}
+            if keep:
+                db.execute("UPDATE evidence SET settled_at = ? WHERE event_id = ?", (now, event_id))
+            else:
+                db.execute("DELETE FROM evidence WHERE event_id = ?", (event_id,))
+            insert_event(
+                db, new_id, row["camera_id"], "evidence", told, now, alert_id=event_id, severity=row["severity"]
+            )
+            count_up(db, {"failed" if body.get("status") == "lost" else "saved": 1})
+            return True
 
     def pending_evidence(self) -> list[PendingEvidence]:
-        rows = self.database.rows("SELECT event_id, camera_id, key, owner FROM evidence ORDER BY created_at")
+        """Pictures that were promised and are not there yet, oldest first."""
+        rows = self.database.rows(
+            "SELECT event_id, camera_id, key, owner FROM evidence WHERE settled_at IS NULL AND sha256 = ''"
+            " ORDER BY created_at"
+        )
         return [PendingEvidence(r["event_id"], r["camera_id"], r["key"], r["owner"]) for r in rows]
 
     def head(self, camera_id: str, limit: int) -> list[OutboxRow]:
@@ -92,7 +135,10 @@ class Outbox:
         return [OutboxRow(r["seq"], r["event_id"], r["camera_id"], r["kind"], r["body"]) for r in rows]
 
     def cameras_waiting(self) -> list[str]:
-        rows = self.database.rows("SELECT DISTINCT camera_id FROM outbox WHERE refused IS NULL")
+        """Cameras with rows to be sent; the one whose row has waited longest comes first."""
+        rows = self.database.rows(
+            "SELECT camera_id FROM outbox WHERE refused IS NULL GROUP BY camera_id ORDER BY min(seq)"
+        )
         return [r["camera_id"] for r in rows]
 
     def count(self) -> int:
@@ -104,7 +150,43 @@ class Outbox:
         with self.database.transaction() as db:
             db.executemany("DELETE FROM outbox WHERE event_id = ?", [(e,) for e in event_ids])
 
+    def holds(self, event_id: str) -> bool:
+        """Whether the event is here yet, dead letters too."""
+        return bool(self.database.rows("SELECT 1 FROM outbox WHERE event_id = ?", event_id))
+
+    def totals(self) -> dict[str, int]:
+        """Since the store was made: pictures `saved` and `failed`, and what the quota dropped."""
+        rows = self.database.rows("SELECT key, value FROM meta WHERE key LIKE ?", TOTAL + "%")
+        return {r["key"].removeprefix(TOTAL): int(r["value"]) for r in rows}
+
     def refuse(self, event_id: str, reason: str) -> None:
         """The hub's final word: a dead letter, kept for a person, out of everybody's way."""
         with self.database.transaction() as db:
             db.execute("UPDATE outbox SET refused = ? WHERE event_id = ?", (reason, event_id))
+
+
+def insert_event(
+    db: sqlite3.Connection,
+    event_id: str,
+    camera_id: str,
+    kind: str,
+    body: dict[str, Any],
+    now: float,
+    *,
+    alert_id: str = "",
+    severity: str = "",
+) -> None:
+    """One event into the outbox, inside the caller's transaction. Raises ValueError for a body that is no JSON."""
+    db.execute(
+        "INSERT INTO outbox (event_id, camera_id, kind, body, created_at, alert_id, severity) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (event_id, camera_id, kind, json.dumps(body, ensure_ascii=False, allow_nan=False), now, alert_id, severity),
+    )
+
+
+def count_up(db: sqlite3.Connection, more: Mapping[str, int]) -> None:
+    """Adds to the box's totals (`Outbox.totals`), inside the caller's transaction."""
+    for name, number in more.items():
+        db.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = CAST(value AS INTEGER) + ?",
+            (TOTAL + name, str(number), number),
+        )

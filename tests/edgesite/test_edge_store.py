@@ -71,7 +71,7 @@ def test_a_block_that_fails_leaves_nothing(path: Path) -> None:
 
     def write_and_fail() -> None:
         with database.transaction() as db:
-            db.execute("INSERT INTO evidence VALUES ('e', 'c', 'k', 1.0, '')")
+            db.execute("INSERT INTO evidence (event_id, camera_id, key, created_at) VALUES ('e', 'c', 'k', 1.0)")
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -121,6 +121,9 @@ CREATE TABLE journal (id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, ep
 INSERT INTO journal (at, epoch, version, state, reason, changes) VALUES (1.0, '', 3, 'applied', '', 'x');
 CREATE TABLE evidence (event_id TEXT PRIMARY KEY, camera_id TEXT NOT NULL, key TEXT NOT NULL, created_at REAL NOT NULL);
 INSERT INTO evidence VALUES ('e1', 'vid1', 'captures/1.jpg', 1.0);
+CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL UNIQUE, camera_id TEXT NOT NULL,
+    kind TEXT NOT NULL, body TEXT NOT NULL, created_at REAL NOT NULL, refused TEXT);
+CREATE INDEX outbox_waiting ON outbox (camera_id, seq) WHERE refused IS NULL;
 PRAGMA user_version = 1;
 """
 
@@ -129,7 +132,7 @@ def _first_schema(path: Path) -> None:
     """A store as the first edgesite made it, with an entry and an event in it."""
     path.parent.mkdir(exist_ok=True)
     connection = sqlite3.connect(path)
-    older = SCHEMA.replace(SCHEMA[SCHEMA.index("CREATE TABLE journal") : SCHEMA.index("CREATE TABLE meta")], "")
+    older = SCHEMA.replace(SCHEMA[SCHEMA.index("CREATE TABLE outbox") : SCHEMA.index("CREATE TABLE meta")], "")
     older = older[: older.index("CREATE TABLE evidence")]
     connection.executescript(older + FIRST_TABLES)
     connection.execute(
