@@ -10,15 +10,20 @@ class DetectionConfig(AppConfig):
         from cameras.core.algorithms import registry  # noqa: PLC0415
         from detection.backtest.selectors import may_see_picture  # noqa: PLC0415
         from detection.core.rules.registry import register_all  # noqa: PLC0415
+        from detection.evidence import CAPTURES, captures_removed  # noqa: PLC0415
         from detection.inference.manifest import default_classes  # noqa: PLC0415
         from detection.metrics import alert_metrics, camera_metrics  # noqa: PLC0415
         from detection.selectors import may_see_capture  # noqa: PLC0415
         from edgesite import metrics  # noqa: PLC0415
         from recordings import access  # noqa: PLC0415
+        from recordings.evidence import retention  # noqa: PLC0415
+        from recordings.uploads import grants  # noqa: PLC0415
 
         register_all(registry)
         registry.classes = default_classes
         access.register("captures", may_see_capture)
+        grants.register("captures", CAPTURES)
+        retention.register(captures_removed)
         access.register("backtests", may_see_picture)
         metrics.register("cameras", camera_metrics)
         metrics.register("alerts", alert_metrics)

@@ -16,6 +16,7 @@ from detection.ingest.frame import Frame
 from detection.ingest.reader import CameraReader
 from edgesite import storage
 from edgesite.commands import Command, send_answer
+from edgesite.destination import put_now
 from edgesite.redis_clients import Client, describe
 from edgesite.storage import StorageError
 
@@ -130,7 +131,7 @@ def _error(message: str) -> dict[str, Any]:
 def _store(key: str, jpeg: bytes) -> None:
     for attempt in range(1, TRIES + 1):
         try:
-            storage.put(key, jpeg)
+            put_now(key, jpeg)
         except StorageError as error:
             log.warning("snapshot not stored", key=key, reason=str(error), attempt=attempt)
             if not error.retryable or attempt == TRIES:

@@ -23,7 +23,14 @@ TASKS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     (
         "devices",
         _("Devices and configuration"),
-        ("cameras.site", "cameras.device", "cameras.rollout", "cameras.configversion", "cameras.auditentry"),
+        (
+            "cameras.site",
+            "cameras.device",
+            "cameras.rollout",
+            "cameras.configversion",
+            "cameras.auditentry",
+            "recordings.loss",
+        ),
     ),
     ("schedules", _("Schedules"), ("cameras.schedule",)),
     ("people", _("People and access"), ("auth.user", "auth.group", "cameras.siteaccess", "edgesite.apitoken")),

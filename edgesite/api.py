@@ -10,6 +10,7 @@ from cameras.api import router as cameras_router
 from detection.api import router as detection_router
 from edgesite.api_auth import SessionAuth, TokenAuth, signed_in
 from recordings.api import router as media_router
+from recordings.uploads.api import router as uploads_router
 
 api = NinjaAPI(
     title="edgesite",
@@ -23,6 +24,7 @@ api = NinjaAPI(
 api.add_router("", cameras_router)
 api.add_router("", detection_router)
 api.add_router("", media_router)
+api.add_router("", uploads_router)
 
 
 @api.exception_handler(ValidationError)

@@ -9,9 +9,12 @@ class RecordingsConfig(AppConfig):
     def ready(self) -> None:
         from cameras import frames  # noqa: PLC0415
         from recordings import access  # noqa: PLC0415
-        from recordings.selectors import SnapshotFrames, may_see_snapshot  # noqa: PLC0415
+        from recordings.selectors import SNAPSHOT_GRANT, SnapshotFrames, may_see_snapshot  # noqa: PLC0415
         from recordings.snapshots import FRAMES, SNAPSHOTS  # noqa: PLC0415
+        from recordings.uploads import grants  # noqa: PLC0415
 
         frames.register(SnapshotFrames())
         access.register(FRAMES, may_see_snapshot)
         access.register(SNAPSHOTS, may_see_snapshot)
+        grants.register(FRAMES, SNAPSHOT_GRANT)
+        grants.register(SNAPSHOTS, SNAPSHOT_GRANT)

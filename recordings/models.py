@@ -41,3 +41,6 @@ class SnapshotRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.camera_id} {self.request_id}"
+
+
+from recordings.evidence.models import Evidence, Loss  # noqa: E402, F401  their file, this app's models

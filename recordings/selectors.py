@@ -11,11 +11,12 @@ from django.db.models import Q, QuerySet
 from cameras.asking import outcome
 from cameras.choices import RequestState
 from cameras.frames import Frame, FrameAnswer
-from cameras.models import Camera
+from cameras.models import Camera, Device
 from cameras.selectors import visible_cameras
 from edgesite.told import told
 from recordings.models import SnapshotRequest
 from recordings.snapshots import FRAMES, SNAPSHOTS, UNKNOWN, request_snapshot
+from recordings.uploads.grants import Grant
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -31,6 +32,14 @@ def visible_snapshots(user: User | AnonymousUser) -> QuerySet[SnapshotRequest]:
 def may_see_snapshot(user: User | AnonymousUser, key: str) -> bool:
     """A picture is seen by those who see its camera."""
     return visible_snapshots(user).filter(key=key, state=RequestState.READY).exists()
+
+
+def _asked_of(device: Device, key: str) -> bool:
+    """Whether this box was asked for the picture and may still answer."""
+    return SnapshotRequest.objects.filter(device_id=device.pk, key=key, state=RequestState.WAITING).exists()
+
+
+SNAPSHOT_GRANT = Grant(_asked_of, most=20 * 1024 * 1024, replaces=True)
 
 
 def snapshot_url(request: SnapshotRequest) -> str | None:

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from cameras.core.probe import ProbeAnswer
 from detection.core.rules.base import RuleEvent
+from recordings.core.losses import LossEvent
 from recordings.core.snapshots import SnapshotAnswer
 
 LARGEST_BODY = 64 * 1024
@@ -75,8 +76,22 @@ class AlertEvent(BaseModel):
     capture: Key = ""
 
 
+class PlaceInChain(BaseModel):
+    """A picture's place in its box's chain of evidence (`edgesite.core.chain`)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    chain: str = Field(pattern=r"^[0-9a-f-]{1,64}$")
+    n: int = Field(ge=1, lt=2**53)
+    previous: str = Field(pattern=r"^([0-9a-f]{64})?$")
+    link: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
 class EvidenceEvent(BaseModel):
-    """The picture of an alert is stored under its key, or is lost for a reason."""
+    """The picture of an alert is stored under its key, or is lost for a reason.
+
+    link: its place in the chain, also of one that was lost on its way; older boxes tell none.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -88,6 +103,7 @@ class EvidenceEvent(BaseModel):
     sha256: str = Field(default="", max_length=64)
     bytes: int = Field(default=0, ge=0)
     reason: Annotated[str, Field(max_length=500)] = ""
+    link: PlaceInChain | None = None
 
 
 def alert_body(
@@ -110,9 +126,9 @@ def alert_body(
     }
 
 
-Event = AlertEvent | EvidenceEvent | SnapshotAnswer | ProbeAnswer
+Event = AlertEvent | EvidenceEvent | LossEvent | SnapshotAnswer | ProbeAnswer
 KINDS: dict[str, type[Event]] = {
-    "alert": AlertEvent, "evidence": EvidenceEvent, "snapshot": SnapshotAnswer, "probe": ProbeAnswer,
+    "alert": AlertEvent, "evidence": EvidenceEvent, "loss": LossEvent, "snapshot": SnapshotAnswer, "probe": ProbeAnswer,
 }  # fmt: skip
 
 

@@ -23,7 +23,9 @@ from edgesite.redis_clients import Client, Entry, read_group
 log = structlog.get_logger(__name__)
 
 CONSUMER = "run_hub"
-BATCH = 200
+BATCH = 200  # of one device
+ENTRIES = 4000  # of all devices together: Redis counts by stream, and hundreds may come back at once
+LEAST = 4
 WAIT_MS = 500
 
 
@@ -100,10 +102,11 @@ class Ingest:
 
     def _read(self, device_ids: list[str]) -> list[tuple[str, list[Entry]]]:
         names = {redis_keys.events(d): d for d in device_ids}
+        count = min(BATCH, max(LEAST, ENTRIES // len(device_ids)))
         wait = None if self._pending else WAIT_MS
         self._pending = True  # until everything below is acknowledged, a failure must read it again
         answer = read_group(
-            self.client, list(names), group=redis_keys.EVENTS_GROUP, consumer=CONSUMER, count=BATCH, block_ms=wait
+            self.client, list(names), group=redis_keys.EVENTS_GROUP, consumer=CONSUMER, count=count, block_ms=wait
         )
         return [(names[stream], entries) for stream, entries in answer.items()]
 

@@ -14,7 +14,10 @@ from cameras.models import ROI
 from cameras.probing.services import take_probe_answer
 from detection.core.events import AlertEvent, EventError, EvidenceEvent, parse_event
 from detection.models import Alert, AlertState
+from edgesite.core.chain import Link
+from recordings.core.losses import LossEvent
 from recordings.core.snapshots import SnapshotAnswer
+from recordings.evidence.services import record_evidence, take_loss
 from recordings.snapshots import take_answer
 
 log = structlog.get_logger(__name__)
@@ -33,6 +36,9 @@ def store_event(fields: dict[str, str], *, device_id: str) -> str | None:
                 return _store_alert(event)
             if isinstance(event, EvidenceEvent):
                 return _store_evidence(event, device_id)
+            if isinstance(event, LossEvent):
+                take_loss(event, device_id=device_id)
+                return None
             _take_answer(event, device_id)
             return None
     except (DataError, IntegrityError) as error:
@@ -131,6 +137,12 @@ def _store_evidence(event: EvidenceEvent, device_id: str) -> str | None:
     if event.key != alert.capture:
         raise EventError("the key is not the one that the alert promised")
     ready, problem = event.status == "stored", event.reason
+    place = event.link
+    if place is not None or ready:
+        record_evidence(
+            device_id=device_id, event_id=event.alert_id, key=event.key, sha256=event.sha256, size=event.bytes,
+            link=None if place is None else Link(place.chain, place.n, place.previous, place.link), lost=not ready,
+        )  # fmt: skip
     if (alert.capture_ready, alert.capture_problem) == (ready, problem):
         return None
     Alert.objects.filter(pk=alert.pk).update(capture_ready=ready, capture_problem=problem)

@@ -20,7 +20,9 @@ from detection.hub.stats import StatsRelay
 from detection.hub.status import StatusReader
 from detection.models import Alert
 from edgesite.redis_clients import connect, describe
+from edgesite.storage import StorageError
 from edgesite.worker import Loop, Step, stop_on_signals
+from recordings.evidence import retention
 
 log = structlog.get_logger(__name__)
 
@@ -28,10 +30,13 @@ RECONCILE_SECONDS = 15.0
 STATUS_SECONDS = 0.5
 ROLLOUT_SECONDS = 1.0
 BACKTEST_SECONDS = 0.5
-EXPECTED = (RedisError, DatabaseProblem)
+RETENTION_SECONDS = 60.0
+EXPECTED = (RedisError, DatabaseProblem, StorageError)
 
 
 def _explain(error: Exception) -> str:
+    if isinstance(error, StorageError):
+        return str(error)
     return describe(error) if isinstance(error, RedisError) else f"database: {error}"
 
 
@@ -80,6 +85,7 @@ class Command(BaseCommand):
             Loop("Redis users", _database(keeper.step), stop, RECONCILE_SECONDS, EXPECTED, _explain),
             Loop("staged publishes", _database(rollouts.step), stop, ROLLOUT_SECONDS, EXPECTED, _explain),
             Loop("back-tests", _database(backtests.step), stop, BACKTEST_SECONDS, EXPECTED, _explain),
+            Loop("retention", _database(retention.step), stop, RETENTION_SECONDS, EXPECTED, _explain),
             Loop("ingest", _database(ingest.step), stop, 0.2, EXPECTED, _explain),
             Loop("stats", _database(relay.step), stop, 0.1, EXPECTED, _explain),
             Loop("status", _database(status.step), stop, STATUS_SECONDS, EXPECTED, _explain),

@@ -1,0 +1,62 @@
+"""Where a box's files go: into the hub's own files (one machine), an object storage, or over HTTP to the hub."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from django.conf import settings
+from django.core.files.base import File
+
+from edgesite import storage
+from edgesite.hub_upload import HubUpload
+from edgesite.storage import StorageError
+
+
+class Destination(Protocol):
+    """`send` returns when exactly this content was read back, or the hub said that it was. Raises StorageError."""
+
+    def send(self, key: str, file: Path, *, sha256: str, size: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class ObjectStorage:
+    """The storage of Django's settings: a bucket."""
+
+    def send(self, key: str, file: Path, *, sha256: str, size: int) -> None:
+        if storage.is_stored(key, sha256=sha256, size=size):
+            return  # an earlier try ended just after it
+        try:
+            with file.open("rb") as source:
+                storage.put(key, File(source))
+        except OSError as error:
+            raise StorageError(f"{file} cannot be read: {error.strerror}", retryable=False) from error
+        if not storage.is_stored(key, sha256=sha256, size=size):
+            raise StorageError(f"{key} was stored and reads back as something else", retryable=True)
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+def destination(stop: threading.Event | None = None) -> Destination | None:
+    """As the settings say; None where this machine's own files are the storage, and nothing has to travel."""
+    if settings.S3_BUCKET:
+        return ObjectStorage()
+    if settings.DEVICE_TOKEN and settings.PUBLIC_URL:
+        return HubUpload(settings.PUBLIC_URL, settings.DEVICE_TOKEN, stop or threading.Event())
+    return None
+
+
+def put_now(key: str, content: bytes) -> None:
+    """Stores a small object where the hub finds it, at once. Raises StorageError."""
+    if settings.S3_BUCKET or not (settings.DEVICE_TOKEN and settings.PUBLIC_URL):
+        storage.put(key, content)
+        return
+    upload = HubUpload(settings.PUBLIC_URL, settings.DEVICE_TOKEN, timeout_s=3.0)
+    try:
+        upload.put(key, content, sha256=hashlib.sha256(content).hexdigest())
+    finally:
+        upload.close()

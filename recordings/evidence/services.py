@@ -1,0 +1,46 @@
+"""Writes of what boxes tell about evidence. Idempotent: the same event again changes nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import structlog
+
+from edgesite.core.chain import Link
+from recordings.core.losses import LossEvent
+from recordings.evidence.models import Evidence, Loss
+
+log = structlog.get_logger(__name__)
+
+
+def record_evidence(
+    *, device_id: str, event_id: str, key: str, sha256: str, size: int, link: Link | None, lost: bool
+) -> bool:
+    """A picture with its place in the box's chain; False when it is known. event_id: the alert's."""
+    place = {} if link is None else {
+        "chain": link.chain, "number": link.number, "previous": link.previous, "link": link.value,
+    }  # fmt: skip
+    _, created = Evidence.objects.get_or_create(
+        event_id=event_id,
+        sha256=sha256,
+        defaults={"device_id": device_id, "key": key, "size": size, "lost": lost, **place},
+    )
+    return created
+
+
+def take_loss(event: LossEvent, *, device_id: str) -> bool:
+    """What a box had to give up; False when it is known."""
+    _, created = Loss.objects.get_or_create(
+        event_id=event.event_id,
+        defaults={
+            "device_id": device_id,
+            "since": datetime.fromtimestamp(event.since, UTC),
+            "until": datetime.fromtimestamp(event.until, UTC),
+            "counts": event.counts,
+            "chain": event.chain,
+            "links": [list(link) for link in event.links],
+        },
+    )
+    if created:
+        log.warning("a device gave up what it could not keep", device=device_id, **event.counts)
+    return created

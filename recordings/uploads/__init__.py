@@ -1,0 +1,1 @@
+"""Files that boxes give the hub over HTTP."""
