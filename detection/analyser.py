@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from detection.core.detections import Detections, limits_by_class
 from detection.core.motion import REUSED_S, MotionMeter
+from detection.core.overlay import objects_of
 from detection.core.statistics import StatsWindow
 from detection.core.view import Lens, Trouble, shrunk
 from detection.inference.detector import Detector
@@ -160,7 +161,8 @@ class Analyser:
             observation = self._observe(slot, frame, limits)
             if observation.events:
                 state = slot.pipeline.latest = slot.pipeline.snapshot()
-                self.sink.raise_alerts(observation.events, frame, plan, state=state)
+                objects = objects_of(observation.tracks, self.detector.classes)
+                self.sink.raise_alerts(observation.events, frame, plan, state=state, objects=objects)
         except Exception as error:
             # One camera's trouble (a picture that cannot be scaled, say) must not cost the others a frame.
             if not slot.failing:

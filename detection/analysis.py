@@ -23,6 +23,7 @@ from edgesite.edge_store.outbox import Outbox
 from edgesite.edge_store.owners import Owner
 from edgesite.redis_clients import connect
 from edgesite.worker import Step
+from recordings.evidence.keeper import box_spool
 
 
 class Analysis:
@@ -44,7 +45,9 @@ class Analysis:
         self.detector = detector
         self._owner = Owner(store)
         outbox = Outbox(database, owner=self._owner.name)
-        self.sink = AlertSink(device_id=device_id, outbox=outbox, wake=wake, stop=stop, clock=time.time)
+        self.sink = AlertSink(
+            device_id=device_id, outbox=outbox, wake=wake, stop=stop, clock=time.time, spool=box_spool(store)
+        )
         self.analyser = Analyser(detector, self.sink)
         slots = lambda: {name: slot.pipeline for name, slot in self.analyser.slots.items()}  # noqa: E731
         self.memory = RuleMemory(database, slots, self.sink)

@@ -33,15 +33,19 @@ from detection.left_behind import LeftBehind
 from detection.sink import AlertSink
 from edgesite.confinement import live_channels
 from edgesite.delivery import Delivery
+from edgesite.edge_store.claims import Claims
 from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
 from edgesite.edge_store.documents import DocumentStore
 from edgesite.edge_store.outbox import Outbox
+from edgesite.edge_store.owners import Owner
 from edgesite.redis_clients import connect, describe
+from edgesite.storage import StorageError
 from edgesite.worker import Loop, Step
+from recordings.evidence.keeper import STEP_SECONDS, EvidenceKeeper, box_spool
 
 log = structlog.get_logger(__name__)
 
-EXPECTED = (RedisError, EdgeStoreError)
+EXPECTED = (RedisError, EdgeStoreError, StorageError)
 SWEEP_SECONDS = 10.0
 EXECUTORS = ("inline", "processes")
 
@@ -112,6 +116,8 @@ class EdgeWorker:
     lead: Lead = field(init=False)
     database: EdgeDatabase = field(init=False)
     outbox: Outbox = field(init=False)
+    keeper: EvidenceKeeper = field(init=False)
+    _owner: Owner = field(init=False)
 
     def __post_init__(self) -> None:
         s = self.settings
@@ -120,7 +126,12 @@ class EdgeWorker:
         self.outbox = Outbox(self.database)
         self.lead = Lead(s.store)
         channels = live_channels(device_id=s.device_id, redis_url=s.cloud_redis_url)
-        delivery = Delivery(s.device_id, connect(s.cloud_redis_url), self.outbox, events_channel=channels.events)
+        self._owner = Owner(s.store)
+        delivery = Delivery(
+            s.device_id, connect(s.cloud_redis_url), self.outbox, events_channel=channels.events,
+            claims=Claims(self.database, owner=self._owner.name),
+        )  # fmt: skip
+        self.keeper = EvidenceKeeper(self.database, self.stop, delivery.wake, delivery.at_rest)
         self._analyse_with(delivery.wake, classes)
         cloud = connect(s.cloud_redis_url)
         self.sync = ConfigSync(
@@ -137,6 +148,8 @@ class EdgeWorker:
         self.loops = [
             self._loop("config", self.lead.only(self.sync.step, self.sync.follow), idle_s=0.5),
             self._loop("deliver", self.lead.only(delivery.step), idle_s=0.5),
+            self._loop("upload", self.lead.only(self.keeper.upload_step), idle_s=1.0),
+            self._loop("keep", self.lead.only(every(STEP_SECONDS, self.keeper.step)), idle_s=1.0),
             self._loop("sweep", self.lead.only(every(SWEEP_SECONDS, self._sweep)), idle_s=1.0),
         ]
         self.loops += [self._loop(name, step, idle_s=idle_s) for name, step, idle_s in self._command_loops()]
@@ -162,7 +175,14 @@ class EdgeWorker:
         self.sink = (
             self.analysis.sink
             if self.analysis
-            else AlertSink(device_id=s.device_id, outbox=self.outbox, wake=wake, stop=self.stop, clock=time.time)
+            else AlertSink(
+                device_id=s.device_id,
+                outbox=self.outbox,
+                wake=wake,
+                stop=self.stop,
+                clock=time.time,
+                spool=box_spool(s.store),
+            )
         )
         self.reconciler = Reconciler(
             self._executor,
@@ -208,7 +228,9 @@ class EdgeWorker:
 
     def _health(self) -> dict[str, Any]:
         inference = {"inference": self.detector.describe()} if self.detector else {}
-        return {"outbox": self.outbox.count(), **inference, **self.reconciler.health()}
+        # In this order: what the chain's newest place stands for is at the hub, or among what waits.
+        evidence = self.keeper.health()
+        return {"outbox": self.outbox.count(), **evidence, **inference, **self.reconciler.health()}
 
     def _sweep(self) -> None:
         if swept := self.sink.sweep():
@@ -239,6 +261,7 @@ class EdgeWorker:
         if quiet:  # one that hangs was brought down
             self.sync.stop()
         self.lead.release()
+        self._owner.close()
         if quiet:
             self.database.close()
         return ended and quiet

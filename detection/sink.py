@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
-import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -15,23 +13,22 @@ from typing import Any
 import structlog
 
 from detection.core.events import alert_body
-from detection.core.rules.base import RuleEvent
+from detection.core.overlay import overlay
+from detection.core.rules.base import JSON, RuleEvent
 from detection.ingest.frame import Frame
 from detection.open_alerts import StartedAlerts
 from detection.plan import Plan
-from edgesite import storage
 from edgesite.edge_store.database import EdgeStoreError
+from edgesite.edge_store.losses import note_losses
 from edgesite.edge_store.outbox import NewAlert, Outbox
-from edgesite.edge_store.owners import clear_up, lives
 from edgesite.ids import uuid7
-from edgesite.storage import StorageError
+from edgesite.spool import Spool
 from recordings.core.names import capture_key
+from recordings.evidence.captures import QUEUE, Captures
 
 log = structlog.get_logger(__name__)
 
-QUEUE = 32
 HELD = 1000
-TRIES = 3
 RULES = "rules:"  # and a camera's id: the row of `meta` that holds the state of its rules
 
 
@@ -68,19 +65,12 @@ class _Batch:
         ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    event_id: str
-    key: str
-    frame: Frame
-
-
 class AlertSink:
     """Takes rules' events from the analyser. `raise_alerts` returns when they are on disk; pictures follow in a thread.
 
     While the edge store cannot be written (a full disk) alerts are held in memory, in order, and written when it can be
-    again. wake: called when there is something to deliver. on_state: called with a camera and the state of its rules when
-    that was stored with an alert, before anything else can be.
+    again. wake: called when there is something to deliver. spool: as for `Captures`. on_state: called with a camera and the
+    state of its rules when that was stored with an alert, before anything else can be.
     """
 
     def __init__(
@@ -91,28 +81,36 @@ class AlertSink:
         wake: Callable[[], None],
         stop: threading.Event,
         clock: Callable[[], float],
+        spool: Spool | None = None,
     ) -> None:
         self.device_id = device_id
         self.outbox = outbox
         self.wake = wake
-        self.stop = stop
         self.clock = clock
         self.on_state: Callable[[str, dict[str, Any]], None] = lambda camera_id, state: None
         self.lost = 0
-        self._jobs: queue.Queue[_Job] = queue.Queue(QUEUE)
+        self.captures = Captures(outbox, wake, stop, clock, spool)
+        self._told = 0
         self._held: deque[_Batch] = deque()
         self._lock = threading.Lock()
         self._failing = False
         self._started = StartedAlerts(outbox.database)
 
     def raise_alerts(
-        self, events: Sequence[RuleEvent], frame: Frame, plan: Plan, *, state: dict[str, Any] | None = None
+        self,
+        events: Sequence[RuleEvent],
+        frame: Frame,
+        plan: Plan,
+        *,
+        state: dict[str, Any] | None = None,
+        objects: list[JSON] | None = None,
     ) -> None:
         """Writes the alerts of one frame, or holds them while the store cannot be written.
 
         state: what the camera's rules know after the frame (`CameraPipeline.snapshot`). It becomes durable in the same
         transaction: after a sudden end no rule raises again what is stored, or takes for raised what is not. An `updated`
         or `ended` event says in its data, as `started_event_id`, which alert it continues; it has no picture.
+        objects: what the frame shows (`overlay.objects_of`), to be drawn over the picture.
         """
         with self._lock:
             batch = _Batch(frame.camera_id, [], state)
@@ -125,12 +123,16 @@ class AlertSink:
                         "alert lost", camera=frame.camera_id, algorithm=event.algo_code, held=HELD, lost=self.lost
                     )
                 else:
-                    batch.alerts.append(self._alert(event, frame, plan, with_picture=held < QUEUE))  # they are large
+                    # Frames are large: of those that wait only so many keep theirs.
+                    picture = frame if held < QUEUE else None
+                    batch.alerts.append(self._alert(event, frame, plan, picture, objects))
             if batch.alerts:
                 self._held.append(batch)
         self.write_held()
 
-    def _alert(self, event: RuleEvent, frame: Frame, plan: Plan, *, with_picture: bool) -> _Alert:
+    def _alert(
+        self, event: RuleEvent, frame: Frame, plan: Plan, picture: Frame | None, objects: list[JSON] | None
+    ) -> _Alert:
         event_id, camera_id = uuid7(), frame.camera_id
         starts = event.phase == "started"
         key = ""
@@ -149,9 +151,12 @@ class AlertSink:
         note = None
         if starts:
             note = self._started.note(camera_id, event, event_id)
+            if objects is not None:
+                binding = next((b for b in plan.bindings if b.bind_id == event.bind_id), None)
+                body["data"] = {**event.data, "overlay": overlay(objects, binding, track_id=event.track_id)}
         elif (started := self._started.of(camera_id, event)) is not None:
             body["data"] = {**event.data, "started_event_id": started}
-        return _Alert(NewAlert(event_id, camera_id, body, key), frame if starts and with_picture else None, note)
+        return _Alert(NewAlert(event_id, camera_id, body, key), picture if starts else None, note)
 
     def write_held(self) -> None:
         """Writes what is held, oldest first, as far as the store takes it."""
@@ -201,92 +206,39 @@ class AlertSink:
             algorithm=row.body["algo_code"],
         )
         self.wake()
-        if not row.capture:
-            return
-        try:
-            if alert.frame is None:
-                raise queue.Full
-            self._jobs.put_nowait(_Job(row.event_id, row.capture, alert.frame))
-        except queue.Full:
-            self._settle(row.event_id, row.capture, "too many pictures at once")
+        if row.capture:
+            self.captures.save(event_id=row.event_id, key=row.capture, picture=alert.frame)
 
     def step(self) -> bool:
-        """Stores one waiting picture. Called by the picture thread."""
+        """Keeps one waiting picture. Called by the picture thread."""
         if self._held:
             self.write_held()
-        try:
-            job = self._jobs.get(timeout=0.3)
-        except queue.Empty:
-            return False
-        self._store(job)
-        return True
+        self._tell_losses()
+        return self.captures.step()
 
-    def _store(self, job: _Job) -> None:
-        try:
-            jpeg = job.frame.jpeg()
-        except Exception:  # whatever FFmpeg and OpenCV raise: the alert must not wait for its picture for ever
-            log.exception("picture could not be encoded", event_id=job.event_id)
-            self._settle(job.event_id, job.key, "the picture could not be encoded")
-            return
-        for attempt in range(TRIES):
-            try:
-                storage.put(job.key, jpeg)
-            except StorageError as error:
-                log.warning("picture not stored", event_id=job.event_id, reason=str(error), attempt=attempt + 1)
-                if not error.retryable or attempt + 1 == TRIES or self.stop.wait(1 + attempt):
-                    self._settle(job.event_id, job.key, "the storage could not be written")
-                    return
-            else:
-                self._settle(job.event_id, job.key, "", jpeg)
+    def _tell_losses(self) -> None:
+        """What was lost while the store could not be written is told when it can."""
+        with self._lock:
+            untold = self.lost - self._told
+            if not untold or self._failing:
                 return
-
-    def _settle(self, event_id: str, key: str, reason: str, jpeg: bytes = b"") -> None:
-        new_id = uuid7()
-        body = {
-            "type": "evidence",
-            "event_id": new_id,
-            "alert_id": event_id,
-            "key": key,
-            "status": "lost" if reason else "stored",
-            "sha256": hashlib.sha256(jpeg).hexdigest() if jpeg else "",
-            "bytes": len(jpeg),
-            "reason": reason,
-        }
-        try:
-            self.outbox.settle_evidence(event_id=event_id, new_id=new_id, body=body, now=self.clock())
-        except EdgeStoreError as error:
-            log.error("evidence not reported", event_id=event_id, reason=str(error))
-            return
-        self.wake()
+            try:
+                with self.outbox.database.transaction() as db:
+                    note_losses(db, now=self.clock(), memory=untold)
+            except EdgeStoreError:
+                return
+            self._told += untold
 
     def sweep(self) -> int:
         """Settles pictures that a process promised which lives no more. Answers how many there were."""
-        store = self.outbox.database.path
-        left_by: dict[str, bool] = {}
-        for item in self.outbox.pending_evidence():
-            if item.owner not in left_by:
-                left_by[item.owner] = not lives(store, item.owner)
-        # Read again: what a process kept just before it ended is no longer there.
-        pending = [item for item in self.outbox.pending_evidence() if left_by.get(item.owner)]
-        for item in pending:
-            try:
-                file, _ = storage.open_object(item.key)
-            except FileNotFoundError:
-                self._settle(item.event_id, item.key, "the box stopped before the picture was stored")
-            except StorageError as error:
-                log.warning("evidence left for the next start", event_id=item.event_id, reason=str(error))
-            else:
-                with file:
-                    self._settle(item.event_id, item.key, "", file.read())
-        clear_up(store)
-        return len(pending)
+        return self.captures.sweep()
 
     def drain(self) -> None:
         """At the end: stores what still waits."""
         if self._held:
             self.write_held()
-        while not self._jobs.empty():
-            self.step()
+        self._tell_losses()
+        self.captures.drain()
         if self._held:
             log.error(
                 "alerts lost: the edge store could not be written up to the end",

@@ -22,6 +22,7 @@ from cameras.admin.chips import sync_chip
 from cameras.admin.deletion import DeviceDeletion
 from cameras.admin.list_filters import DiskFilter, SyncFilter
 from cameras.admin.sentences import problem_text
+from cameras.admin.waiting import waiting_list
 from cameras.models import ConfigVersion, Device, DeviceStatus
 from cameras.states import with_newest_version
 from edgesite.core.urls import mask_url
@@ -36,12 +37,12 @@ class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device])
     search_fields = ["device_id", "name", "site__name"]
     list_select_related = ["site", "status"]
     actions = ["publish_in_stages"]
-    readonly_fields = ["configuration", "version", "last_seen", "epoch", "health", "revoked_at"]
+    readonly_fields = ["configuration", "version", "last_seen", "waits", "epoch", "health", "revoked_at"]
     fieldsets = [
         (None, {"fields": ["device_id", "name", "site", "publish_on_save"]}),
         (
             gettext_lazy("Reported"),
-            {"fields": ["configuration", "version", "last_seen", "health", "epoch", "revoked_at"]},
+            {"fields": ["configuration", "version", "last_seen", "waits", "health", "epoch", "revoked_at"]},
         ),
     ]
 
@@ -103,6 +104,11 @@ class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device])
         if status is None or status.reported_at is None:
             return _("never")
         return _("%(time)s ago") % {"time": timesince(status.reported_at)}
+
+    @admin.display(description=gettext_lazy("alerts that wait"))
+    def waits(self, device: Device) -> SafeString | str:
+        status: DeviceStatus | None = getattr(device, "status", None)
+        return waiting_list(status.health if status else None)
 
     @admin.display(description=gettext_lazy("health"))
     def health(self, device: Device) -> SafeString | str:
