@@ -81,6 +81,7 @@ class Stack:
         self.port = free_port()
         self.device_id = device_id
         self.access: dict[str, str] = {}
+        self.prefixes: dict[str, list[str]] = {}  # what a process is run by, by its name
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         keep = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPATH")}
         self.env = keep | {
@@ -129,8 +130,9 @@ class Stack:
         for name in names:
             log = (self.folder / f"{name}.log").open("ab")
             self._processes[name] = subprocess.Popen(
-                [sys.executable, *commands[name]], cwd=ROOT, env=self.env, stdout=log, stderr=subprocess.STDOUT
-            )
+                [*self.prefixes.get(name, []), sys.executable, *commands[name]],
+                cwd=ROOT, env=self.env, stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
             log.close()
         if "web" in names:
             wait_until(self._answers, seconds=90, what="answer from the web server")
