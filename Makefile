@@ -1,7 +1,7 @@
 # Every target does its own set-up; the virtual environment is .venv in this folder.
 PY := .venv/bin/python
 
-TEST_PACKAGES := redis-server ffmpeg chromium strace gettext fonts-dejavu-core fonts-wqy-microhei \
+TEST_PACKAGES := redis-server ffmpeg chromium mosquitto strace gettext fonts-dejavu-core fonts-wqy-microhei \
 	gir1.2-gst-rtsp-server-1.0 python3-gi python3-gst-1.0 \
 	gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
 

@@ -18,6 +18,7 @@ from cameras.models import Camera
 from detection.admin_backtest import BackTestAdmin  # noqa: F401  registers itself
 from detection.live_texts import lasting
 from detection.models import Alert
+from detection.notifying import admin as notifying_admin  # noqa: F401  registers itself
 from detection.selectors import capture_url, visible_alerts
 
 STATE_KIND = {"open": "bad", "acknowledged": "busy", "resolved": "good"}

@@ -12,6 +12,7 @@ from cameras.admin.overview import Tile, tile
 from cameras.choices import Severity
 from detection.admin import SEVERITY_KIND
 from detection.models import AlertState
+from detection.notifying.selectors import failing_trials, visible_trials
 from detection.selectors import visible_alerts
 
 WORST_FIRST = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
@@ -37,3 +38,12 @@ def alert_tiles(request: HttpRequest) -> Iterator[Tile]:
         "detection_alert",
         f"state__exact={AlertState.OPEN}",
     )
+
+
+def trial_tiles(request: HttpRequest) -> Iterator[Tile]:
+    """Devices whose newest test alert did not come out; nothing while there never was one."""
+    count = failing_trials(request.user).count()
+    if count or visible_trials(request.user).exists():
+        kind, text = ("bad", _("did not come out")) if count else ("good", _("all come out"))
+        label = _("Test alerts missing")
+        yield tile("test_alerts", label, count, kind, text, "detection_trialalert", "state__exact=failed")

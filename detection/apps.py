@@ -13,8 +13,9 @@ class DetectionConfig(AppConfig):
         from detection.evidence import CAPTURES, captures_removed  # noqa: PLC0415
         from detection.inference.manifest import default_classes  # noqa: PLC0415
         from detection.metrics import alert_metrics, camera_metrics  # noqa: PLC0415
+        from detection.notifying.watching import notification_metrics, trial_warning  # noqa: PLC0415
         from detection.selectors import may_see_capture  # noqa: PLC0415
-        from edgesite import metrics  # noqa: PLC0415
+        from edgesite import health, metrics  # noqa: PLC0415
         from recordings import access  # noqa: PLC0415
         from recordings.evidence import retention  # noqa: PLC0415
         from recordings.uploads import grants  # noqa: PLC0415
@@ -27,3 +28,5 @@ class DetectionConfig(AppConfig):
         access.register("backtests", may_see_picture)
         metrics.register("cameras", camera_metrics)
         metrics.register("alerts", alert_metrics)
+        metrics.register("notifications", notification_metrics)
+        health.WARNINGS["test_alerts"] = trial_warning

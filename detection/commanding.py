@@ -6,14 +6,16 @@ import threading
 from collections.abc import Callable, Mapping
 
 from cameras.core.document import Document
-from detection import probes, snapshots
+from detection import probes, snapshots, trials
 from detection.analyser import Analyser
 from detection.ingest.reader import CameraReader
 from detection.probes import Probes
 from detection.snapshots import Snapshots
+from detection.trials import Trials
 from edgesite.command_listener import CommandListener, Lane
 from edgesite.edge_store.commands import CommandStore
 from edgesite.edge_store.database import EdgeDatabase
+from edgesite.edge_store.outbox import Outbox
 from edgesite.redis_clients import connect
 from edgesite.worker import Step
 
@@ -43,7 +45,8 @@ def command_loops(
     steps = [(f"snapshots {n}", lanes[snapshots.KIND].step, 0.0) for n in range(1, SNAPSHOT_THREADS + 1)]
     if whole_box:
         lanes[probes.KIND] = Lane(Probes(device_id, client, document, stop, transport))
-        steps.append(("probes", lanes[probes.KIND].step, 0.0))
+        lanes[trials.KIND] = Lane(Trials(device_id, Outbox(database)))
+        steps += [("probes", lanes[probes.KIND].step, 0.0), ("test alerts", lanes[trials.KIND].step, 0.0)]
     listener = CommandListener(device_id, connect(cloud_redis_url), CommandStore(database), lanes)
     return [("commands", listener.step, 0.0), *steps]
 

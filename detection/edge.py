@@ -230,7 +230,7 @@ class EdgeWorker:
         inference = {"inference": self.detector.describe()} if self.detector else {}
         # In this order: what the chain's newest place stands for is at the hub, or among what waits.
         evidence = self.keeper.health()
-        return {"outbox": self.outbox.count(), **evidence, **inference, **self.reconciler.health()}
+        return {"outbox": self.outbox.count(), "test_alerts": True, **evidence, **inference, **self.reconciler.health()}
 
     def _sweep(self) -> None:
         if swept := self.sink.sweep():

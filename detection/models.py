@@ -76,3 +76,10 @@ class Alert(models.Model):
 
 
 from detection.backtest.models import BackTest  # noqa: E402, F401  its file, this app's model
+from detection.notifying.models import (  # noqa: E402, F401  their file, this app's models
+    Channel,
+    Delivery,
+    NotificationCursor,
+    NotificationRule,
+)
+from detection.notifying.trial_models import TrialAlert  # noqa: E402, F401  as above

@@ -14,7 +14,17 @@ WATCH = "watch"
 # In the order of a day's work. A model that no task names stays below its app's name at the end.
 TASKS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     (WATCH, _("Watch"), ()),
-    ("alerts", _("Alerts"), ("detection.alert",)),
+    (
+        "alerts",
+        _("Alerts"),
+        (
+            "detection.alert",
+            "detection.notificationrule",
+            "detection.channel",
+            "detection.delivery",
+            "detection.trialalert",
+        ),
+    ),
     (
         "regions",
         _("Cameras and regions"),
@@ -63,10 +73,10 @@ class EdgesiteAdminSite(admin.AdminSite):
         from cameras.admin.first_steps import first_steps  # noqa: PLC0415
         from cameras.admin.list_filters import fleet_for  # noqa: PLC0415
         from cameras.admin.overview import tiles  # noqa: PLC0415
-        from detection.admin_overview import alert_tiles  # noqa: PLC0415
+        from detection.admin_overview import alert_tiles, trial_tiles  # noqa: PLC0415
 
-        shown = {tile.key: tile for tile in (*tiles(request), *alert_tiles(request))}
-        order = ("sites", "devices", "cameras", "alerts", "disk", "pending", "publishes")
+        shown = {tile.key: tile for tile in (*tiles(request), *alert_tiles(request), *trial_tiles(request))}
+        order = ("sites", "devices", "cameras", "alerts", "test_alerts", "disk", "pending", "publishes")
         fleet = fleet_for(request)
         context = {
             "first_steps": first_steps(request),

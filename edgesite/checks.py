@@ -11,10 +11,12 @@ from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 
+from edgesite.core.addresses import AddressError, AllowList
+
 DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 HOST_NAME = re.compile(r"\*|\.?[\w.-]+|\[[0-9A-Fa-f:.]+\]")
-HOST = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
+SENDER = re.compile(r"[^\s@<>]+@[^\s@<>]+|[^<>\r\n]+ <[^\s@<>]+@[^\s@<>]+>")
 
 
 @checks.register("edgesite")
@@ -40,9 +42,15 @@ def _addresses() -> list[tuple[str, str]]:
     bad_names = [host for host in settings.ALLOWED_HOSTS if not HOST_NAME.fullmatch(host)]
     if bad_names:
         problems.append(("ALLOWED_HOSTS", f"must list host names, without http:// and port, not {bad_names[0]!r}."))
-    bad_hosts = [host for host in settings.SNAPSHOT_CALLBACK_HOSTS if not HOST.fullmatch(host)]
-    if bad_hosts:
-        problems.append(("SNAPSHOT_CALLBACK_HOSTS", f"must name hosts as `host` or `host:port`, not {bad_hosts[0]!r}."))
+    for name in ("SNAPSHOT_CALLBACK_HOSTS", "NOTIFY_HOSTS"):
+        try:
+            AllowList.parse(getattr(settings, name))
+        except AddressError as error:
+            problems.append((name, f"must name hosts as `host` or `host:port`: {error}."))
+    if not SENDER.fullmatch(settings.DEFAULT_FROM_EMAIL):
+        problems.append(
+            ("EMAIL_FROM", "must be an address such as edgesite@example.org, or: Name <edgesite@example.org>.")
+        )
     return problems
 
 

@@ -20,6 +20,7 @@ import environ
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"", "0", "false", "no", "off"}
 DATABASES = {f"django.db.backends.{name}" for name in ("sqlite3", "postgresql", "mysql")}
+MAIL_SCHEMES = ("smtp", "smtps", "smtp+tls", "smtp+ssl")
 # Importable modules, one of which Django's backend needs, and what to install when none is there.
 DRIVERS = {
     "django.db.backends.postgresql": (("psycopg", "psycopg2"), "psycopg[binary]"),
@@ -112,6 +113,18 @@ class Environment:
                 return dict(environ.Env.db_url_config(default))
         self.problem(name, "is not a database URL such as sqlite:///path, postgres://… or mysql://….")
         return dict(environ.Env.db_url_config(default))
+
+    def mail(self, name: str) -> dict[str, object]:
+        """Django's e-mail settings from a URL such as `smtp+tls://user:password@host:587`; empty when none is given."""
+        raw = self.text(name)
+        if not raw:
+            return {}
+        with contextlib.suppress(ValueError, KeyError, environ.ImproperlyConfigured):
+            config = {str(key): value for key, value in environ.Env.email_url_config(raw).items()}
+            if raw.split(":", 1)[0] in MAIL_SCHEMES and config.get("EMAIL_HOST"):
+                return config
+        self.problem(name, "must be a URL such as smtp+tls://user:password@host:587 (smtp, smtp+tls or smtp+ssl).")
+        return {}
 
     def folder(self, name: str, default: Path | str) -> Path:
         """An absolute folder, made when it is not there."""

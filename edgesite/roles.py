@@ -10,13 +10,14 @@ ROLES = (VIEWER, OPERATOR, ADMIN)
 
 VIEW = {
     "cameras": ("site", "device", "devicestatus", "camera", "roi", "binding", "schedule"),
-    "detection": ("alert",),
+    "detection": ("alert", "trialalert"),
 }
 EDIT = {"cameras": ("camera", "roi", "binding", "schedule")}
 ADMINISTER = {
     "cameras": ("site", "siteaccess", "device"),
     "edgesite": ("apitoken",),
     "auth": ("user",),
+    "detection": ("channel", "notificationrule"),
 }
 
 
@@ -31,9 +32,14 @@ def permissions(role: str) -> set[tuple[str, str]]:
         codes |= _codes(EDIT, "add", "change", "delete") | {
             ("cameras", "view_configversion"),
             ("detection", "change_alert"),
+            ("detection", "view_notificationrule"),
+            ("detection", "view_delivery"),
         }
     if role == ADMIN:
-        codes |= _codes(ADMINISTER, "view", "add", "change", "delete") | {("auth", "view_group")}
+        codes |= _codes(ADMINISTER, "view", "add", "change", "delete") | {
+            ("auth", "view_group"),
+            ("detection", "change_delivery"),
+        }
     return codes
 
 

@@ -80,6 +80,16 @@ FFMPEG_PRESET = ENV.choice(
 )  # fmt: skip
 MAX_TASK_SECONDS = ENV.number("MAX_TASK_SECONDS", 3600, least=1, most=86_400)
 SNAPSHOT_CALLBACK_HOSTS = ENV.names("SNAPSHOT_CALLBACK_HOSTS")
+NOTIFY_HOSTS = ENV.names("NOTIFY_HOSTS")
+TEST_ALERT_MINUTES = ENV.number("TEST_ALERT_MINUTES", 60, least=0, most=10_080)
+MAIL = ENV.mail("EMAIL_URL")  # empty: no e-mail is sent
+EMAIL_BACKEND = str(MAIL.get("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend"))
+EMAIL_HOST, EMAIL_PORT = str(MAIL.get("EMAIL_HOST", "")), int(str(MAIL.get("EMAIL_PORT") or 25))
+EMAIL_HOST_USER = str(MAIL.get("EMAIL_HOST_USER") or "")
+EMAIL_HOST_PASSWORD = str(MAIL.get("EMAIL_HOST_PASSWORD") or "")
+EMAIL_USE_TLS, EMAIL_USE_SSL = bool(MAIL.get("EMAIL_USE_TLS")), bool(MAIL.get("EMAIL_USE_SSL"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = ENV.text("EMAIL_FROM", "edgesite@localhost")
 
 INSTALLED_APPS = [
     "daphne",

@@ -19,6 +19,9 @@ UNSET = (
     "S3_BUCKET",
     "S3_ENDPOINT_URL",
     "PUBLIC_URL",
+    "EMAIL_URL",
+    "EMAIL_FROM",
+    "NOTIFY_HOSTS",
 )
 
 

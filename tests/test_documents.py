@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-READERS = {"text", "flag", "number", "choice", "names", "url", "database", "sqlite_path", "folder"}
+READERS = {"text", "flag", "number", "choice", "names", "url", "database", "sqlite_path", "folder", "mail"}
 
 
 def settings_read() -> set[str]:

@@ -106,6 +106,18 @@ class EvidenceEvent(BaseModel):
     link: PlaceInChain | None = None
 
 
+class TrialEvent(BaseModel):
+    """A test alert, on the way of every alert. request_id: of the hub's command."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: Literal["trial"]
+    event_id: EventId
+    device_id: Name
+    request_id: EventId
+    timestamp: float = Field(ge=0, lt=253_402_214_400, allow_inf_nan=False)
+
+
 def alert_body(
     event: RuleEvent, *, event_id: str, device_id: str, camera_id: str, timestamp: float, capture: str | None
 ) -> dict[str, Any]:
@@ -126,9 +138,10 @@ def alert_body(
     }
 
 
-Event = AlertEvent | EvidenceEvent | LossEvent | SnapshotAnswer | ProbeAnswer
+Event = AlertEvent | EvidenceEvent | LossEvent | TrialEvent | SnapshotAnswer | ProbeAnswer
 KINDS: dict[str, type[Event]] = {
     "alert": AlertEvent, "evidence": EvidenceEvent, "loss": LossEvent, "snapshot": SnapshotAnswer, "probe": ProbeAnswer,
+    "trial": TrialEvent,
 }  # fmt: skip
 
 
@@ -148,7 +161,7 @@ def parse_event(fields: dict[str, str], *, device_id: str) -> Event:
         raise EventError(_reason(error)) from None
     if event.event_id != fields.get("event_id"):
         raise EventError("event_id of the body and of the entry differ")
-    if isinstance(event, AlertEvent) and event.device_id != device_id:
+    if isinstance(event, AlertEvent | TrialEvent) and event.device_id != device_id:
         raise EventError("device_id is not that of the stream")
     return event
 

@@ -12,8 +12,9 @@ from django.db.models import Q
 from cameras.core.probe import ProbeAnswer
 from cameras.models import ROI
 from cameras.probing.services import take_probe_answer
-from detection.core.events import AlertEvent, EventError, EvidenceEvent, parse_event
+from detection.core.events import AlertEvent, EventError, EvidenceEvent, TrialEvent, parse_event
 from detection.models import Alert, AlertState
+from detection.notifying.trials import take_trial
 from edgesite.core.chain import Link
 from recordings.core.losses import LossEvent
 from recordings.core.snapshots import SnapshotAnswer
@@ -38,8 +39,10 @@ def store_event(fields: dict[str, str], *, device_id: str) -> str | None:
                 return _store_evidence(event, device_id)
             if isinstance(event, LossEvent):
                 take_loss(event, device_id=device_id)
-                return None
-            _take_answer(event, device_id)
+            elif isinstance(event, TrialEvent):
+                take_trial(event, device_id=device_id)
+            else:
+                _take_answer(event, device_id)
             return None
     except (DataError, IntegrityError) as error:
         raise EventError(f"the database cannot hold it: {error}") from None

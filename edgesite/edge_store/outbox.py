@@ -28,12 +28,16 @@ class OutboxRow:
 
 @dataclass(frozen=True, slots=True)
 class NewAlert:
-    """An alert on its way into the outbox. capture: the storage key of its picture, empty when it has none."""
+    """An alert on its way into the outbox. capture: the storage key of its picture, empty when it has none.
+
+    kind: of the event that the hub gets.
+    """
 
     event_id: str
     camera_id: str
     body: dict[str, Any]
     capture: str = ""
+    kind: str = "alert"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Outbox:
         with self.database.transaction() as db:
             for alert in alerts:
                 insert_event(
-                    db, alert.event_id, alert.camera_id, "alert", alert.body, now,
+                    db, alert.event_id, alert.camera_id, alert.kind, alert.body, now,
                     alert_id=str(alert.body.get("data", {}).get("started_event_id") or alert.event_id),
                     severity=str(alert.body.get("severity", "")),
                 )  # fmt: skip

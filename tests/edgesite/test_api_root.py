@@ -65,6 +65,14 @@ def test_readiness_gives_a_reason_for_each_part_that_is_missing(settings: Any) -
     assert "hunter2" not in json.dumps(answer.json())
 
 
+def test_a_warning_leaves_the_hub_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "CHECKS", {"database": health._database})
+    monkeypatch.setattr(health, "WARNINGS", {"a": lambda: "", "b": lambda: "look at it"})
+    answer = Client().get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json() == {"ready": True, "reasons": {}, "warnings": {"b": "look at it"}}
+
+
 def test_readiness_when_everything_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "CHECKS", {"database": health._database})
     answer = Client().get("/readyz")

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseProblem  # also of InterfaceError, which is no DatabaseError
 from django.db import connection
+from django.utils import timezone
 from redis.exceptions import RedisError
 
 from cameras.acl_users import AclKeeper
@@ -19,6 +20,10 @@ from detection.hub.push import LivePusher
 from detection.hub.stats import StatsRelay
 from detection.hub.status import StatusReader
 from detection.models import Alert
+from detection.notifying.states import IDLE_S as BROKER_SECONDS
+from detection.notifying.states import MqttStates
+from detection.notifying.trials import step as trial_step
+from detection.notifying.worker import Notifier
 from edgesite.redis_clients import connect, describe
 from edgesite.storage import StorageError
 from edgesite.worker import Loop, Step, stop_on_signals
@@ -31,6 +36,7 @@ STATUS_SECONDS = 0.5
 ROLLOUT_SECONDS = 1.0
 BACKTEST_SECONDS = 0.5
 RETENTION_SECONDS = 60.0
+TRIAL_SECONDS = 2.0
 EXPECTED = (RedisError, DatabaseProblem, StorageError)
 
 
@@ -73,6 +79,8 @@ class Command(BaseCommand):
         keeper = AclKeeper(connect(settings.CLOUD_REDIS_URL))
         rollouts = RolloutStepper(connect(settings.CLOUD_REDIS_URL))
         backtests = BackTestRunner()
+        brokers = MqttStates()
+        commands = connect(settings.CLOUD_REDIS_URL)
         loops = [
             Loop(
                 "reconcile",
@@ -86,9 +94,22 @@ class Command(BaseCommand):
             Loop("staged publishes", _database(rollouts.step), stop, ROLLOUT_SECONDS, EXPECTED, _explain),
             Loop("back-tests", _database(backtests.step), stop, BACKTEST_SECONDS, EXPECTED, _explain),
             Loop("retention", _database(retention.step), stop, RETENTION_SECONDS, EXPECTED, _explain),
+            Loop("brokers", _database(brokers.step), stop, BROKER_SECONDS, EXPECTED, _explain),
+            Loop(
+                "test alerts",
+                _database(lambda: trial_step(client=commands, now=timezone.now())),
+                stop,
+                TRIAL_SECONDS,
+                EXPECTED,
+                _explain,
+            ),
             Loop("ingest", _database(ingest.step), stop, 0.2, EXPECTED, _explain),
             Loop("stats", _database(relay.step), stop, 0.1, EXPECTED, _explain),
             Loop("status", _database(status.step), stop, STATUS_SECONDS, EXPECTED, _explain),
+        ]
+        loops += [
+            Loop(name, _database(step), stop, idle_s, EXPECTED, _explain)
+            for name, step, idle_s in Notifier(stop).loops()
         ]
         log.info("hub started")
         threads = [loop.start() for loop in loops]
@@ -96,6 +117,7 @@ class Command(BaseCommand):
         for thread in threads:
             thread.join(4)
         backtests.close()
+        brokers.close()
         pusher.close()
         log.info("hub stopped")
         if any(thread.is_alive() for thread in threads):
