@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from cameras.admin.overview import Tile, tile
 from cameras.choices import Severity
-from detection.admin import SEVERITY_KIND
+from detection.alert_life.presenting import SEVERITY_KIND
 from detection.models import AlertState
 from detection.notifying.selectors import failing_trials, visible_trials
 from detection.selectors import visible_alerts
@@ -36,7 +36,7 @@ def alert_tiles(request: HttpRequest) -> Iterator[Tile]:
         kind,
         text,
         "detection_alert",
-        f"state__exact={AlertState.OPEN}",
+        f"state={AlertState.OPEN}",
     )
 
 

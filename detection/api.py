@@ -113,6 +113,15 @@ class AlertOut(Schema):
     capture_url: str | None
     capture_problem: str
     state: Literal["open", "acknowledged", "resolved"]
+    acknowledged_by: str
+    acknowledged_at: float | None
+    resolved_by: str
+    resolved_at: float | None
+    assignee: str
+    verdict: Literal["", "true", "false"]
+    verdict_reason: str
+    escalated_at: float | None
+    updates: int
     received_at: float
     cursor: str
 

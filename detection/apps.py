@@ -8,6 +8,7 @@ class DetectionConfig(AppConfig):
 
     def ready(self) -> None:
         from cameras.core.algorithms import registry  # noqa: PLC0415
+        from detection.alert_life.evidence import note_viewed  # noqa: PLC0415
         from detection.backtest.selectors import may_see_picture  # noqa: PLC0415
         from detection.core.rules.registry import register_all  # noqa: PLC0415
         from detection.evidence import CAPTURES, captures_removed  # noqa: PLC0415
@@ -22,7 +23,7 @@ class DetectionConfig(AppConfig):
 
         register_all(registry)
         registry.classes = default_classes
-        access.register("captures", may_see_capture)
+        access.register("captures", may_see_capture, note=note_viewed)
         grants.register("captures", CAPTURES)
         retention.register(captures_removed)
         access.register("backtests", may_see_picture)

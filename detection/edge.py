@@ -26,8 +26,8 @@ from detection.executors.base import Executor
 from detection.executors.inline import InlineExecutor
 from detection.executors.local import LocalProcessExecutor, end_leftovers
 from detection.executors.reconciler import Reconciler
-from detection.inference.detector import DEFAULT_MODEL, Detector
-from detection.inference.manifest import load_manifest
+from detection.inference.detector import Detector
+from detection.inference.manifest import DEFAULT_MODEL, load_manifest
 from detection.inference.pool import DetectorPool
 from detection.left_behind import LeftBehind
 from detection.sink import AlertSink

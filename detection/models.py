@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cameras.choices import Severity
 from cameras.models import Camera, Device
+from detection.alert_life.models import LONGEST_REASON, AlertStep, SavedAlertFilter, Verdict  # noqa: F401  this app's
 
 
 class AlertState(models.TextChoices):
@@ -26,10 +27,10 @@ class Alert(models.Model):
 
     event_id = models.CharField(_("event ID"), max_length=64, unique=True)
     device = models.ForeignKey(
-        Device, models.DO_NOTHING, db_constraint=False, related_name="alerts", verbose_name=_("device")
+        Device, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="alerts", verbose_name=_("device")
     )
     camera = models.ForeignKey(
-        Camera, models.DO_NOTHING, db_constraint=False, related_name="alerts", verbose_name=_("camera")
+        Camera, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="alerts", verbose_name=_("camera")
     )
     roi_id = models.CharField(_("ROI ID"), max_length=128)
     roi_name = models.CharField(_("ROI"), max_length=200, blank=True)
@@ -49,14 +50,31 @@ class Alert(models.Model):
     started_event_id = models.CharField(max_length=64, blank=True, db_index=True, editable=False)
     ended_event_id = models.CharField(max_length=64, blank=True, db_index=True, editable=False)
     end_data = models.JSONField(_("data at the end"), default=dict)
+    updates = models.PositiveIntegerField(_("updates"), default=0)
+    acknowledged_at = models.DateTimeField(_("acknowledged"), null=True)
+    acknowledged_by = models.CharField(_("acknowledged by"), max_length=150, blank=True)
+    resolved_at = models.DateTimeField(_("resolved"), null=True)
+    resolved_by = models.CharField(_("resolved by"), max_length=150, blank=True)
+    assignee = models.CharField(_("assigned to"), max_length=150, blank=True)
+    verdict = models.CharField(_("verdict"), max_length=8, choices=Verdict, blank=True)
+    verdict_reason = models.CharField(_("reason of the verdict"), max_length=LONGEST_REASON, blank=True)
+    escalated_at = models.DateTimeField(_("escalated"), null=True)
 
     class Meta:
         verbose_name = _("alert")
         verbose_name_plural = _("alerts")
         ordering = ["-id"]
+        # One for each filter of the list, in the list's order (`detection.alert_life.paging`).
         indexes = [
             models.Index(fields=["camera", "-id"], name="alert_by_camera"),
             models.Index(fields=["state", "-id"], name="alert_by_state"),
+            models.Index(fields=["device", "-id"], name="alert_by_device"),
+            models.Index(fields=["bind_id", "-id"], name="alert_by_binding"),
+            models.Index(fields=["severity", "-id"], name="alert_by_severity"),
+            models.Index(fields=["algo_code", "-id"], name="alert_by_algorithm"),
+            models.Index(fields=["assignee", "-id"], name="alert_by_assignee"),
+            models.Index(fields=["verdict", "-id"], name="alert_by_verdict"),
+            models.Index(fields=["state", "escalated_at", "received_at"], name="alert_to_escalate"),
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(state__in=AlertState.values), name="alert_state_known"),
@@ -75,6 +93,7 @@ class Alert(models.Model):
         )
 
 
+from detection.alert_life.escalation_models import EscalationRule  # noqa: E402, F401  its file, this app's model
 from detection.backtest.models import BackTest  # noqa: E402, F401  its file, this app's model
 from detection.notifying.models import (  # noqa: E402, F401  their file, this app's models
     Channel,

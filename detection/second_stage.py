@@ -15,9 +15,9 @@ from django.conf import settings
 from numpy.typing import NDArray
 
 from detection.core.scene import View, Want
-from detection.inference.detector import DEFAULT_MODEL
 from detection.inference.errors import ModelError
 from detection.inference.looker import Looker, load_looker
+from detection.inference.manifest import DEFAULT_MODEL
 from detection.ingest.frame import Frame
 
 log = structlog.get_logger(__name__)

@@ -50,6 +50,10 @@ def may_see_capture(user: User | AnonymousUser, key: str) -> bool:
     return visible_alerts(user).filter(capture=key).exists()
 
 
+def _seconds(at: datetime | None) -> float | None:
+    return at.timestamp() if at else None
+
+
 def alert_message(alert: Alert, *, camera_name: str = "") -> dict[str, Any]:
     """The alert as the API and the live page give it: the event's fields (DESIGN 5.5) and the hub's own."""
     return {
@@ -66,13 +70,22 @@ def alert_message(alert: Alert, *, camera_name: str = "") -> dict[str, Any]:
         "severity": alert.severity,
         "timestamp": alert.timestamp.timestamp(),
         "data": alert.data,
-        "ended_at": alert.ended_at.timestamp() if alert.ended_at else None,
+        "ended_at": _seconds(alert.ended_at),
         "duration_s": alert.duration_s,
         "end_data": alert.end_data,
         "capture": alert.capture or None,
         "capture_url": capture_url(alert),
         "capture_problem": alert.capture_problem,
         "state": alert.state,
+        "acknowledged_by": alert.acknowledged_by,
+        "acknowledged_at": _seconds(alert.acknowledged_at),
+        "resolved_by": alert.resolved_by,
+        "resolved_at": _seconds(alert.resolved_at),
+        "assignee": alert.assignee,
+        "verdict": alert.verdict,
+        "verdict_reason": alert.verdict_reason,
+        "escalated_at": _seconds(alert.escalated_at),
+        "updates": alert.updates,
         "received_at": alert.received_at.timestamp(),
         "cursor": encode_cursor(alert),
     }

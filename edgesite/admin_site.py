@@ -19,6 +19,7 @@ TASKS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
         _("Alerts"),
         (
             "detection.alert",
+            "detection.escalationrule",
             "detection.notificationrule",
             "detection.channel",
             "detection.delivery",

@@ -7,6 +7,7 @@ from ninja import NinjaAPI
 from ninja.errors import ValidationError
 
 from cameras.api import router as cameras_router
+from detection.alert_life.api import router as alert_router
 from detection.api import router as detection_router
 from edgesite.api_auth import SessionAuth, TokenAuth, signed_in
 from recordings.api import router as media_router
@@ -23,6 +24,7 @@ api = NinjaAPI(
 )
 api.add_router("", cameras_router)
 api.add_router("", detection_router)
+api.add_router("", alert_router)
 api.add_router("", media_router)
 api.add_router("", uploads_router)
 

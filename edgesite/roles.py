@@ -10,9 +10,9 @@ ROLES = (VIEWER, OPERATOR, ADMIN)
 
 VIEW = {
     "cameras": ("site", "device", "devicestatus", "camera", "roi", "binding", "schedule"),
-    "detection": ("alert", "trialalert"),
+    "detection": ("alert", "trialalert", "escalationrule"),
 }
-EDIT = {"cameras": ("camera", "roi", "binding", "schedule")}
+EDIT = {"cameras": ("camera", "roi", "binding", "schedule"), "detection": ("escalationrule",)}
 ADMINISTER = {
     "cameras": ("site", "siteaccess", "device"),
     "edgesite": ("apitoken",),

@@ -6,6 +6,7 @@ from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
 
+from detection.alert_life.admin import permanent
 from detection.views import live, still
 from edgesite.api import api
 from edgesite.health import healthz, readyz
@@ -24,6 +25,7 @@ urlpatterns = [
     path("login/", SiteLogin.as_view(), name="login"),
     path("live/", live, name="live"),
     path("live/stills/<str:camera_id>.jpg", still, name="still"),
+    path("alerts/<path:event_id>", permanent, name="alert"),
     path("api/", unknown_call),
     path("api/", api.urls),
     re_path(r"^api/", unknown_call),

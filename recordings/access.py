@@ -12,13 +12,24 @@ if TYPE_CHECKING:
 
     Person = User | AnonymousUser
     Rule = Callable[[Person, str], bool]
+    Note = Callable[[Person, str], None]
 
 _rules: dict[str, Rule] = {}
+_notes: dict[str, Note] = {}
 
 
-def register(prefix: str, rule: Rule) -> None:
-    """The rule decides about keys that begin with `prefix/`."""
+def register(prefix: str, rule: Rule, *, note: Note | None = None) -> None:
+    """The rule decides about keys that begin with `prefix/`. note: is told who is given which of them."""
     _rules[prefix] = rule
+    if note is not None:
+        _notes[prefix] = note
+
+
+def note_given(user: Person, key: str) -> None:
+    """Before an object is given to somebody. What the folder's note raises keeps it from being given."""
+    note = _notes.get(key.partition("/")[0])
+    if note is not None:
+        note(user, key)
 
 
 def may_see(user: Person, key: str) -> bool:

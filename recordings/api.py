@@ -12,7 +12,7 @@ from cameras.asking import outcome
 from cameras.selectors import visible_cameras
 from edgesite.api_auth import require
 from edgesite.storage import StorageError
-from recordings.access import may_see
+from recordings.access import may_see, note_given
 from recordings.selectors import snapshot_message, visible_snapshots
 from recordings.serving import serve_object
 from recordings.snapshots import request_snapshot
@@ -65,6 +65,7 @@ def media(request: HttpRequest, key: str) -> HttpResponseBase:
     """The object under this storage key, when an alert or recording that the caller may see refers to it; else 404."""
     if not may_see(request.user, key):
         raise HttpError(404, "There is no such picture or recording, or it is not yours to see.")
+    note_given(request.user, key)
     try:
         return serve_object(key, range_header=request.headers.get("Range", ""))
     except FileNotFoundError:

@@ -7,11 +7,12 @@ from typing import Any
 
 import structlog
 from django.db import DataError, IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from cameras.core.probe import ProbeAnswer
 from cameras.models import ROI
 from cameras.probing.services import take_probe_answer
+from detection.alert_life.selectors import was_deleted
 from detection.core.events import AlertEvent, EventError, EvidenceEvent, TrialEvent, parse_event
 from detection.models import Alert, AlertState
 from detection.notifying.trials import take_trial
@@ -54,12 +55,18 @@ def _store_alert(event: AlertEvent) -> str | None:
         alert = _started(event, started_id) if isinstance(started_id, str) else None
         if alert is not None:
             return alert.event_id if _continue(alert, event.phase, event.event_id, _at(event), event.data) else None
+    if not Alert.objects.filter(event_id=event.event_id).exists() and _was_deleted(event.event_id, started_id):
+        return None  # as good as stored: somebody deleted it, and a device that sends it again does not bring it back
     alert, created = Alert.objects.get_or_create(event_id=event.event_id, defaults=_columns(event, started_id))
     if created and event.phase == "started":
         _take_over_waiting(alert)
     elif created:
         log.warning("an alert's start is not known", event_id=event.event_id, phase=event.phase, bind=event.bind_id)
     return event.event_id if created else None
+
+
+def _was_deleted(event_id: str, started_id: object) -> bool:
+    return was_deleted(event_id, started_id) if isinstance(started_id, str) else was_deleted(event_id)
 
 
 def _at(event: AlertEvent) -> datetime:
@@ -110,7 +117,7 @@ def _continue(alert: Alert, phase: str, event_id: str, at: datetime, data: dict[
         return bool(open_yet.update(ended_at=at, ended_event_id=event_id, end_data=told))
     if alert.updated_at is not None and alert.updated_at >= at:
         return False
-    Alert.objects.filter(pk=alert.pk).update(data=alert.data | told, updated_at=at)
+    Alert.objects.filter(pk=alert.pk).update(data=alert.data | told, updated_at=at, updates=F("updates") + 1)
     return True
 
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from detection.core.detections import Detections, ScoreLimit
 from detection.cores import usable_cores
-from detection.inference.detector import DEFAULT_MODEL, Detector
+from detection.inference.detector import Detector
+from detection.inference.manifest import DEFAULT_MODEL
 from detection.inference.session import CPU
 
 MAX_DETECTORS = 8  # each holds the weights and its working memory

@@ -63,7 +63,8 @@ class EvidenceKeeper:
     def __post_init__(self) -> None:
         self.spool = spool_of(self.database.path)
         target = destination(self.stop)
-        self.uploads = target and Uploads(Outbox(self.database), self.spool, target, self.wake, self.clock)
+        outbox = Outbox(self.database)
+        self.uploads = Uploads(outbox, self.spool, target, self.wake, self.clock) if target else None
 
     def upload_step(self) -> bool:
         """Brings one picture to the hub's storage."""

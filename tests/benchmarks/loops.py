@@ -12,7 +12,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
-from detection.inference.detector import DEFAULT_MODEL
+from detection.inference.manifest import DEFAULT_MODEL
 from detection.inference.session import open_session
 
 MODEL = DEFAULT_MODEL / "nanodet_int8.onnx"

@@ -31,6 +31,8 @@ def test_an_alert_has_the_events_fields_and_the_hubs(sites: list[Site]) -> None:
         "roi_name": "Door 1", "bind_id": "bind-1", "algo_code": "intrusion", "phase": "started",
         "severity": "warning", "timestamp": AT, "data": {}, "capture": None, "capture_url": None,
         "capture_problem": "", "state": "open", "ended_at": None, "duration_s": None, "end_data": {},
+        "acknowledged_by": "", "acknowledged_at": None, "resolved_by": "", "resolved_at": None, "assignee": "",
+        "verdict": "", "verdict_reason": "", "escalated_at": None, "updates": 0,
     }  # fmt: skip
     assert received > AT - 10**9
     assert decode_cursor(cursor) == Alert.objects.get(event_id="e1").pk

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from detection.core.detections import Detections
-from detection.inference.detector import DEFAULT_MODEL, Detector
+from detection.inference.detector import Detector
 from detection.inference.families import make_adapter
-from detection.inference.manifest import load_manifest
+from detection.inference.manifest import DEFAULT_MODEL, load_manifest
 from detection.inference.preprocess import Preprocessor
 
 Pictures = dict[int, NDArray[np.uint8]]

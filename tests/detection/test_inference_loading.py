@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from detection.inference.detector import DEFAULT_MODEL, Detector
+from detection.inference.detector import Detector
 from detection.inference.errors import ModelError
 from detection.inference.loading import ACCELERATOR_WEIGHTS
+from detection.inference.manifest import DEFAULT_MODEL
 from tests.detection.accelerators import (
     CPU,
     CUDA,

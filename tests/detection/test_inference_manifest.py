@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from detection.inference.detector import DEFAULT_MODEL
 from detection.inference.errors import ModelError
 from detection.inference.families import make_adapter
-from detection.inference.manifest import ModelManifest, checked_file, load_manifest
+from detection.inference.manifest import DEFAULT_MODEL, ModelManifest, checked_file, load_manifest
 
 
 def _document() -> dict[str, Any]:

@@ -10,9 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from detection.inference.candidates import MAX_CANDIDATES
-from detection.inference.detector import DEFAULT_MODEL
 from detection.inference.errors import ModelError
-from detection.inference.manifest import ModelManifest
+from detection.inference.manifest import DEFAULT_MODEL, ModelManifest
 from detection.inference.nanodet import NanoDet
 from detection.inference.preprocess import Letterbox
 from detection.inference.session import Tensor

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detection.inference.detector import DEFAULT_MODEL, Detector
+from detection.inference.detector import Detector
 from detection.inference.errors import ModelError
+from detection.inference.manifest import DEFAULT_MODEL
 from tests.detection.onnx_files import DOUBLE, FLOAT, FLOAT16, Shape, squeezing, write_model
 
 

@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from detection.inference.detector import DEFAULT_MODEL, Detector
+from detection.inference.detector import Detector
 from detection.inference.errors import ModelError
+from detection.inference.manifest import DEFAULT_MODEL
 from detection.inference.session import ON_CPU, Session, Target, choose_provider, open_session, targets_of
 from tests.detection.accelerators import CPU, CUDA, OPENVINO, TENSORRT, pretend_accelerator, refusing
 

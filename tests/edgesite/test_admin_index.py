@@ -48,7 +48,10 @@ def tiles(client: Client) -> dict[str, tuple[int, str, str]]:
 
 def rows(client: Client, url: str) -> set[str]:
     """Keys of the rows on a list."""
-    return {str(row.pk) for row in client.get(url).context["cl"].result_list}
+    context = client.get(url).context
+    if "alerts" in context:  # a list of its own
+        return {str(told["pk"]) for told in context["alerts"]}
+    return {str(row.pk) for row in context["cl"].result_list}
 
 
 def start_publish(device_id: str) -> Rollout:

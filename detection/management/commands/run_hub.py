@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from cameras.acl_users import AclKeeper
 from cameras.reconcile import Reconciler
 from cameras.rollouts.stepping import RolloutStepper
+from detection.alert_life.escalation import Escalator
 from detection.backtest.runner import BackTestRunner
 from detection.hub.ingest import Ingest
 from detection.hub.push import LivePusher
@@ -35,6 +36,7 @@ RECONCILE_SECONDS = 15.0
 STATUS_SECONDS = 0.5
 ROLLOUT_SECONDS = 1.0
 BACKTEST_SECONDS = 0.5
+ESCALATE_SECONDS = 5.0
 RETENTION_SECONDS = 60.0
 TRIAL_SECONDS = 2.0
 EXPECTED = (RedisError, DatabaseProblem, StorageError)
@@ -81,6 +83,7 @@ class Command(BaseCommand):
         backtests = BackTestRunner()
         brokers = MqttStates()
         commands = connect(settings.CLOUD_REDIS_URL)
+        escalator = Escalator(clock=timezone.now, changed=alerts_changed)
         loops = [
             Loop(
                 "reconcile",
@@ -103,6 +106,7 @@ class Command(BaseCommand):
                 EXPECTED,
                 _explain,
             ),
+            Loop("escalation", _database(escalator.step), stop, ESCALATE_SECONDS, EXPECTED, _explain),
             Loop("ingest", _database(ingest.step), stop, 0.2, EXPECTED, _explain),
             Loop("stats", _database(relay.step), stop, 0.1, EXPECTED, _explain),
             Loop("status", _database(status.step), stop, STATUS_SECONDS, EXPECTED, _explain),

@@ -86,6 +86,9 @@ function drawPicture(element, alert) {
 // Returns whether the alert was not there before.
 export function put(alert) {
   const known = alerts.get(alert.event_id);
+  // Somebody did something with an alert from before the feed begins: that is no new one.
+  const oldest = alerts.get(list.lastElementChild?.dataset.event)?.alert;
+  if (!known && oldest && alert.received_at < oldest.received_at) return false;
   const element = known?.element ?? elementFor(alert.event_id);
   alerts.set(alert.event_id, { element, alert });
   draw(element, alert);

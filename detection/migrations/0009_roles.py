@@ -4,10 +4,11 @@ from edgesite.roles import sync_roles
 
 
 class Migration(migrations.Migration):
-    """The roles get their permissions on notifications."""
+    """The roles get their permissions on escalation rules."""
 
     dependencies = [
-        ("detection", "0006_notifications"),
+        ("detection", "0008_escalation"),
+        ("cameras", "0008_camera_probe"),
         ("edgesite", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
     ]

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('cameras', '0008_camera_probe'),
-        ('detection', '0005_backtest'),
+        ('detection', '0010_evidence_access'),
     ]
 
     operations = [

@@ -1,0 +1,76 @@
+"""Deleting an alert: the row and its picture go, what it was and who deleted it stays."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from django.db import transaction
+from django.utils.translation import gettext_noop
+
+from detection.alert_life.errors import InvalidInputError, NotAllowedError, UnknownAlertError
+from detection.alert_life.models import AlertStep, StepKind
+from detection.alert_life.services import add_step, checked_reason
+from detection.alert_life.telling import tell_after_commit
+from detection.models import Alert
+from detection.selectors import visible_alerts
+from edgesite import storage
+from edgesite.storage import StorageError
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser, User
+
+log = structlog.get_logger(__name__)
+
+DELETE = "detection.delete_alert"
+
+
+def tombstone(alert: Alert) -> dict[str, Any]:
+    """What of an alert outlives it: no data of the rule, no picture."""
+    return {
+        "algo_code": alert.algo_code,
+        "roi_id": alert.roi_id,
+        "roi_name": alert.roi_name,
+        "bind_id": alert.bind_id,
+        "severity": alert.severity,
+        "timestamp": alert.timestamp.isoformat(),
+        "ended_at": alert.ended_at.isoformat() if alert.ended_at else None,
+        "state": alert.state,
+        "verdict": alert.verdict,
+        "capture": alert.capture,
+    }
+
+
+def delete_alert(*, event_id: str, user: User | AnonymousUser, reason: str, now: datetime) -> AlertStep:
+    """Deletes it for good; its steps stay, with a last one that says what it was, who deleted it and why.
+
+    Raises NotAllowedError, UnknownAlertError, InvalidInputError without a reason.
+    """
+    if not user.is_authenticated or not user.has_perm(DELETE):
+        raise NotAllowedError
+    reason = checked_reason(reason)
+    if not reason:
+        raise InvalidInputError(gettext_noop("`reason` is empty."))
+    with transaction.atomic():
+        alert = visible_alerts(user).select_for_update().filter(event_id=event_id).first()
+        if alert is None:
+            raise UnknownAlertError
+        step = add_step(
+            alert, StepKind.DELETED, author=user.get_username(), now=now, note=reason, details=tombstone(alert)
+        )
+        key = alert.capture
+        Alert.objects.filter(pk=alert.pk).delete()
+        if key and not Alert.objects.filter(capture=key).exists():
+            transaction.on_commit(partial(_delete_picture, key))
+        tell_after_commit([alert.event_id])
+    log.info("alert deleted", event_id=alert.event_id, author=user.get_username())
+    return step
+
+
+def _delete_picture(key: str) -> None:
+    try:
+        storage.remove(key)
+    except StorageError as error:
+        log.error("the picture of a deleted alert is left behind", key=key, reason=str(error))

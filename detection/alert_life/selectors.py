@@ -1,0 +1,41 @@
+"""Reads for whoever acts on alerts: who may be given one, and what happened to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.db.models import Q, QuerySet
+
+from cameras.models import Device, SiteAccess
+from detection.alert_life.models import AlertStep, StepKind
+from detection.models import Alert
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def people_who_act() -> QuerySet[User]:
+    """Active people, no machines, whose role may act on alerts."""
+    acts = Permission.objects.filter(content_type__app_label="detection", codename="change_alert")
+    by_role = Q(groups__permissions__in=acts) | Q(user_permissions__in=acts)
+    people = get_user_model().objects.filter(Q(is_superuser=True) | by_role, is_active=True, api_token=None)
+    return people.distinct().order_by("username")
+
+
+def assignable_people(alert: Alert) -> QuerySet[User]:
+    """Those who may see the alert and act on it."""
+    site = Device.objects.filter(pk=alert.device_id).values_list("site", flat=True).first()
+    shut_out = SiteAccess.objects.filter(all_sites=False).exclude(sites=site or 0)
+    return people_who_act().filter(Q(is_superuser=True) | ~Q(pk__in=shut_out.values("user")))
+
+
+def steps_of(alert: Alert) -> QuerySet[AlertStep]:
+    """What happened to it, oldest first."""
+    return AlertStep.objects.filter(alert_id=alert.pk).order_by("id")
+
+
+def was_deleted(*event_ids: str) -> bool:
+    """Whether one of these was an alert that somebody deleted: a device that sends it again does not bring it back."""
+    return AlertStep.objects.filter(event_id__in=event_ids, kind=StepKind.DELETED).exists()

@@ -1,0 +1,34 @@
+"""`make bench`: the list of a million alerts, page by page, filtered and searched, in milliseconds and queries."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.servers.redis import RedisServer
+from tests.servers.stack import ROOT, Stack
+
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(1200)]
+
+ROWS = 1_000_000
+PAGE_MS = 500.0  # of any filter, search and place
+QUERIES = 30
+
+
+def test_a_million_alerts(redis_server: RedisServer, tmp_path: Path) -> None:
+    with Stack(tmp_path, redis_server.url) as stack:
+        stack.manage("migrate", "-v0")
+        command = [sys.executable, "-m", "tests.benchmarks.alert_list", str(ROWS)]
+        done = subprocess.run(command, cwd=ROOT, env=stack.env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout.splitlines()[-1])
+    print(f"\n{found['rows']:,} alerts of 50 boxes and 400 cameras, inserted in {found['insert_s']:.0f} s (SQLite)")
+    print(f"  {'':40} {'ms':>7} {'most':>7} {'queries':>8}  count")
+    for what, r in found["asks"].items():
+        print(f"  {what:40} {r['ms']:7.1f} {r['most_ms']:7.1f} {r['queries']:8}  {r['count']}")
+    slow = {what: r for what, r in found["asks"].items() if r["ms"] > PAGE_MS or r["queries"] > QUERIES}
+    assert not slow, json.dumps(slow, indent=1)
