@@ -65,8 +65,8 @@ class Question:
                 text[name] = ""
         if not (text["site"].isascii() and text["site"].isdecimal() and len(text["site"]) < 19):
             text["site"] = ""
-        days = {name: _day(text.pop(name)) for name in ("since", "until")}
-        return cls(**text, **days)
+        since, until = _day(text.pop("since")), _day(text.pop("until"))
+        return cls(since=since, until=until, **text)  # type: ignore[arg-type]  # the rest are texts
 
     def asks(self) -> bool:
         """Whether it narrows the list at all."""

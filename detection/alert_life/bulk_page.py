@@ -50,10 +50,10 @@ def bulk(request: HttpRequest) -> HttpResponse:
 
 def _do(do: str, ids: list[str], request: HttpRequest) -> Outcome:
     given = {name: request.POST.get(name, "") for name in FIELDS[do]}
-    act: Callable[..., Outcome] = {
+    acts: dict[str, Callable[..., Outcome]] = {
         "ack": services.acknowledge_many, "resolve": services.resolve_many, "assign": services.assign_many,
-    }[do]  # fmt: skip
-    return act(event_ids=ids, user=request.user, now=timezone.now(), **given)
+    }  # fmt: skip
+    return acts[do](event_ids=ids, user=request.user, now=timezone.now(), **given)
 
 
 def tell_outcome(request: HttpRequest, do: str, outcome: Outcome) -> None:

@@ -72,12 +72,15 @@ def pieces(user: User, question: Question, export: AlertExport, *, base_url: str
 
 async def streamed(source: Iterator[str]) -> AsyncIterator[str]:
     """The same for the web server, which reads it without holding up others."""
-    end = object()
     try:
-        while (piece := await sync_to_async(next)(source, end)) is not end:  # type: ignore[call-overload]
-            yield str(piece)
+        while (piece := await sync_to_async(_next)(source)) is not None:
+            yield piece
     finally:
         await sync_to_async(source.close)()  # type: ignore[attr-defined]  # a generator
+
+
+def _next(source: Iterator[str]) -> str | None:
+    return next(source, None)
 
 
 def _rows(user: User, question: Question) -> QuerySet[Alert]:

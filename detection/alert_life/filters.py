@@ -19,7 +19,7 @@ LONGEST_NAME = 60
 
 def saved_filters(user: User | AnonymousUser) -> QuerySet[SavedAlertFilter]:
     """The person's own, by name."""
-    return SavedAlertFilter.objects.filter(user_id=user.pk)
+    return SavedAlertFilter.objects.filter(user_id=user.pk or 0)
 
 
 def save_filter(*, user: User, name: str, query: str) -> SavedAlertFilter:

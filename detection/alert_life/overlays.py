@@ -43,9 +43,7 @@ def _roi_sent(roi: Any) -> Shape | None:
 
 def _roi_then(alert: Alert) -> Shape:
     """The region as it was when the alert was raised; as it is now when its history does not reach back."""
-    past = ROI.history.filter(  # type: ignore[attr-defined]  # simple-history's
-        roi_id=alert.roi_id, camera_id=alert.camera_id, history_date__lte=alert.timestamp
-    )
+    past = ROI.history.filter(roi_id=alert.roi_id, camera_id=alert.camera_id, history_date__lte=alert.timestamp)
     row = past.order_by("-history_date", "-history_id").first()
     if row is None:
         row = ROI.objects.filter(roi_id=alert.roi_id, camera_id=alert.camera_id).first()

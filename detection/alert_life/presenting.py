@@ -113,7 +113,7 @@ def told_steps(alert: Alert, steps: Sequence[AlertStep], zone: str, now: datetim
             "at": moment(step.at, zone, now),
             "by": step.author,
             "note": step.note,
-            "kind": _STEP_KIND.get(step.kind, "off"),
+            "kind": _STEP_KIND.get(StepKind(step.kind), "off"),
         }
         for step in steps
     ]

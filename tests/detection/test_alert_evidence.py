@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -115,7 +115,7 @@ def exported(client: Client, **query: str) -> list[dict[str, str]]:
     async def read() -> bytes:
         return b"".join([piece async for piece in answer])
 
-    content = cast("bytes", async_to_sync(read)())
+    content = async_to_sync(read)()
     return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
 
 

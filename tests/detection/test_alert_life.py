@@ -153,7 +153,7 @@ def test_alerts_are_given_only_to_those_who_see_them_and_may_act(kim: Any, sites
         ({"verdict": "maybe"}, "`verdict` is `true`, `false` or empty."),
     ],
 )
-def test_what_cannot_be_kept_is_refused_in_words(kim: Any, given: dict[str, str], problem: str) -> None:
+def test_what_cannot_be_kept_is_refused_in_words(kim: Any, given: dict[str, Any], problem: str) -> None:
     services.acknowledge(event_id="e1", user=kim, now=NOON)
     with pytest.raises(InvalidInputError) as refused:
         services.resolve(event_id="e1", user=kim, now=NOON, **given)
