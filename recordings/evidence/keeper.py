@@ -63,8 +63,9 @@ class EvidenceKeeper:
     def __post_init__(self) -> None:
         self.spool = spool_of(self.database.path)
         target = destination(self.stop)
-        outbox = Outbox(self.database)
-        self.uploads = Uploads(outbox, self.spool, target, self.wake, self.clock) if target else None
+        self.uploads = None
+        if target is not None:
+            self.uploads = Uploads(Outbox(self.database), self.spool, target, self.wake, self.clock)
 
     def upload_step(self) -> bool:
         """Brings one picture to the hub's storage."""

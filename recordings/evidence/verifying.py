@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from cameras.models import DeviceStatus
 from edgesite import storage
@@ -93,13 +94,12 @@ def _chains(device_id: str, tally: Tally) -> Iterator[Finding]:
 def _told(device_id: str) -> tuple[dict[str, dict[int, str]], tuple[str, int, str], bool]:
     """What the device reported: places lost, by chain; its newest chain, number and link; whether nothing waits on it."""
     told: dict[str, dict[int, str]] = {}
-    for chain, links in Loss.objects.filter(device_id=device_id).exclude(chain="").values_list("chain", "links"):
-        told.setdefault(chain, {}).update({int(number): value for number, value in links})
+    for name, links in Loss.objects.filter(device_id=device_id).exclude(chain="").values_list("chain", "links"):
+        told.setdefault(name, {}).update({int(number): value for number, value in links})
     status = DeviceStatus.objects.filter(device_id=device_id).first()
-    health = status.health if status is not None and isinstance(status.health, dict) else {}
-    chain, waiting = health.get("chain"), health.get("outbox")
-    captures = health.get("captures")
-    quiet = waiting == 0 and (not isinstance(captures, dict) or captures.get("upload") == 0)
+    health: dict[str, Any] = status.health if status is not None and isinstance(status.health, dict) else {}
+    chain, captures = health.get("chain"), health.get("captures")
+    quiet = health.get("outbox") == 0 and (not isinstance(captures, dict) or captures.get("upload") == 0)
     if not isinstance(chain, dict) or not isinstance(chain.get("n"), int) or not isinstance(chain.get("chain"), str):
         return told, ("", 0, ""), True
     return told, (chain["chain"], chain["n"], str(chain.get("link", ""))), quiet

@@ -19,13 +19,13 @@ from detection.core.events import AlertEvent, EvidenceEvent, parse_event
 from detection.core.rules.base import RuleEvent
 from detection.ingest.frame import Frame
 from detection.plan import Plan
-from detection.sink import QUEUE, AlertSink
+from detection.sink import AlertSink
 from edgesite import storage
 from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError, try_lock
 from edgesite.edge_store.outbox import Outbox
 from edgesite.edge_store.owners import Owner, lives
 from edgesite.storage import StorageError
-from recordings.evidence.captures import TRIES
+from recordings.evidence.captures import QUEUE, TRIES
 
 AT = 1_795_305_600.0
 EVENT = RuleEvent("b1", "r1", "intrusion", "critical", "started", 5.0, 7, {"class": "person", "dwell_s": 1.2})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,8 @@ def test_a_whole_chain_has_no_fault_in_whatever_order_it_came() -> None:
 def test_a_changed_content_is_seen(field: str) -> None:
     entries = chain()
     link, content = entries[2]
-    entries[2] = (link, replace(content, **{field: 7 if field == "size" else "f" * 64}))
+    changes: dict[str, Any] = {field: 7 if field == "size" else "f" * 64}
+    entries[2] = (link, replace(content, **changes))
     assert faults_of(entries) == [Fault("forged", 3, 3)]
 
 

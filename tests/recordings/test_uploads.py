@@ -202,7 +202,7 @@ def test_no_name_leaves_its_folder(media: Path, tmp_path: Path, key: str) -> Non
     ],
 )
 def test_what_cannot_be_is_refused_in_words(media: Path, headers: dict[str, str], status: int) -> None:
-    given = {k: v.encode().decode("latin-1") for k, v in headers.items()}
+    given: dict[str, Any] = {k: v.encode().decode("latin-1") for k, v in headers.items()}
     answer = call("PUT", KEY, **given)
     assert answer[0] == status
     assert answer[1]

@@ -19,7 +19,7 @@ class Flaky(httpx.BaseTransport):
     """Passes requests on to the hub; `fail` are the numbers of requests that are lost, `lose` of those whose answer is."""
 
     def __init__(self, *, fail: set[int] | None = None, lose: set[int] | None = None) -> None:
-        self.inner = httpx.WSGITransport(app=get_wsgi_application())  # type: ignore[arg-type]  # Django's types are wider
+        self.inner = httpx.WSGITransport(app=get_wsgi_application())
         self.fail, self.lose = fail or set(), lose or set()
         self.requests: list[httpx.Request] = []
 

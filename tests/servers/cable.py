@@ -54,13 +54,13 @@ class Cable:
                 with contextlib.suppress(OSError):
                     while not self._stop.is_set():
                         for key, _ in selector.select(0.2):
-                            end = key.fileobj
-                            assert isinstance(end, socket.socket)
-                            data = end.recv(65_536)
+                            source = key.fileobj
+                            assert isinstance(source, socket.socket)
+                            data = source.recv(65_536)
                             self._whole.wait()
                             if not data:
                                 return
-                            other[end].sendall(data)
+                            other[source].sendall(data)
 
     def __enter__(self) -> Self:
         return self
