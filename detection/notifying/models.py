@@ -9,7 +9,6 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from cameras.audit import site_of
 from cameras.choices import Severity
 from cameras.models import Camera, Site
 from cameras.schedules import Schedule
@@ -173,7 +172,8 @@ class NotificationRule(models.Model):
         return self.name
 
     def clean(self) -> None:
-        if self.camera_id is not None and site_of(Camera, self.camera_id, "device__site") != self.site_id:
+        cameras = Camera.objects.filter(pk=self.camera_id, device__site=self.site_id)
+        if self.camera_id is not None and not cameras.exists():
             raise ValidationError({"camera": _("Choose the site that this camera belongs to, too.")})
         if (
             self.schedule_id is not None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from cameras.models import Site
 from cameras.schedules import Schedule
@@ -24,7 +25,8 @@ PAGES = (Channel, NotificationRule, Delivery)
 
 
 def add(client: Client, **fields: str) -> Any:
-    given = {"name": "Hook", "kind": "webhook", "enabled": "on", "url": "https://hooks.example/T0KEN", "language": "en"}
+    given = {"name": "Hook", "kind": "webhook", "enabled": "on", "url": "https://hooks.example/T0KEN", "language": "en",
+             "topic": "edgesite"}  # fmt: skip
     return client.post(path(Channel, "add"), given | fields, follow=True)
 
 
@@ -52,7 +54,7 @@ def test_a_secret_that_was_made_is_shown_once_and_never_again() -> None:
     client = browser("admin")
     answer = add(client)
     channel = Channel.objects.get()
-    assert answer["Cache-Control"] == "no-store"
+    assert answer["Cache-Control"].startswith("no-store")
     (shown,) = re.findall(r'<code id="secret">(.+?)</code>', text(answer))
     assert (shown, len(shown)) == (channel.secret, 43)
     assert answer.cookies.get("messages") is None
@@ -193,6 +195,7 @@ def test_the_log_is_filtered_and_dead_letters_are_sent_again() -> None:
     assert "1 message is sent again." in text(answer)
     answer = client.post(path(Delivery, "again", fine), follow=True)
     assert "Nothing is sent again" in text(answer)
+    hub.now = timezone.now()  # that of the page
     assert [m.key for m in hub.turn()] == [dead.key]
     action = {"action": "send_again", "_selected_action": [str(dead.pk), str(fine.pk)]}
     assert "Nothing is sent again" in text(client.post(path(Delivery), action, follow=True))

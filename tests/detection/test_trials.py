@@ -20,7 +20,7 @@ from detection.notifying.trial_models import TrialAlert
 from detection.notifying.watching import notification_metrics, trial_warning
 from detection.trials import Trials
 from edgesite.commands import Command, parse_command
-from edgesite.edge_store.database import EdgeDatabase
+from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
 from edgesite.edge_store.outbox import Outbox
 from tests.cameras.pages import browser, path, text, visible
 from tests.detection.notifications import NOW, Hub, make_channel, make_rule
@@ -76,6 +76,7 @@ def test_the_whole_way_of_a_test_alert(box: Box, redis: FakeRedis, settings: Any
     make_rule(make_channel("Watched"), test_alerts=True, min_severity="critical", group_s=60)
     make_rule(make_channel("People"))
     hub = Hub()
+    hub.now = timezone.now()  # that of ingest
     trials.step(client=redis.client(), now=hub.now)
     (command,) = box.commands()
     assert (command.kind, TrialAlert.objects.get().state) == ("trial", "asked")
@@ -83,7 +84,7 @@ def test_the_whole_way_of_a_test_alert(box: Box, redis: FakeRedis, settings: Any
     assert event["kind"] == "trial"
     assert store_event(event, device_id="box-1") is None
     assert TrialAlert.objects.get().state == "arrived"
-    (message,) = hub.turn()
+    (message,) = hub.turn(after_s=5)
     assert (message.body["type"], message.body["device_id"], message.body["ok"]) == ("test_alert", "box-1", True)
     assert hub.sent[0][0].name == "Watched"
     trials.step(client=redis.client(), now=hub.now)
@@ -114,6 +115,7 @@ def test_one_that_does_not_come_raises_the_alarm_once_and_says_when_it_is_over(b
     device = make_box()
     make_rule(make_channel("People"))
     hub = Hub()
+    hub.now = timezone.now()  # that of ingest
     for _ in range(3):  # silent for three hours
         trials.step(client=redis.client(), now=hub.now)
         hub.now += timedelta(seconds=121)
@@ -140,10 +142,11 @@ def test_a_channel_that_does_not_deliver_it_is_told_of_by_the_others(box: Box, r
     make_rule(broken, name="Watched", test_alerts=True)
     make_rule(broken, fine, name="Rest")
     hub = Hub(Outcome("dead", "The receiver refused the message: 404", 404))
+    hub.now = timezone.now()  # that of ingest
     trials.step(client=redis.client(), now=hub.now)
     for event in box.answer():
         store_event(event, device_id="box-1")
-    hub.turn()
+    hub.turn(after_s=5)
     trials.step(client=redis.client(), now=hub.now)
     trial = TrialAlert.objects.get()
     assert (trial.state, trial.problem) == ("failed", "It reached the hub, but this channel did not deliver it: Broken")
@@ -155,6 +158,7 @@ def test_a_slow_channel_is_waited_for_up_to_the_deadline(box: Box, redis: FakeRe
     make_box()
     make_rule(make_channel(), test_alerts=True)
     hub = Hub(*[Outcome("retry", "The receiver failed: 503", 503)] * 20)
+    hub.now = timezone.now()  # that of ingest
     trials.step(client=redis.client(), now=hub.now)
     for event in box.answer():
         store_event(event, device_id="box-1")
@@ -192,10 +196,14 @@ def test_a_redis_that_is_away_is_found_out_by_the_deadline(redis: FakeRedis) -> 
     assert TrialAlert.objects.order_by("id").first().state == "failed"  # type: ignore[union-attr]
 
 
-def test_a_disk_that_is_full_lets_nothing_out(box: Box, redis: FakeRedis) -> None:
+def test_a_disk_that_is_full_lets_nothing_out(box: Box, redis: FakeRedis, monkeypatch: pytest.MonkeyPatch) -> None:
     make_box()
     trials.step(client=redis.client(), now=NOW)
-    box.database.close()
+
+    def full(*arguments: Any, **options: Any) -> None:
+        raise EdgeStoreError("database or disk is full", retryable=True)
+
+    monkeypatch.setattr(Outbox, "add_alerts", full)
     Trials("box-1", box.outbox).obey(box.commands()[0], 60.0)  # logged, and nothing more: no exception
     assert TrialAlert.objects.get().state == "asked"
 

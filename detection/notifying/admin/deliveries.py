@@ -36,9 +36,9 @@ class _OfPerson(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
         value = self.value()
-        return (
-            queryset if value is None or not value.isdigit() else queryset.filter(**{str(self.parameter_name): value})
-        )
+        if value not in {key for key, _ in self.lookup_choices}:
+            return queryset
+        return queryset.filter(**{str(self.parameter_name): value})
 
 
 class ChannelFilter(_OfPerson):

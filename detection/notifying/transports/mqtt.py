@@ -19,7 +19,7 @@ from detection.notifying.messages import Message
 from detection.notifying.models import SCHEMES, Channel, ChannelKind
 from detection.notifying.services import Outcome
 from edgesite.core.addresses import AllowList, Target
-from edgesite.guarded_http import GuardedError, allowed_target, open_socket
+from edgesite.guarded_http import BAD_TLS, GuardedError, allowed_target, open_socket
 from edgesite.ids import uuid7
 
 SECONDS = 10.0
@@ -40,6 +40,7 @@ class GuardedClient(paho.Client):
     def __init__(self, channel: Channel, target: Target, *, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(CallbackAPIVersion.VERSION2, client_id=f"edgesite-{uuid7()[-12:]}", clean_session=True)
         self.target = target
+        self._tls = tls or ssl.create_default_context()
         self.problem = ""
         self.refused = False
         self.ended = threading.Event()
@@ -47,7 +48,7 @@ class GuardedClient(paho.Client):
         if channel.username:
             self.username_pw_set(channel.username, channel.secret or None)
         if target.scheme == "mqtts":
-            self.tls_set_context(tls or ssl.create_default_context())
+            self.tls_set_context(self._tls)
         self.connect_timeout = SECONDS / 2
         self.on_connect = self._answered
         self.on_disconnect = self._lost
@@ -63,6 +64,15 @@ class GuardedClient(paho.Client):
             self.problem, self.refused = str(error), error.refused
             self.ended.set()
             raise ConnectionError(str(error)) from None  # paho tries again after an OSError
+
+    def _ssl_wrap_socket(self, tcp_sock: socket.socket) -> ssl.SSLSocket:
+        """Instead of paho's own, which leaves the socket of a failed handshake open, and does not say what failed."""
+        tcp_sock.settimeout(self.connect_timeout)
+        try:
+            return self._tls.wrap_socket(tcp_sock, server_hostname=self.target.host)
+        except ssl.SSLCertVerificationError as error:
+            self.problem = f"{BAD_TLS}: {error.verify_message}"
+            raise
 
     def _answered(self, client: Any, data: Any, flags: Any, reason: Any, properties: Any) -> None:
         self.problem = f"{REFUSED}: {reason}" if reason.is_failure else ""
