@@ -12,13 +12,16 @@ from django.utils.translation import gettext_lazy
 from pydantic import ValidationError as EntryError
 
 from cameras.audit import AuditRecords
-from cameras.core.schedule import ScheduleEntry
+from cameras.core.holidays import PlannedSchedule, document_holidays
 from cameras.validators import validate_code
 from edgesite.ids import short_id
 
+PARTS = ("schedule_id", "name", "weekly", "holidays")
+
 
 class Schedule(models.Model):
-    """weekly, holidays: as in the config document. Changing one concerns every device whose bindings follow it."""
+    """weekly: as in the config document. holidays: as `PlannedHoliday`. Changing one concerns every device whose bindings
+    follow it."""
 
     schedule_id = models.CharField(
         gettext_lazy("schedule ID"), max_length=64, unique=True, default=partial(short_id, "sched"),
@@ -40,7 +43,7 @@ class Schedule(models.Model):
 
     def clean(self) -> None:
         try:
-            ScheduleEntry.model_validate(entry_of(self))
+            PlannedSchedule.model_validate({key: getattr(self, key) for key in PARTS})
         except EntryError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -49,7 +52,8 @@ class Schedule(models.Model):
 
 def entry_of(schedule: Schedule) -> dict[str, Any]:
     """The schedule under the config document's names."""
-    return {key: getattr(schedule, key) for key in ("schedule_id", "name", "weekly", "holidays")}
+    row = {key: getattr(schedule, key) for key in PARTS}
+    return row | {"holidays": document_holidays(schedule.weekly, schedule.holidays)}
 
 
 def check_schedule(schedule_id: str | None, *, site: int | None) -> None:

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy, gettext_noop
@@ -16,20 +17,13 @@ from django.utils.translation import gettext as _
 
 from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import PublishingAdmin, VisibleOnly
-from cameras.core.schedule import DAY_MINUTES, DAYS, minutes_of
+from cameras.admin.chips import chip
+from cameras.admin.schedule_preview import SchedulePreview
+from cameras.admin.schedule_words import DAY_NAMES, meaning, meaning_list, now_text
+from cameras.core.schedule import DAY_MINUTES, DAYS, ScheduleEntry, minutes_of
 from cameras.core.schedule_text import CLOSED, ScheduleTextError, Written, format_text, hours_of, parse
-from cameras.schedules import Schedule
+from cameras.schedules import Schedule, entry_of
 
-DAY_NAMES = dict(
-    zip(
-        DAYS,
-        (
-            gettext_lazy("Monday"), gettext_lazy("Tuesday"), gettext_lazy("Wednesday"), gettext_lazy("Thursday"),
-            gettext_lazy("Friday"), gettext_lazy("Saturday"), gettext_lazy("Sunday"),
-        ),
-        strict=True,
-    )
-)  # fmt: skip
 PROBLEMS = (
     gettext_noop("%(word)s is not a date such as 2026-12-25"),
     gettext_noop("%(word)s stands twice"),
@@ -40,6 +34,7 @@ PROBLEMS = (
     gettext_noop("24:00 can only end hours; write 00:00 of the next day"),
     gettext_noop("“-” and the end of the hours are missing here"),
     gettext_noop("start and end are the same; a whole day is 00:00-24:00"),
+    gettext_noop("the name has more than %(count)s characters"),
     gettext_noop("there are more than %(count)s dates"),
     gettext_noop("there are more than %(count)s hours in a week"),
 )
@@ -65,7 +60,8 @@ class ScheduleForm(forms.ModelForm[Schedule]):
         required=False,
         help_text=gettext_lazy(
             "One line for days of the week or for a date: Mon-Fri 08:00-12:00, 13:00-17:00, or 2026-12-25 closed. "
-            "Hours whose end comes before their start end on the next day. A date replaces the hours of its day of the week."
+            "Hours whose end comes before their start end on the next day. A date replaces the hours of its day of the week; "
+            "2026-12-25 like Sun gives it those of another day, and what comes after # is its name."
         ),
     )
 
@@ -101,31 +97,37 @@ def week_bars(weekly: list[dict[str, str]]) -> dict[str, list[tuple[int, int]]]:
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(AuditedAdmin[Schedule], PublishingAdmin[Schedule]):
+class ScheduleAdmin(SchedulePreview, AuditedAdmin[Schedule], PublishingAdmin[Schedule]):
     site_path = "site"
     form = ScheduleForm
-    list_display = ["schedule_id", "name", "site", "summary", "bindings_count"]
+    list_display = ["schedule_id", "name", "site", "now", "summary", "bindings_count"]
     list_filter = [("site", VisibleOnly)]
     search_fields = ["schedule_id", "name"]
     list_select_related = ["site"]
-    fields = ["schedule_id", "name", "site", "hours"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
         return super().get_queryset(request).annotate(bindings_count=Count("bindings"))
 
-    def get_fields(self, request: HttpRequest, obj: Schedule | None = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: Schedule | None = None) -> Any:
+        """What it is, then its hours; the page puts the week that is drawn in between."""
+        known = ["schedule_id", "name", "site"]
         if obj is None:
-            return self.fields
+            return [(None, {"fields": known}), (_("Hours as text"), {"fields": ["hours"]})]
         if not self.has_change_permission(request, obj):
-            return ["schedule_id", "name", "site", "written", "week"]
-        return [*self.fields, "week"]
+            return [(None, {"fields": [*known, "written", "week", "meant"]})]
+        return [(None, {"fields": known}), (_("Hours as text"), {"fields": ["hours", "week", "meant"]})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Schedule | None = None) -> Any:
         # Bindings of its site follow it: it does not move to another one.
-        return ["schedule_id", "site", "written", "week"] if obj else []
+        return ["schedule_id", "site", "written", "week", "meant"] if obj else []
 
     def device_ids(self, rows: QuerySet[Schedule]) -> set[str]:
         return {d for d in rows.values_list("bindings__roi__camera__device_id", flat=True) if d}
+
+    @admin.display(description=gettext_lazy("now"))
+    def now(self, schedule: Schedule) -> SafeString:
+        found = now_text(_entry(schedule), schedule.site.time_zone, timezone.now().timestamp())
+        return chip(found.kind, found.text)
 
     @admin.display(description=gettext_lazy("hours"))
     def summary(self, schedule: Schedule) -> str:
@@ -138,6 +140,11 @@ class ScheduleAdmin(AuditedAdmin[Schedule], PublishingAdmin[Schedule]):
     @admin.display(description=gettext_lazy("hours"))
     def written(self, schedule: Schedule) -> SafeString:
         return format_html('<pre class="document">{}</pre>', format_text(schedule.weekly, schedule.holidays))
+
+    @admin.display(description=gettext_lazy("what it means"))
+    def meant(self, schedule: Schedule) -> SafeString:
+        zone, now = schedule.site.time_zone, timezone.now().timestamp()
+        return meaning_list(meaning(_entry(schedule), schedule.holidays, zone, now))
 
     @admin.display(description=gettext_lazy("week as saved"))
     def week(self, schedule: Schedule) -> SafeString:
@@ -152,6 +159,10 @@ class ScheduleAdmin(AuditedAdmin[Schedule], PublishingAdmin[Schedule]):
         )
         head = format_html("<tr><th>{}</th><th>{}</th></tr>", _("Day"), _("Hours, 0–24"))
         return format_html("<table><thead>{}</thead><tbody>{}</tbody></table>", head, rows)
+
+
+def _entry(schedule: Schedule) -> ScheduleEntry:
+    return ScheduleEntry.model_validate(entry_of(schedule))
 
 
 def _words(hours: str, stretches: list[tuple[int, int]]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cameras.core.schedule import DAYS
-from cameras.core.schedule_text import CLOSED, days_text, hours_of, hours_text
+from cameras.core.schedule_text import CLOSED, days_text, holiday_text, hours_of
 
 SECRET = ("rtsp_url",)
 NEAR = 0.005  # half a percent of the picture: nobody sees it
@@ -134,8 +134,8 @@ def _week(name: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]
 
 
 def _holidays(name: str, old: Sequence[Any], new: Sequence[Any]) -> Iterator[Change]:
-    before = {holiday["date"]: hours_text(holiday.get("intervals", ())) for holiday in old}
-    after = {holiday["date"]: hours_text(holiday.get("intervals", ())) for holiday in new}
+    before = {holiday["date"]: holiday_text(holiday) for holiday in old}
+    after = {holiday["date"]: holiday_text(holiday) for holiday in new}
     for day in sorted({*before, *after}):
         values = {"name": name, "date": day, "old": before.get(day, CLOSED), "new": after.get(day, CLOSED)}
         if day not in before:

@@ -118,9 +118,9 @@ def active(schedule: ScheduleEntry, tz: str, wall_time: float) -> bool:
     local = datetime.fromtimestamp(wall_time, ZoneInfo(tz))
     minute = local.hour * 60 + local.minute
     today = local.date()
-    if any(start <= minute < end for start, end in _hours(schedule, today)):
+    if any(start <= minute < end for start, end in hours_on(schedule, today)):
         return True
-    return any(minute < end - DAY_MINUTES for _, end in _hours(schedule, today - timedelta(days=1)))
+    return any(minute < end - DAY_MINUTES for _, end in hours_on(schedule, today - timedelta(days=1)))
 
 
 def next_change(schedule: ScheduleEntry, tz: str, wall_time: float) -> float | None:
@@ -151,7 +151,7 @@ def latest_time(times: Iterable[str], tz: str, wall_time: float) -> float | None
 
 
 @functools.lru_cache(maxsize=4096)
-def _hours(schedule: ScheduleEntry, day: date) -> tuple[tuple[int, int], ...]:
+def hours_on(schedule: ScheduleEntry, day: date) -> tuple[tuple[int, int], ...]:
     """The intervals that start on that date, in minutes since its midnight."""
     text = day.isoformat()
     for holiday in schedule.holidays:
@@ -176,18 +176,18 @@ def _days_to_search(schedule: ScheduleEntry, today: date) -> list[date]:
 
 def _candidates(schedule: ScheduleEntry, day: date, zone: ZoneInfo) -> Iterator[float]:
     """Moments of that day at which the schedule may change: bounds of hours, midnight, and jumps of the clock."""
-    bounds = {0, *(minute for pair in _hours(schedule, day) for minute in pair if minute < DAY_MINUTES)}
-    bounds |= {end - DAY_MINUTES for _, end in _hours(schedule, day - timedelta(days=1)) if end >= DAY_MINUTES}
+    bounds = {0, *(minute for pair in hours_on(schedule, day) for minute in pair if minute < DAY_MINUTES)}
+    bounds |= {end - DAY_MINUTES for _, end in hours_on(schedule, day - timedelta(days=1)) if end >= DAY_MINUTES}
     for minute in bounds:
         naive = _naive(day, minute)
         for fold in (0, 1):
             moment = naive.replace(tzinfo=zone, fold=fold).timestamp()
             if datetime.fromtimestamp(moment, zone).replace(tzinfo=None) == naive:  # the clock does show it
                 yield moment
-    yield from _jumps(day, zone)
+    yield from jumps(day, zone)
 
 
-def _jumps(day: date, zone: ZoneInfo) -> Iterator[float]:
+def jumps(day: date, zone: ZoneInfo) -> Iterator[float]:
     """The moments at which the clock jumps away from that day's hours: Unix seconds."""
     start = int(_naive(day, 0).replace(tzinfo=zone).timestamp())
     for low in range(start - 2 * 3600, start + 27 * 3600, 3600):

@@ -2,9 +2,11 @@
 
     Mon-Fri 08:00-12:00, 13:00-17:00
     Sat, Sun 22:00-06:00
-    2026-12-25 closed
+    2026-12-25 closed  # Christmas
+    2026-12-26 like Sun
 
-A line names days of the week or one date, then hours or `closed`. What comes after `#` is a remark and is not kept.
+A line names days of the week or one date, then hours or `closed`; a date may also have the hours of a day of the week. What
+comes after `#` is the name of a date; on other lines it is a remark and is not kept.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from cameras.core.holidays import LONGEST_NAME, clean_name
 from cameras.core.schedule import DAYS, MAX_HOLIDAYS, MAX_INTERVALS, check_start, minutes_of
 
 Hours = dict[str, str]  # start, end; with `day` where it is one of the week
@@ -23,13 +26,13 @@ NAMES = {
     for day, long in zip(DAYS, ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"), strict=True)
     for name in (day, day[:2], long)
 }  # fmt: skip
-CLOSED = "closed"
+CLOSED, LIKE = "closed", "like"
 TOKEN = re.compile(r"\s*(?P<word>\d{4}-\d{1,2}-\d{1,2}|\d{1,2}:\d{1,2}|[^\W\d_]+|[-–,]|\S)")
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a text says: the `weekly` and `holidays` of a schedule, in the config document's form."""
+    """What a text says: the `weekly` and `holidays` of a schedule, as its row has them."""
 
     weekly: list[Hours]
     holidays: list[dict[str, Any]]
@@ -50,10 +53,11 @@ class _Line:
     number: int
     text: str
     words: list[tuple[str, int]] = field(init=False)
+    remark: str = field(init=False)
     _next: int = 0
 
     def __post_init__(self) -> None:
-        kept = self.text.partition("#")[0]
+        kept, _, self.remark = self.text.partition("#")
         self.words = [(m["word"], m.start("word") + 1) for m in TOKEN.finditer(kept)]
 
     def peek(self) -> str:
@@ -107,7 +111,20 @@ def _holiday(line: _Line, known: set[str]) -> dict[str, Any]:
         raise line.error("%(word)s is not a date such as 2026-12-25", back=1, word=word) from None
     if word in known:
         raise line.error("%(word)s stands twice", back=1, word=word)
-    return {"date": word, "intervals": _hours(line)}
+    found: dict[str, Any] = {"date": word}
+    if line.peek().casefold() == LIKE:
+        line.take()
+        found["like"] = _day(line)
+        _nothing_more(line)
+    else:
+        found["intervals"] = _hours(line)
+    if name := clean_name(line.remark):
+        if len(name) > LONGEST_NAME:
+            raise ScheduleTextError(
+                line.number, line.text.index("#") + 1, "the name has more than %(count)s characters", count=LONGEST_NAME
+            )
+        found["name"] = name
+    return found
 
 
 def _week(line: _Line, weekly: list[Hours], closed: set[str]) -> None:
@@ -155,9 +172,13 @@ def _hours(line: _Line) -> list[Hours]:
         found = [_interval(line)]
         while line.takes(","):
             found.append(_interval(line))
+    _nothing_more(line)
+    return found
+
+
+def _nothing_more(line: _Line) -> None:
     if line.peek():
         raise line.error("%(word)s is too much here", word=line.peek()[:20])
-    return found
 
 
 def _interval(line: _Line) -> Hours:
@@ -196,6 +217,13 @@ def hours_text(intervals: Sequence[Mapping[str, str]]) -> str:
     return ", ".join(f"{i['start']}-{i['end']}" for i in intervals) or CLOSED
 
 
+def holiday_text(holiday: Mapping[str, Any]) -> str:
+    """`closed`, `like Sun` or its hours, and its name after a `#`."""
+    like, name = holiday.get("like"), holiday.get("name")
+    text = f"{LIKE} {like.capitalize()}" if like else hours_text(holiday.get("intervals", ()))
+    return f"{text}  # {name}" if name else text
+
+
 def hours_of(weekly: Iterable[Mapping[str, str]]) -> dict[str, str]:
     """The hours of each day of the week in words, Monday first."""
     ordered = _by_day([dict(interval) for interval in weekly])
@@ -220,5 +248,5 @@ def format_text(weekly: Iterable[Mapping[str, str]], holidays: Iterable[Mapping[
     hours = hours_of(weekly)
     lines = days_text(hours, [day for day in DAYS if hours[day] != CLOSED])
     dates = sorted(holidays, key=lambda holiday: str(holiday["date"]))
-    lines += [f"{holiday['date']} {hours_text(holiday.get('intervals', ()))}" for holiday in dates]
+    lines += [f"{holiday['date']} {holiday_text(holiday)}" for holiday in dates]
     return "\n".join(lines)

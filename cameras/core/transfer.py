@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from cameras.core.algorithms import STRANGE_CLASS, Registry
 from cameras.core.difference import Change, difference, values_of
 from cameras.core.geometry import GeometryError, validate_shape
-from cameras.core.schedule import ScheduleEntry
+from cameras.core.holidays import PlannedSchedule
 from cameras.core.transfer_file import KEYS, REQUIRED, Path, Problems, Row, SiteFile, shown
 from cameras.core.transfer_places import check_places
 from edgesite.core.urls import MASK, mask_url
@@ -153,7 +153,7 @@ def _check_schedules(file: SiteFile, after: SiteState) -> None:
     for code, row in file.rows["schedules"].items():
         if code in after.rows["schedules"]:
             try:
-                ScheduleEntry.model_validate(after.rows["schedules"][code])
+                PlannedSchedule.model_validate(after.rows["schedules"][code])
             except ValidationError as error:
                 file.problems.add_invalid(("schedules", row.index), error)
     for code, binding in after.rows["bindings"].items():

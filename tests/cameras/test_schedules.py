@@ -148,6 +148,42 @@ def test_the_difference_says_which_days_and_dates_changed(schedule: Schedule) ->
     ]
 
 
+BOXING_DAY = {"date": "2026-12-26", "like": "mon", "name": "Boxing Day"}
+
+
+def test_a_box_knows_dates_with_hours_and_no_names(schedule: Schedule) -> None:
+    """A box of an older release refuses keys that it does not know: nothing of the new ones is in the document."""
+    Schedule.objects.filter(pk=schedule.pk).update(holidays=[*CHRISTMAS, BOXING_DAY])
+    before = compiled()
+    assert before["schedules"][0]["holidays"] == [
+        *CHRISTMAS, {"date": "2026-12-26", "intervals": [{"start": "22:00", "end": "06:00"}]},
+    ]  # fmt: skip
+    parse_content(before, registry)
+    Schedule.objects.filter(pk=schedule.pk).update(holidays=[CHRISTMAS[0] | {"name": "Christmas"}, BOXING_DAY])
+    assert content_hash(compiled()) == content_hash(before)  # a name makes no version
+    Schedule.objects.filter(pk=schedule.pk).update(weekly=LATER)
+    assert [str(c) for c in difference(before, compiled())] == [
+        "Schedule Night shift: holiday 2026-12-26 22:00-06:00 → 21:00-06:00",
+        "Schedule Night shift: Mon 22:00-06:00 → Mon 21:00-06:00",
+    ]
+
+
+@pytest.mark.parametrize(
+    "holiday",
+    [
+        {"date": "2026-12-25", "like": "sun", "intervals": [{"start": "08:00", "end": "09:00"}]},
+        {"date": "2026-12-25", "like": "feast"},
+        {"date": "2026-12-25", "name": "two\nlines"},
+        {"date": "2026-12-25", "name": "x" * 101},
+        {"date": "2026-12-25", "colour": "red"},
+    ],
+)
+def test_a_holiday_that_makes_no_sense_is_refused(schedule: Schedule, holiday: dict[str, Any]) -> None:
+    schedule.holidays = [holiday]
+    with pytest.raises(ValidationError):
+        schedule.full_clean()
+
+
 # Rows
 
 
@@ -260,7 +296,7 @@ def test_every_column_of_a_schedule_is_in_the_file() -> None:
 
 @pytest.mark.parametrize("kind", ["yaml", "json"])
 def test_a_site_with_schedules_is_made_again_from_its_file(schedule: Schedule, kind: str) -> None:
-    Schedule.objects.filter(pk=schedule.pk).update(holidays=CHRISTMAS)
+    Schedule.objects.filter(pk=schedule.pk).update(holidays=[*CHRISTMAS, BOXING_DAY])
     before, text = site_state(make_site()), export_site(make_site(), kind, secrets=True)
     Device.objects.filter(site=make_site()).delete()
     make_site().delete()
@@ -276,6 +312,11 @@ def test_an_import_changes_a_schedule_and_concerns_the_devices_that_follow_it(sc
     assert load(text) == ["Schedule Night shift: Mon 22:00-06:00 → Mon 21:00-06:00", "box-1"]
     publish_edit(device_ids=["box-1"], author="kim")
     assert load(text) == []
+    named = "[{date: 2026-12-26, like: sun, name: Boxing Day}]"
+    assert load(f"format: 1\nschedules:\n- {{schedule_id: night, holidays: {named}}}\n") == [
+        "Schedule Night shift: holiday 2026-12-26 like Sun  # Boxing Day added",
+        "box-1",
+    ]
     assert load("format: 1\nschedules:\n- {schedule_id: new}\nbindings:\n- {bind_id: bind-3, schedule: new}\n") == [
         "Binding intrusion · Door 3: schedule empty → new",
         "Schedule new added",
