@@ -8,7 +8,7 @@ from pathlib import Path
 
 import av
 
-from detection.ingest.errors import IngestError, explain
+from cameras.streams.errors import IngestError, explain
 from detection.ingest.frame import Frame
 from detection.ingest.pictures import decode, stamp_of, video_stream
 from detection.ingest.source import FILE_FORMATS

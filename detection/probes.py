@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from cameras.core.document import Document
 from cameras.core.probe import StreamFacts
-from detection.ingest.errors import IngestError
+from cameras.streams.errors import IngestError
 from detection.ingest.probe import WATCH_S, probe
 from detection.snapshots import BUSY, NO_CAMERA
 from edgesite.commands import Command, send_answer

@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cameras.models import Binding, Camera
+from cameras.streams.errors import IngestError
 from detection.backtest.models import BackTest
-from detection.ingest.errors import IngestError
 from detection.offline_video import VideoFile
 from recordings.core.names import safe_name
 

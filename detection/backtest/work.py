@@ -18,13 +18,13 @@ from cameras.core.algorithms import registry
 from cameras.core.rollout import Sentence
 from cameras.core.strict_json import DocumentError
 from cameras.rollouts.texts import stored
+from cameras.streams.errors import IngestError
 from detection.backtest import engine, files
 from detection.backtest.models import BackTest
 from detection.backtest.services import UNUSABLE, VIDEO_GONE, fail, finish, note_progress
 from detection.inference.detector import Detector
 from detection.inference.errors import ModelError
 from detection.inference.pool import load_detectors
-from detection.ingest.errors import IngestError
 from detection.offline_video import VideoFile
 from edgesite.storage import StorageError
 

@@ -9,11 +9,11 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from cameras.streams.errors import IngestError, explain
+from cameras.streams.stop import StopSignal
 from detection.ingest.adaptive import AdaptiveDecoder
 from detection.ingest.attention import Attention, WatchBudget
-from detection.ingest.errors import IngestError, explain
 from detection.ingest.pictures import Decoded
-from detection.ingest.stop import StopSignal
 
 # A read returns at least this often to look at the stop event. FFmpeg hands out the picture that its parser still
 # holds when a read is interrupted, and goes on well afterwards.

@@ -9,25 +9,14 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from detection.ingest.errors import IngestError, explain
+from cameras.streams.errors import IngestError, explain
+from cameras.streams.files import loop_length
+from cameras.streams.stop import StopSignal
 from detection.ingest.pictures import Decoded, decode, stamp_of
-from detection.ingest.stop import StopSignal
 
 RESYNC_S = 2.0  # further from the clock than this: seek instead of catching up
 LATE_S = 0.25  # a picture that is overdue by this much is not shown ...
 SHOW_AT_LEAST_EVERY_S = 1.0  # ... unless nothing was shown for so long
-
-
-def loop_length(container: InputContainer, stream: VideoStream) -> float:
-    """Seconds that one round takes: the video stream's own duration, else the container's.
-
-    Raises IngestError for a still picture or a file that does not say how long it is.
-    """
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    if container.duration:
-        return container.duration / av.time_base
-    raise IngestError("the file does not say how long it is; turn it into an MP4", retryable=False)
 
 
 class LoopingFile:

@@ -10,7 +10,7 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from detection.ingest.errors import IngestError
+from cameras.streams.errors import IngestError
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,11 +12,11 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from cameras.core.probe import StreamFacts
-from detection.ingest.errors import IngestError, explain
+from cameras.streams.errors import IngestError, explain
+from cameras.streams.stop import StopSignal
+from cameras.streams.target import parse_target
 from detection.ingest.pictures import video_stream
 from detection.ingest.source import open_container
-from detection.ingest.stop import StopSignal
-from detection.ingest.target import parse_target
 
 WATCH_S = 5.0
 ENOUGH_KEYS = 3  # two whole groups of pictures

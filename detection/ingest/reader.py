@@ -14,12 +14,12 @@ from typing import Literal
 
 import structlog
 
+from cameras.streams.errors import IngestError
+from cameras.streams.stop import EitherStop
 from detection.ingest.attention import ROOM, Attention, Watch, WatchBudget
-from detection.ingest.errors import IngestError
 from detection.ingest.frame import Frame
 from detection.ingest.pictures import Decoded
 from detection.ingest.source import open_source
-from detection.ingest.stop import EitherStop
 from detection.ingest.timing import MediaClock, RateGate
 from edgesite.core.backoff import Backoff
 from edgesite.core.urls import mask_url

@@ -13,14 +13,14 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
+from cameras.streams.errors import IngestError, explain
+from cameras.streams.rtsp_check import checked_rtsp
+from cameras.streams.stop import StopSignal
+from cameras.streams.target import Target, parse_target
 from detection.ingest.attention import Attention, WatchBudget
-from detection.ingest.errors import IngestError, explain
 from detection.ingest.live import READ_TIMEOUT_S, LiveSource
 from detection.ingest.loop import LoopingFile
 from detection.ingest.pictures import Source, video_stream
-from detection.ingest.rtsp_check import checked_rtsp
-from detection.ingest.stop import StopSignal
-from detection.ingest.target import Target, parse_target
 
 OPEN_TIMEOUT_S = 4.0
 QUICK_REFUSAL_S = 2.0

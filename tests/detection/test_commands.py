@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from cameras.core.document import Document, parse_document
 from cameras.core.probe import ProbeAnswer, StreamFacts
+from cameras.streams.errors import IngestError
 from detection import probes, snapshots
-from detection.ingest.errors import IngestError
 from detection.ingest.frame import Frame
 from detection.ingest.glance import Glance
 from detection.ingest.reader import CameraState

@@ -8,8 +8,9 @@ import pytest
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from detection.ingest.errors import IngestError
-from detection.ingest.loop import LoopingFile, loop_length
+from cameras.streams.errors import IngestError
+from cameras.streams.files import loop_length
+from detection.ingest.loop import LoopingFile
 from detection.ingest.pictures import Decoded
 from detection.ingest.source import open_source
 from tests.servers.clips import make_clip, shade_number

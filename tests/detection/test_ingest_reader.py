@@ -9,12 +9,12 @@ import av
 import pytest
 from structlog.testing import capture_logs
 
+from cameras.streams.errors import IngestError
+from cameras.streams.stop import StopSignal
 from detection.ingest import reader as reader_module
-from detection.ingest.errors import IngestError
 from detection.ingest.frame import Frame
 from detection.ingest.pictures import Decoded
 from detection.ingest.reader import CameraReader, CameraState, ReaderCounters
-from detection.ingest.stop import StopSignal
 from tests.servers.clips import make_clip, shade_number
 from tests.servers.fake_rtsp import SDP, FakeCamera, rtsp_answer
 

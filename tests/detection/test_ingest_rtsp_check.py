@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from detection.ingest.errors import IngestError
-from detection.ingest.rtsp_check import authorization, checked_rtsp
-from detection.ingest.target import parse_target
+from cameras.streams.errors import IngestError
+from cameras.streams.rtsp_check import authorization, checked_rtsp
+from cameras.streams.target import parse_target
 from tests.servers.fake_rtsp import SDP, FakeCamera, rtsp_answer
 from tests.servers.process import free_port
 
@@ -115,7 +115,7 @@ def test_stopping_ends_the_wait_for_a_silent_camera() -> None:
 
 
 def test_a_silent_camera_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("detection.ingest.rtsp_check.ANSWER_S", 0.3)
+    monkeypatch.setattr("cameras.streams.rtsp_check.ANSWER_S", 0.3)
     with FakeCamera() as camera:
         error = refusal(camera.url())
     assert (error.reason, error.retryable) == ("timed out: 127.0.0.1 accepts connections and answers nothing", True)

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from detection.ingest.errors import IngestError
+from cameras.streams.errors import IngestError
+from cameras.streams.target import parse_target
 from detection.ingest.source import open_source
-from detection.ingest.target import parse_target
 from tests.servers.clips import make_audio, make_clip
 
 

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from detection.ingest.errors import IngestError
+from cameras.streams.errors import IngestError
 from detection.offline_video import VideoFile
 from tests.servers.clips import make_audio, make_clip, shade_number
 

@@ -16,9 +16,9 @@ from django.core.management.base import BaseCommand, CommandError
 from cameras.core.algorithms import registry
 from cameras.core.document import Document
 from cameras.core.strict_json import DocumentError
+from cameras.streams.errors import IngestError
 from detection.inference.errors import ModelError
 from detection.inference.pool import load_detectors
-from detection.ingest.errors import IngestError
 from detection.offline import analyse, choose_camera, read_document
 from detection.offline_output import OutputError, Progress, WholeFile, stop_asked
 from detection.offline_video import VideoFile

@@ -21,9 +21,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from detection.ingest.errors import IngestError
-from detection.ingest.stop import StopSignal
-from detection.ingest.target import Target
+from cameras.streams.errors import IngestError
+from cameras.streams.stop import StopSignal
+from cameras.streams.target import Target
 
 CONNECT_S = 2.0
 ANSWER_S = 4.0

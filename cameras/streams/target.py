@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from detection.ingest.errors import IngestError
+from cameras.streams.errors import IngestError
 from edgesite.core.urls import mask_url
 
 RTSP_PORTS = {"rtsp": 554, "rtsps": 322}
