@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 
 from cameras.core.algorithms import registry
 from cameras.core.document import Document
-from cameras.lead import Lead
+from cameras.lead import Lead, Presence
 from cameras.reporting import ReportSender
 from cameras.sync import ConfigSync
 from detection.analysis import Analysis
@@ -47,6 +47,7 @@ log = structlog.get_logger(__name__)
 
 EXPECTED = (RedisError, EdgeStoreError, StorageError)
 SWEEP_SECONDS = 10.0
+BEAT_SECONDS = 2.0
 EXECUTORS = ("inline", "processes")
 
 
@@ -114,6 +115,7 @@ class EdgeWorker:
     left_behind: LeftBehind = field(init=False)
     sync: ConfigSync = field(init=False)
     lead: Lead = field(init=False)
+    presence: Presence = field(init=False)
     database: EdgeDatabase = field(init=False)
     outbox: Outbox = field(init=False)
     keeper: EvidenceKeeper = field(init=False)
@@ -124,7 +126,7 @@ class EdgeWorker:
         classes = self.detector.classes if self.detector else load_manifest(DEFAULT_MODEL).classes
         self.database = EdgeDatabase(s.store)
         self.outbox = Outbox(self.database)
-        self.lead = Lead(s.store)
+        self.lead, self.presence = Lead(s.store), Presence(s.store)
         channels = live_channels(device_id=s.device_id, redis_url=s.cloud_redis_url)
         self._owner = Owner(s.store)
         delivery = Delivery(
@@ -151,6 +153,7 @@ class EdgeWorker:
             self._loop("upload", self.lead.only(self.keeper.upload_step), idle_s=1.0),
             self._loop("keep", self.lead.only(every(STEP_SECONDS, self.keeper.step)), idle_s=1.0),
             self._loop("sweep", self.lead.only(every(SWEEP_SECONDS, self._sweep)), idle_s=1.0),
+            self._loop("presence", every(BEAT_SECONDS, self.presence.beat), idle_s=1.0),
         ]
         self.loops += [self._loop(name, step, idle_s=idle_s) for name, step, idle_s in self._command_loops()]
         if self.analysis is None:
@@ -239,6 +242,7 @@ class EdgeWorker:
 
     def start(self) -> None:
         """Boots from the store and starts every loop."""
+        self.presence.beat()
         if self.lead.held():
             self._sweep()
             if self.analysis is not None:
@@ -260,6 +264,7 @@ class EdgeWorker:
             self.analysis.finish(ended=quiet)
         if quiet:  # one that hangs was brought down
             self.sync.stop()
+        self.presence.leave()
         self.lead.release()
         self._owner.close()
         if quiet:

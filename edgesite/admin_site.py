@@ -26,6 +26,7 @@ TASKS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
             "detection.trialalert",
         ),
     ),
+    ("recordings", _("Recordings"), ("recordings.recordingtask",)),
     (
         "regions",
         _("Cameras and regions"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -50,18 +51,33 @@ class Process:
     streams: list[_Stream] = field(default_factory=list)
 
     @classmethod
-    def start(cls, argv: Sequence[str], env: Mapping[str, str], *, stdout: Sink, stderr: Sink, now: float) -> Process:
-        """Start it; equal sinks share one pipe, so that the order of the lines holds. Raises OSError."""
+    def start(
+        cls,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        stdout: Sink,
+        stderr: Sink,
+        now: float,
+        stdin: bytes = b"",
+    ) -> Process:
+        """Start it; equal sinks share one pipe, so that the order of the lines holds. Raises OSError.
+
+        stdin: all that it can read there; no more than a pipe holds (65,536 bytes), so that nothing waits.
+        """
         shared = stdout is stderr
         popen = subprocess.Popen(
             list(argv),
             env=dict(env),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT if shared else subprocess.PIPE,
             start_new_session=True,  # a Ctrl-C on the terminal is the supervisor's: it ends the children in order
             preexec_fn=die_with_parent(),  # noqa: PLW1509 - one thread, and it only calls prctl
         )
+        if popen.stdin is not None:
+            with contextlib.suppress(BrokenPipeError), popen.stdin:  # it may have ended already
+                popen.stdin.write(stdin)
         process = cls(popen, now)
         for pipe, sink in ((popen.stdout, stdout), (popen.stderr, stderr)):
             if pipe is not None:

@@ -11,6 +11,7 @@ class RecordingsConfig(AppConfig):
         from recordings import access  # noqa: PLC0415
         from recordings.selectors import SNAPSHOT_GRANT, SnapshotFrames, may_see_snapshot  # noqa: PLC0415
         from recordings.snapshots import FRAMES, SNAPSHOTS  # noqa: PLC0415
+        from recordings.tasks.selectors import FOLDER, may_see_recording  # noqa: PLC0415
         from recordings.uploads import grants  # noqa: PLC0415
 
         frames.register(SnapshotFrames())
@@ -18,3 +19,4 @@ class RecordingsConfig(AppConfig):
         access.register(SNAPSHOTS, may_see_snapshot)
         grants.register(FRAMES, SNAPSHOT_GRANT)
         grants.register(SNAPSHOTS, SNAPSHOT_GRANT)
+        access.register(FOLDER, may_see_recording)

@@ -44,3 +44,4 @@ class SnapshotRequest(models.Model):
 
 
 from recordings.evidence.models import Evidence, Loss  # noqa: E402, F401  their file, this app's models
+from recordings.tasks.models import RecordingTask  # noqa: E402, F401  its file, this app's model

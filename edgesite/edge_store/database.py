@@ -20,8 +20,35 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-SCHEMA_VERSION = 5
-SCHEMA = """
+SCHEMA_VERSION = 6
+RECORDINGS = """
+CREATE TABLE segments (
+    path TEXT PRIMARY KEY,           -- below OUTPUT_DIR/segments
+    camera_id TEXT NOT NULL,
+    run TEXT NOT NULL,
+    start REAL NOT NULL,
+    stop REAL NOT NULL,
+    size INTEGER NOT NULL,
+    doomed INTEGER NOT NULL DEFAULT 0 -- its file is being deleted
+) WITHOUT ROWID;
+CREATE INDEX segments_time ON segments (camera_id, start);
+CREATE INDEX segments_age ON segments (start);
+CREATE TABLE tasks (
+    task_id TEXT PRIMARY KEY,
+    camera_id TEXT NOT NULL,
+    task_name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    revision INTEGER NOT NULL,
+    asked_at REAL NOT NULL,
+    seconds REAL NOT NULL,           -- the longest that it may record
+    started_at REAL,
+    stopped_at REAL,
+    key TEXT NOT NULL DEFAULT '',    -- of the stored clip
+    told TEXT NOT NULL
+);
+CREATE INDEX tasks_state ON tasks (state);
+"""
+SCHEMA = f"""
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     epoch TEXT NOT NULL,
@@ -77,7 +104,7 @@ CREATE TABLE commands (
     request_id TEXT NOT NULL UNIQUE,
     at REAL NOT NULL
 );
-PRAGMA user_version = 5;
+{RECORDINGS}PRAGMA user_version = 6;
 """
 # What brings a file of that schema to the next one; SCHEMA says the same for a new file.
 UPGRADES = {
@@ -98,6 +125,7 @@ UPGRADES = {
     " CREATE INDEX outbox_alert ON outbox (alert_id) WHERE alert_id != '';"
     " CREATE TABLE claims (camera_id TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);"
     " PRAGMA user_version = 5",
+    5: RECORDINGS + "PRAGMA user_version = 6",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -20,3 +21,26 @@ def capture_key(*, camera_id: str, event_id: str, timestamp: float, time_zone: s
     """`captures/YYYYMMDD/{camera}_{event}.jpg`; timestamp in Unix seconds, the date in the site's time zone."""
     day = datetime.fromtimestamp(timestamp, UTC).astimezone(ZoneInfo(time_zone)).strftime("%Y%m%d")
     return f"captures/{day}/{safe_name(camera_id)}_{safe_name(event_id)}.jpg"
+
+
+def clip_name(*, camera_id: str, task_name: str, started: float, time_zone: str) -> str:
+    """`{camera}_{task}_{YYYY-mm-dd_HH-MM-SS}.mp4`; started in Unix seconds, shown in the site's time zone."""
+    moment = datetime.fromtimestamp(started, UTC).astimezone(ZoneInfo(time_zone))
+    return f"{safe_name(camera_id)}_{safe_name(task_name)}_{moment:%Y-%m-%d_%H-%M-%S}.mp4"
+
+
+def clip_key(*, camera_id: str, name: str, started: float, time_zone: str) -> str:
+    """`recordings/{camera}/{YYYYMMDD}/{name}`: nothing of one camera ever stands in the folder of another."""
+    moment = datetime.fromtimestamp(started, UTC).astimezone(ZoneInfo(time_zone))
+    return f"{clip_folder(camera_id)}/{moment:%Y%m%d}/{name}"
+
+
+def clip_folder(camera_id: str) -> str:
+    """Where every clip of the camera stands."""
+    return f"recordings/{unique_name(camera_id)}"
+
+
+def unique_name(text: str) -> str:
+    """As `safe_name`, and never the same for two texts: one that had to be changed carries a piece of its hash."""
+    name = safe_name(text)
+    return name if name == text else f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cameras import lead as module
-from cameras.lead import Lead
+from cameras.lead import PRESENT_SECONDS, Lead, Presence
 from edgesite.edge_store.database import try_lock
 
 
@@ -76,3 +77,29 @@ def test_loops_that_ask_at_once_do_not_lose_the_lead(tmp_path: Path, monkeypatch
         thread.join(5)
     assert answers == [True] * 4
     lead.release()
+
+
+def test_a_worker_that_stands_back_leads_only_while_no_detector_lives(tmp_path: Path) -> None:
+    store = tmp_path / "edge.sqlite3"
+    presence = Presence(store)
+    recorder = Lead(store, stand_back=presence.fresh)
+    assert recorder.held()
+    presence.beat()
+    detector = Lead(store)
+    assert not detector.held()
+    assert not recorder.held()  # gives it back ...
+    assert detector.held()  # ... to whom it belongs
+    detector.release()
+    assert not recorder.held()  # it was there just now
+    presence.leave()
+    assert recorder.held()
+    recorder.release()
+
+
+def test_a_detector_that_was_killed_is_not_waited_for_long(tmp_path: Path) -> None:
+    presence = Presence(tmp_path / "edge.sqlite3")
+    presence.beat()
+    [file] = (tmp_path / "run").iterdir()
+    old = time.time() - PRESENT_SECONDS - 1
+    os.utime(file, (old, old))
+    assert not presence.fresh()

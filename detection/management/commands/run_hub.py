@@ -29,6 +29,7 @@ from edgesite.redis_clients import connect, describe
 from edgesite.storage import StorageError
 from edgesite.worker import Loop, Step, stop_on_signals
 from recordings.evidence import retention
+from recordings.tasks import services as recording_tasks
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +37,7 @@ RECONCILE_SECONDS = 15.0
 STATUS_SECONDS = 0.5
 ROLLOUT_SECONDS = 1.0
 BACKTEST_SECONDS = 0.5
+TASK_SECONDS = 1.0
 ESCALATE_SECONDS = 5.0
 RETENTION_SECONDS = 60.0
 TRIAL_SECONDS = 2.0
@@ -107,6 +109,7 @@ class Command(BaseCommand):
                 _explain,
             ),
             Loop("escalation", _database(escalator.step), stop, ESCALATE_SECONDS, EXPECTED, _explain),
+            Loop("recording tasks", _database(recording_tasks.step), stop, TASK_SECONDS, EXPECTED, _explain),
             Loop("ingest", _database(ingest.step), stop, 0.2, EXPECTED, _explain),
             Loop("stats", _database(relay.step), stop, 0.1, EXPECTED, _explain),
             Loop("status", _database(status.step), stop, STATUS_SECONDS, EXPECTED, _explain),

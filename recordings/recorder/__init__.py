@@ -1,0 +1,1 @@
+"""The box's side of recordings: what `run_recorder` runs."""

@@ -1,0 +1,134 @@
+"""From segments to one file that a browser plays: copied where that is possible, encoded where it must be."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import structlog
+
+from edgesite.child_process import Process
+from edgesite.storage import sha256_of
+from edgesite.supervise import describe_status
+from recordings.core.ffmpeg import Tool, clip_call, clip_listing, log_line
+from recordings.core.segments import Segment
+from recordings.recorder.files import make_folder, measure, sync_file, sync_folder
+
+log = structlog.get_logger(__name__)
+
+PLAYABLE = ("yuv420p", "yuvj420p")
+LINES_KEPT = 5
+
+
+class ClipError(Exception):
+    """A clip cannot be made, with the reason. `retryable`: whether that may change (a full disk)."""
+
+    def __init__(self, reason: str, *, retryable: bool) -> None:
+        super().__init__(reason)
+        self.retryable = retryable
+
+
+class Stopped(Exception):  # noqa: N818  nothing went wrong
+    """The recorder ends; the clip is made after the next start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A finished clip. seconds: of video in it."""
+
+    file: Path
+    size: int
+    sha256: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What must be equal for pieces to be copied one behind the other."""
+
+    codec: str
+    pixels: str
+    width: int
+    height: int
+    extra: bytes
+
+
+def make_clip(
+    segments: Sequence[Segment], *, folder: Path, target: Path, end: float, tool: Tool, stop: threading.Event
+) -> Clip:
+    """One MP4 of these segments under `target`, durable. folder: where they lie. end: Unix seconds at which it ends.
+
+    Raises ClipError, OSError, and Stopped when `stop` is set meanwhile.
+    """
+    pieces = [(s, kind) for s in segments if (kind := _kind(folder / s.path)) is not None]
+    if not pieces:
+        raise ClipError("no segment can be read", retryable=False)
+    first = pieces[0][1]
+    copied = all(kind == first for _, kind in pieces) and first.codec == "h264" and first.pixels in PLAYABLE
+    files = [(str(folder / s.path), s.end - s.start) for s, _ in pieces]
+    seconds = sum(length for _, length in files) - max(0.0, pieces[-1][0].end - end)
+    make_folder(target.parent)
+    listing, draft = target.with_suffix(".txt"), target.with_suffix(".draft")
+    listing.write_text(clip_listing(files), encoding="utf-8")
+    try:
+        size = None if copied else (first.width, first.height)
+        call = clip_call(tool, listing=str(listing), target=str(draft), seconds=max(0.1, seconds), size=size)
+        _run(call.argv, stop)
+        made = measure(draft)
+        if made <= 0:
+            raise ClipError("the clip holds no video", retryable=False)
+        length = sync_file(draft)
+        draft.rename(target)
+        sync_folder(target.parent)
+    finally:
+        listing.unlink(missing_ok=True)
+        draft.unlink(missing_ok=True)
+    log.info("clip made", file=target.name, seconds=round(made, 2), copied=copied)
+    with open(target, "rb") as file:
+        return Clip(target, length, sha256_of(file), made)
+
+
+def _kind(path: Path) -> _Kind | None:
+    """What the file's video is; None when there is none that can be read."""
+    try:
+        with av.open(str(path), "r", options={"protocol_whitelist": "file"}) as container:
+            if not container.streams.video:
+                return None
+            context = container.streams.video[0].codec_context
+            extra = bytes(context.extradata or b"")
+            return _Kind(context.name, context.pix_fmt or "", context.width, context.height, extra)
+    except (av.FFmpegError, OSError):
+        return None
+
+
+def _run(argv: list[str], stop: threading.Event) -> None:
+    """ffmpeg to its end. Raises ClipError with its last words, Stopped, OSError."""
+    said: deque[str] = deque(maxlen=LINES_KEPT)
+
+    def take(line: bytes) -> None:
+        said.append(log_line(line.decode(errors="replace"), ())[1])
+
+    env = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
+    process = Process.start(argv, env, stdout=take, stderr=take, now=time.monotonic())
+    reader, writer = os.pipe()  # nothing wakes this wait
+    try:
+        while not process.ended():
+            if stop.is_set():
+                process.signal(signal.SIGKILL)
+                raise Stopped
+            Process.pump([process], reader, 0.2)
+    finally:
+        status = process.collect()
+        os.close(reader)
+        os.close(writer)
+    if status:
+        words = "; ".join(said)
+        full = "No space left" in words
+        raise ClipError(f"ffmpeg {describe_status(status)}: {words}"[:400], retryable=full)

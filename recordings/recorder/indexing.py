@@ -1,0 +1,152 @@
+"""Disk and index brought together: finished segments are taken in, what a kill left is found, what is gone is forgotten.
+
+The order of acts, after moonfire-nvr's `design/schema.md`: content durable, name durable, row durable; to delete: row marked,
+file gone, folder durable, row gone. A kill between two of them leaves a file that is found, or a row that is finished.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from edgesite.edge_store.database import EdgeStoreError
+from recordings.core.names import unique_name
+from recordings.core.segments import PART, Segment, parse_path, part_run, place_orphan, segment_path
+from recordings.recorder.files import measure, mend, settle
+from recordings.recorder.segment_store import SegmentStore
+from recordings.recorder.segmenter import Finished
+
+log = structlog.get_logger(__name__)
+
+WAITING = 10_000
+FEW = 10  # rows: so many may always be forgotten
+
+
+@dataclass(slots=True)
+class Indexer:
+    """One thread uses it. trouble: what keeps segments from being taken in ("" nothing); they wait and stay on disk.
+
+    missing: by camera, what the index says is there and is not.
+    """
+
+    folder: Path
+    store: SegmentStore
+    trouble: str = ""
+    missing: dict[str, int] = field(default_factory=dict)
+    _waiting: deque[Finished] = field(default_factory=lambda: deque(maxlen=WAITING))
+    _settled: list[Segment] = field(default_factory=list)  # durable under its name, its row is missing yet
+
+    def take(self, finished: Finished) -> None:
+        """From a segmenter: a file that was closed."""
+        self._waiting.append(finished)
+
+    def step(self) -> bool:
+        """Takes in what waits; whether there was anything."""
+        if not self._waiting and not self._settled:
+            return False
+        try:
+            while self._waiting:
+                self._settle(self._waiting[0])
+                self._waiting.popleft()
+            self.store.add(self._settled)
+            self._settled.clear()
+        except (OSError, EdgeStoreError) as error:
+            if not self.trouble:
+                log.error("segments cannot be taken in, they wait", reason=str(error))
+            self.trouble = str(error)
+            return False
+        if self.trouble:
+            log.info("segments are taken in again")
+            self.trouble = ""
+        return True
+
+    def _settle(self, finished: Finished) -> None:
+        path = segment_path(camera_id=finished.camera_id, run=finished.run, name=finished.name, start=finished.start)
+        try:
+            size = settle(finished.part, self.folder / path)
+        except FileNotFoundError:
+            log.error("a finished segment is gone", file=finished.part.name)
+            return
+        self._settled.append(Segment(finished.camera_id, path, finished.run, finished.start, finished.end, size))
+
+    def take_left(self, camera_id: str, run: str) -> int:
+        """What the run's ffmpeg did not close, after it ended; how many files had something in them."""
+        self.step()
+        parts = sorted((self.folder / unique_name(camera_id)).glob(f"{run}_*{PART}"))
+        return sum(self._take_part(camera_id, part) for part in parts)
+
+    def _take_part(self, camera_id: str, part: Path) -> bool:
+        """A file that nobody writes any more: mended, measured and taken in, or removed when there is nothing in it."""
+        written = part.stat().st_mtime
+        duration = measure(part) if mend(part) else 0.0
+        if duration <= 0:
+            part.unlink()
+            return False
+        run = part_run(part.name)
+        newest = self.store.newest(camera_id)
+        start, end = place_orphan(
+            duration=duration, written=written, before=newest if newest and newest.run == run else None
+        )
+        self._waiting.append(Finished(camera_id, run, part, part.name, start, end))
+        self.step()
+        log.info("segment of an ffmpeg that was killed taken in", camera=camera_id, seconds=round(duration, 2))
+        return True
+
+    def sweep(self, cameras: Iterable[str]) -> int:
+        """At the start, when no ffmpeg runs: what a recorder that was killed left. How many segments were saved."""
+        known = {unique_name(c): c for c in [*self.store.cameras(), *cameras]}
+        self.store.finish_deleting(folder=self.folder)
+        saved = 0
+        for folder in sorted(p for p in self.folder.glob("*") if p.is_dir()):
+            camera_id = known.get(folder.name, folder.name)
+            for part in sorted(folder.glob(f"*{PART}")):
+                saved += self._take_part(camera_id, part)
+            saved += self.reconcile(camera_id)
+        return saved
+
+    def reconcile(self, camera_id: str) -> int:
+        """Compares a camera's rows with its files; how many files were taken in.
+
+        Rows without a file are forgotten, but not when more than half would go: then a disk is missing rather than
+        segments.
+        """
+        self.store.finish_deleting(folder=self.folder)
+        rows = {s.path: s for s in self.store.of_camera(camera_id)}
+        files = set(self._files(camera_id))
+        lost = [path for path in rows if path not in files]
+        self.missing.pop(camera_id, None)
+        if len(lost) > FEW and len(lost) * 2 > len(rows):
+            log.error("most segments are missing on disk, nothing is forgotten", camera=camera_id, missing=len(lost))
+            self.missing[camera_id] = len(lost)
+        elif lost:
+            log.warning("segments are missing on disk", camera=camera_id, missing=len(lost))
+            self.store.forget(lost)
+        found = [s for path in sorted(files - set(rows)) if (s := self._read(camera_id, path)) is not None]
+        if found:
+            self.store.add(found)
+            log.info("segments without a row taken in", camera=camera_id, segments=len(found))
+        return len(found)
+
+    def _files(self, camera_id: str) -> list[str]:
+        base = self.folder / unique_name(camera_id)
+        return [
+            f"{base.name}/{Path(folder).name}/{name}"
+            for folder, _, names in os.walk(base)
+            if Path(folder) != base
+            for name in names
+            if name.endswith(".mp4")
+        ]
+
+    def _read(self, camera_id: str, path: str) -> Segment | None:
+        parsed = parse_path(path)
+        file = self.folder / path
+        duration = measure(file) if parsed else 0.0
+        if parsed is None or duration <= 0:
+            return None
+        run, start = parsed
+        return Segment(camera_id, path, run, start, start + duration, file.stat().st_size)

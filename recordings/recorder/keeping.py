@@ -1,0 +1,79 @@
+"""Retention: a look at the disk every ten seconds, and what has to go goes."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from recordings.core.retention import Limits, Stock, plan
+from recordings.recorder.segment_store import SegmentStore
+from recordings.recorder.task_store import TaskStore
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 10.0
+AT_ONCE = 500  # segments in one turn
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+@dataclass(slots=True)
+class Keeping:
+    """One thread uses it. alarm: why something that is needed is at risk, "" nothing. free: bytes on the folder's disk."""
+
+    folder: Path
+    segments: SegmentStore
+    tasks: TaskStore
+    limits: Limits
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    free: Callable[[Path], int] = _free
+    alarm: str = ""
+    _due: float = field(default=float("-inf"))
+    _cleaning: bool = False
+
+    def step(self) -> bool:
+        """Deletes what has to go; whether there was anything. Raises OSError, EdgeStoreError."""
+        if self.monotonic() < self._due:
+            return False
+        self._due = self.monotonic() + LOOK_SECONDS
+        count, size = self.segments.total()
+        decision = plan(
+            self.segments.oldest(AT_ONCE),
+            stock=Stock(count, size, self.free(self.folder), self._cleaning),
+            limits=self.limits,
+            now=self.clock(),
+            needed=self._needed(),
+        )
+        if decision.cleaning and not self._cleaning:
+            log.warning("the disk is filling, the oldest segments go", free=self.free(self.folder))
+        self._cleaning = decision.cleaning
+        self._tell(suspicious=decision.suspicious, short=decision.short)
+        if decision.doomed:
+            self.segments.delete(decision.doomed, folder=self.folder)
+            log.info("segments deleted", segments=len(decision.doomed), bytes=sum(s.size for s in decision.doomed))
+            self._due = self.monotonic()  # there may be more
+        return bool(decision.doomed)
+
+    def _needed(self) -> list[tuple[str, float, float]]:
+        """What the clips of unfinished tasks are made of."""
+        now = self.clock()
+        tasks = self.tasks.in_states("starting", "recording", "stopping", "uploading")
+        return [(t.camera_id, t.started_at or t.asked_at, t.stopped_at or now) for t in tasks]
+
+    def _tell(self, *, suspicious: bool, short: int) -> None:
+        alarm = ""
+        if suspicious:
+            alarm = "most segments look too old: nothing is deleted by age; is the clock right?"
+        elif short:
+            alarm = "the disk is full and everything on it is still needed"
+        if alarm and alarm != self.alarm:
+            log.error("retention cannot do its work", reason=alarm, missing_bytes=short)
+        self.alarm = alarm

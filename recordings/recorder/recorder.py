@@ -1,0 +1,137 @@
+"""The recorder's own loop: ffmpeg of every camera that is to be recorded, the index, the tasks. One thread does all of it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from edgesite.child_process import Process
+from edgesite.edge_store.database import EdgeStoreError
+from edgesite.process_guard import Guard
+from recordings.core.ffmpeg import Tool
+from recordings.recorder.indexing import Indexer
+from recordings.recorder.keeping import Keeping
+from recordings.recorder.segmenter import Segmenter
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 0.1
+RECONCILE_SECONDS = 60.0
+
+
+@dataclass(slots=True)
+class Recorder:
+    """folder: where segments lie. wanted: the URLs to record, by camera. think: moves the tasks, after each look.
+
+    Raises OSError when the folder cannot be made.
+    """
+
+    folder: Path
+    indexer: Indexer
+    keeping: Keeping
+    tool: Tool | None
+    transport: str
+    stop: threading.Event
+    wanted: Callable[[], Mapping[str, str]]
+    think: Callable[[], None]
+    monotonic: Callable[[], float] = time.monotonic
+    segmenters: dict[str, Segmenter] = field(default_factory=dict)
+    _guard: Guard = field(default_factory=Guard)
+    _wake: tuple[int, int] = field(default_factory=os.pipe)
+    _reconcile_at: float = 0.0
+    _turn: int = 0
+
+    def step(self) -> bool:
+        """One look at everything, waiting a moment for something to happen. Raises EdgeStoreError; the cameras go on."""
+        running = [s.run.process for s in self.segmenters.values() if s.run is not None]
+        Process.pump(running, self._wake[0], POLL_SECONDS)
+        for segmenter in list(self.segmenters.values()):
+            segmenter.step()
+        self.indexer.step()
+        self.think()
+        self._follow(self.wanted())
+        self._reconcile()
+        self._keep()
+        return True
+
+    def _keep(self) -> None:
+        try:
+            self.keeping.step()
+        except OSError as error:
+            log.error("segments cannot be deleted", reason=str(error))
+
+    def _follow(self, wanted: Mapping[str, str]) -> None:
+        for camera_id in wanted:
+            if camera_id not in self.segmenters and self.tool is not None:
+                self.segmenters[camera_id] = self._segmenter(camera_id, self.tool)
+        for camera_id, segmenter in list(self.segmenters.items()):
+            segmenter.want(wanted.get(camera_id, ""))
+            if camera_id not in wanted and segmenter.quiet:
+                del self.segmenters[camera_id]
+
+    def _segmenter(self, camera_id: str, tool: Tool) -> Segmenter:
+        return Segmenter(
+            camera_id=camera_id,
+            folder=self.folder,
+            tool=tool,
+            transport=self.transport,
+            stop=self.stop,
+            guard=self._guard,
+            taken=self.indexer.take,
+            left=self._left,
+        )
+
+    def _left(self, camera_id: str, run: str) -> None:
+        try:
+            self.indexer.take_left(camera_id, run)
+        except (OSError, EdgeStoreError) as error:  # the next start finds it
+            log.error("the end of a recording is not taken in yet", camera=camera_id, reason=str(error))
+
+    def _reconcile(self) -> None:
+        """One camera at a time, each about once a minute."""
+        now = self.monotonic()
+        if now < self._reconcile_at:
+            return
+        cameras = self.indexer.store.cameras()
+        self._reconcile_at = now + RECONCILE_SECONDS / max(1, len(cameras))
+        if cameras:
+            self._turn = (self._turn + 1) % len(cameras)
+            self.indexer.reconcile(cameras[self._turn])
+
+    def health(self) -> dict[str, Any]:
+        """What the report says of recording."""
+        count, size = self.indexer.store.total()
+        return {
+            "ffmpeg": self.tool is not None,
+            "cameras": {camera: {"state": s.state, "reason": s.reason} for camera, s in self.segmenters.items()},
+            "segments": count,
+            "bytes": size,
+            "trouble": self.indexer.trouble,
+            "missing": dict(self.indexer.missing),
+            "alarm": self.keeping.alarm,
+        }
+
+    def close(self, *, timeout: float = 3.5) -> bool:
+        """Ends every ffmpeg and takes in what they wrote; True when all ended by themselves in time."""
+        deadline = self.monotonic() + timeout
+        for segmenter in self.segmenters.values():
+            segmenter.want("")
+        while self.monotonic() < deadline and not all(s.run is None for s in self.segmenters.values()):
+            Process.pump([s.run.process for s in self.segmenters.values() if s.run], self._wake[0], 0.02)
+            for segmenter in self.segmenters.values():
+                segmenter.step()
+        quiet = all(s.run is None for s in self.segmenters.values())
+        for segmenter in self.segmenters.values():
+            segmenter.close()
+        self.indexer.step()
+        self._guard.close()
+        for handle in self._wake:
+            os.close(handle)
+        return quiet

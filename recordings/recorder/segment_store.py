@@ -1,0 +1,82 @@
+"""The index of segments in the edge store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple
+from pathlib import Path
+
+from edgesite.edge_store.database import EdgeDatabase
+from recordings.core.segments import Segment
+from recordings.recorder.files import sync_folder
+
+COLUMNS = "camera_id, path, run, start, stop, size"
+
+
+class SegmentStore:
+    """Rows say what is on disk: written after the file is durable, removed after it is gone. Raises EdgeStoreError."""
+
+    def __init__(self, database: EdgeDatabase) -> None:
+        self.database = database
+
+    def add(self, segments: Iterable[Segment]) -> None:
+        """One that is there already stays as it is."""
+        with self.database.transaction() as db:
+            db.executemany(
+                f"INSERT OR IGNORE INTO segments ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608  names of ours
+                [astuple(s) for s in segments],
+            )
+
+    def between(self, camera_id: str, *, start: float, end: float) -> list[Segment]:
+        """What holds something of that time (Unix seconds), in its order."""
+        return self._found(
+            "camera_id = ? AND start < ? AND stop > ? AND NOT doomed ORDER BY start, path", camera_id, end, start
+        )
+
+    def newest(self, camera_id: str) -> Segment | None:
+        found = self._found("camera_id = ? AND NOT doomed ORDER BY start DESC LIMIT 1", camera_id)
+        return found[0] if found else None
+
+    def oldest(self, limit: int) -> list[Segment]:
+        """Of all cameras, the oldest first."""
+        return self._found("NOT doomed ORDER BY start, path LIMIT ?", limit)
+
+    def of_camera(self, camera_id: str) -> list[Segment]:
+        return self._found("camera_id = ? AND NOT doomed ORDER BY start, path", camera_id)
+
+    def cameras(self) -> list[str]:
+        return [
+            r["camera_id"] for r in self.database.rows("SELECT DISTINCT camera_id FROM segments ORDER BY camera_id")
+        ]
+
+    def total(self) -> tuple[int, int]:
+        """How many there are, and their bytes."""
+        row = self.database.rows("SELECT count(*) AS n, coalesce(sum(size), 0) AS size FROM segments")[0]
+        return int(row["n"]), int(row["size"])
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """The rows of files that are not there."""
+        with self.database.transaction() as db:
+            db.executemany("DELETE FROM segments WHERE path = ?", [(p,) for p in paths])
+
+    def delete(self, segments: Sequence[Segment], *, folder: Path) -> None:
+        """Files and rows: marked first, so that what a kill leaves between is neither used nor forgotten. Raises OSError."""
+        with self.database.transaction() as db:
+            db.executemany("UPDATE segments SET doomed = 1 WHERE path = ?", [(s.path,) for s in segments])
+        self.finish_deleting(folder=folder)
+
+    def finish_deleting(self, *, folder: Path) -> int:
+        """Removes the files of marked rows, then the rows; how many. Raises OSError."""
+        paths = [str(r["path"]) for r in self.database.rows("SELECT path FROM segments WHERE doomed")]
+        for path in paths:
+            (folder / path).unlink(missing_ok=True)
+        for parent in {(folder / path).parent for path in paths}:
+            if parent.is_dir():
+                sync_folder(parent)
+        if paths:
+            self.forget(paths)
+        return len(paths)
+
+    def _found(self, where: str, *values: object) -> list[Segment]:
+        rows = self.database.rows(f"SELECT {COLUMNS} FROM segments WHERE {where}", *values)  # noqa: S608  as above
+        return [Segment(r["camera_id"], r["path"], r["run"], r["start"], r["stop"], r["size"]) for r in rows]

@@ -1,0 +1,160 @@
+"""From a stopped task to a stored clip: cut, stored, read back and compared, and only then is the local file let go."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.files import File
+from django.utils.translation import gettext_noop
+
+from cameras.core.document import Document
+from edgesite.core.backoff import Backoff
+from edgesite.storage import StorageError, is_stored, put
+from recordings.core.ffmpeg import Tool
+from recordings.core.names import clip_key, clip_name
+from recordings.core.segments import holes
+from recordings.core.tasks import MOST_HOLES, one_line
+from recordings.recorder.clips import ClipError, Stopped, make_clip
+from recordings.recorder.segment_store import SegmentStore
+from recordings.recorder.task_store import Task, TaskStore
+from recordings.recorder.tasks import NO_PICTURES, NO_TOOL, NOTHING, Tasks
+
+log = structlog.get_logger(__name__)
+
+NOT_CUT = gettext_noop("The clip could not be made")
+NOT_STORED = gettext_noop("The clip is kept on the box and could not be stored yet")
+CHANGED = gettext_noop("what is stored is not what was sent")
+
+
+@dataclass(slots=True)
+class Uploads:
+    """One thread calls `step`: one task at a time, the oldest first. folder: OUTPUT_DIR.
+
+    Its place in the work is the task's state, so that a kill repeats a part of it and loses nothing.
+    """
+
+    folder: Path
+    tasks: Tasks
+    store: TaskStore
+    segments: SegmentStore
+    document: Callable[[], Document | None]
+    tool: Tool | None
+    stop: threading.Event
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    _later: dict[str, tuple[float, Backoff]] = field(default_factory=dict)
+
+    def step(self) -> bool:
+        """Raises EdgeStoreError."""
+        now = self.monotonic()
+        for task in self.store.in_states("stopping", "uploading"):
+            due = self._later[task.task_id][0] if task.task_id in self._later else 0.0
+            if now < due or (task.state == "stopping" and task.task_id not in self.tasks.ready):
+                continue
+            try:
+                self._cut(task) if task.state == "stopping" else self._upload(task)
+            except Stopped:
+                return False
+            except (OSError, StorageError, ClipError) as error:
+                self._set_aside(task, error)
+            else:
+                self._later.pop(task.task_id, None)
+            return True
+        return False
+
+    def _set_aside(self, task: Task, error: Exception) -> None:
+        """What can help is tried again, later and later; the rest is the task's end."""
+        if isinstance(error, ClipError) and not error.retryable:
+            log.error("clip cannot be made", task=task.task_id, reason=str(error))
+            self._fail(task, f"{NOT_CUT}: {error}")
+            return
+        _, backoff = self._later.get(task.task_id, (0.0, Backoff(1.0, 60.0)))
+        self._later[task.task_id] = (self.monotonic() + backoff.next(), backoff)
+        told = one_line(f"{NOT_CUT if task.state == 'stopping' else NOT_STORED}: {error}")
+        if task.told.get("error") != told:
+            log.warning("clip waits", task=task.task_id, reason=str(error))
+            self.store.change(task, task.state, now=self.clock(), error=told)
+
+    def _fail(self, task: Task, error: str) -> None:
+        self.store.change(task, "failed", now=self.clock(), error=one_line(error))
+
+    # -- the clip ------------------------------------------------------------------------------------------------------
+
+    def _cut(self, task: Task) -> None:
+        key = self._free_key(task)
+        told = self._made(task, self._work_file(key))
+        if told is not None:
+            self.store.change(task, "uploading", now=self.clock(), key=key, object_name=key, error="", **told)
+
+    def _made(self, task: Task, target: Path) -> dict[str, Any] | None:
+        """The clip's facts; None when there is nothing to make one of, which is the task's end."""
+        start, end = task.started_at or task.asked_at, task.stopped_at or self.clock()
+        found = self.segments.between(task.camera_id, start=start, end=end)
+        pieces = [s for s in found if (self.folder / "segments" / s.path).is_file()]
+        if not pieces:
+            self._fail(task, f"{NOTHING}: {NO_PICTURES}")
+            return None
+        if self.tool is None:
+            raise ClipError(NO_TOOL, retryable=True)
+        clip = make_clip(
+            pieces, folder=self.folder / "segments", target=target, end=end, tool=self.tool, stop=self.stop
+        )
+        gaps = [(round(a, 3), round(b, 3)) for a, b in holes(pieces, start=start, end=end)]
+        return {
+            "local_file": str(clip.file), "sha256": clip.sha256, "bytes": clip.size, "duration": round(clip.seconds, 3),
+            "gaps": gaps[:MOST_HOLES],
+        }  # fmt: skip
+
+    def _free_key(self, task: Task) -> str:
+        document = self.document()
+        zone = document.content.site.time_zone if document else "UTC"
+        started = task.started_at or task.asked_at
+        name = clip_name(camera_id=task.camera_id, task_name=task.task_name, started=started, time_zone=zone)
+        key = clip_key(camera_id=task.camera_id, name=name, started=started, time_zone=zone)
+        stem = key.removesuffix(".mp4")
+        used, number = self.store.keys_like(stem), 2
+        while key in used:
+            key, number = f"{stem}-{number}.mp4", number + 1
+        return key
+
+    def _work_file(self, key: str) -> Path:
+        camera, _, name = key.removeprefix("recordings/").split("/")
+        return self.folder / "clips" / camera / name
+
+    # -- the storage ---------------------------------------------------------------------------------------------------
+
+    def _upload(self, task: Task) -> None:
+        key = str(task.told["object_name"])
+        work = self._work_file(key)
+        expected = {"sha256": task.told["sha256"], "size": task.told["bytes"]}
+        if not work.is_file():
+            if is_stored(key, **expected):  # a kill came between the deletion and its row
+                self._done(task, key)
+                return
+            told = self._made(task, work)
+            if told is not None:
+                self.store.change(task, "uploading", now=self.clock(), **told)
+            return
+        if not is_stored(key, **expected):
+            with open(work, "rb") as file:
+                put(key, File(file, name=work.name))
+            if not is_stored(key, **expected):
+                raise StorageError(CHANGED, retryable=True)
+        work.unlink()
+        self._done(task, key)
+
+    def _done(self, task: Task, key: str) -> None:
+        if settings.S3_BUCKET:
+            place: dict[str, Any] = {"storage_type": "s3", "bucket": settings.S3_BUCKET, "local_file_deleted": True}
+        else:
+            place = {"storage_type": "local", "local_file": str(settings.MEDIA_ROOT / key)}
+        state = "uploaded" if settings.S3_BUCKET else "completed"
+        self.store.change(task, state, now=self.clock(), error="", **place)  # type: ignore[arg-type]
+        log.info("recording stored", task=task.task_id, camera=task.camera_id, key=key)

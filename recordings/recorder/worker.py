@@ -1,0 +1,190 @@
+"""Wires the recorder: what `run_recorder` runs, and what tests run in one process."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import shutil
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import structlog
+from redis.exceptions import RedisError
+
+from cameras.core.algorithms import registry
+from cameras.core.document import Document
+from cameras.lead import Lead, Presence
+from cameras.reporting import ReportSender
+from cameras.sync import ConfigSync
+from edgesite.command_listener import CommandListener, Lane
+from edgesite.confinement import live_channels
+from edgesite.delivery import Delivery
+from edgesite.edge_store.commands import CommandStore
+from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError, try_lock
+from edgesite.edge_store.documents import DocumentStore
+from edgesite.edge_store.outbox import Outbox
+from edgesite.redis_clients import connect, describe
+from edgesite.worker import Loop, Step
+from recordings.core.ffmpeg import Tool
+from recordings.core.retention import Limits
+from recordings.recorder.indexing import Indexer
+from recordings.recorder.keeping import Keeping
+from recordings.recorder.recorder import Recorder
+from recordings.recorder.segment_store import SegmentStore
+from recordings.recorder.task_store import TaskStore
+from recordings.recorder.tasks import KIND, Tasks
+from recordings.recorder.uploads import Uploads
+
+log = structlog.get_logger(__name__)
+
+EXPECTED = (RedisError, EdgeStoreError)
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderSettings:
+    """output: OUTPUT_DIR. ffmpeg: "" finds it. longest: seconds of a task."""
+
+    device_id: str
+    store: Path
+    output: Path
+    cloud_redis_url: str
+    local_redis_url: str
+    transport: str = "tcp"
+    ffmpeg: str = ""
+    loglevel: str = "warning"
+    preset: str = "veryfast"
+    longest: float = 3600.0
+    limits: Limits = field(default_factory=Limits)
+
+    def tool(self) -> Tool | None:
+        """The ffmpeg that there is: the one that was named, the system's, or the one of the package imageio-ffmpeg."""
+        path = shutil.which(self.ffmpeg or "ffmpeg")
+        if path is None and not self.ffmpeg:
+            with contextlib.suppress(ImportError, RuntimeError):
+                path = shutil.which(importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe())
+        return Tool(path, self.loglevel, self.preset) if path else None
+
+
+def explain(error: Exception) -> str:
+    return describe(error) if isinstance(error, RedisError) else str(error)
+
+
+class AnotherRecorderError(Exception):
+    """Another process records into this folder."""
+
+    retryable = True
+
+
+@dataclass(slots=True, eq=False)
+class RecorderWorker:
+    """Everything of one `run_recorder` process. Its own loop, `record`, belongs to the main thread.
+
+    Raises EdgeStoreError when the edge store cannot be opened, OSError for the folder, AnotherRecorderError.
+    """
+
+    settings: RecorderSettings
+    stop: threading.Event
+    threads: list[threading.Thread] = field(default_factory=list)
+    loops: list[Loop] = field(init=False)
+    record: Loop = field(init=False)
+    recorder: Recorder = field(init=False)
+    tasks: Tasks = field(init=False)
+    uploads: Uploads = field(init=False)
+    sync: ConfigSync = field(init=False)
+    lead: Lead = field(init=False)
+    database: EdgeDatabase = field(init=False)
+    _lock: IO[bytes] = field(init=False)
+
+    def __post_init__(self) -> None:
+        s = self.settings
+        s.output.mkdir(parents=True, exist_ok=True)
+        lock = try_lock(s.output / "recorder")
+        if lock is None:
+            raise AnotherRecorderError(f"another recorder writes into {s.output}")
+        self._lock = lock
+        try:
+            self.database = EdgeDatabase(s.store)
+        except BaseException:
+            lock.close()
+            raise
+        self.lead = Lead(s.store, stand_back=Presence(s.store).fresh)
+        self._wire_recording()
+        outbox = Outbox(self.database)
+        channels = live_channels(device_id=s.device_id, redis_url=s.cloud_redis_url)
+        delivery = Delivery(s.device_id, connect(s.cloud_redis_url), outbox, events_channel=channels.events)
+        cloud = connect(s.cloud_redis_url)
+        self.sync = ConfigSync(
+            device_id=s.device_id,
+            cloud=cloud,
+            local=connect(s.local_redis_url),
+            documents=DocumentStore(self.database),
+            registry=registry,
+            apply=lambda document: None,  # the recorder's next look follows `current`
+            unhealthy=lambda: "",
+            sender=ReportSender(cloud, health=lambda: {"outbox": outbox.count(), "recording": self.recorder.health()}),
+        )
+        lane = Lane(self.tasks)
+        listener = CommandListener(s.device_id, connect(s.cloud_redis_url), CommandStore(self.database), {KIND: lane})
+        self.loops = [
+            self._loop("config", self.lead.only(self.sync.step, self.sync.follow), idle_s=0.5),
+            self._loop("deliver", self.lead.only(delivery.step), idle_s=0.5),
+            self._loop("commands", listener.step, idle_s=0.0),
+            self._loop("orders", lane.step, idle_s=0.0),
+            self._loop("clips", self.uploads.step, idle_s=0.2),
+        ]
+        self.record = self._loop("record", self.recorder.step, idle_s=0.0)
+
+    def _wire_recording(self) -> None:
+        s, tool = self.settings, self.settings.tool()
+        if tool is None:
+            log.error("there is no ffmpeg: nothing can be recorded; install it, or set FFMPEG_PATH")
+        segments, store = SegmentStore(self.database), TaskStore(self.database)
+        folder = s.output / "segments"
+        folder.mkdir(exist_ok=True)
+        segmenters: dict[str, Any] = {}
+        self.tasks = Tasks(store, segments, segmenters, self._document, tool is not None, s.longest)
+        self.recorder = Recorder(
+            folder=folder,
+            indexer=Indexer(folder, segments),
+            keeping=Keeping(folder, segments, store, s.limits),
+            tool=tool,
+            transport=s.transport,
+            stop=self.stop,
+            wanted=self.tasks.wanted,
+            think=self.tasks.step,
+            segmenters=segmenters,
+        )
+        self.uploads = Uploads(s.output, self.tasks, store, segments, self._document, tool, self.stop)
+
+    def _document(self) -> Document | None:
+        return self.sync.current
+
+    def _loop(self, name: str, step: Step, *, idle_s: float) -> Loop:
+        return Loop(name, step, self.stop, idle_s, EXPECTED, explain)
+
+    def start(self) -> None:
+        """Finds what a recorder that was killed left, boots from the store and starts every loop but `record`."""
+        self.sync.boot(leads=self.lead.held())
+        document = self.sync.current
+        cameras = [c.camera_id for c in document.content.cameras] if document else []
+        if saved := self.recorder.indexer.sweep(cameras):
+            log.info("segments of a recorder that was killed saved", segments=saved)
+        self.threads = [loop.start() for loop in self.loops]
+
+    def close(self, *, timeout: float = 4.5) -> bool:
+        """Ends everything; True when all ended in time. The stop event must be set."""
+        deadline = time.monotonic() + timeout
+        ended = self.recorder.close(timeout=timeout - 1.0)
+        for thread in self.threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        quiet = not any(t.is_alive() for t in self.threads)
+        if quiet:
+            self.sync.stop()
+        self.lead.release()
+        if quiet:
+            self.database.close()
+        self._lock.close()
+        return ended and quiet

@@ -1,0 +1,60 @@
+"""Reads of recording tasks, limited to what the person may see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+
+from cameras.models import Camera
+from cameras.selectors import visible_cameras
+from recordings.core.tasks import answer
+from recordings.tasks.models import RecordingTask, TaskState
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+FOLDER = "recordings"  # of the storage
+STORED = (TaskState.UPLOADED, TaskState.COMPLETED)
+
+
+def visible_tasks(user: User | AnonymousUser) -> QuerySet[RecordingTask]:
+    """Tasks of cameras that the person may see, whoever started them."""
+    return RecordingTask.objects.filter(camera__in=visible_cameras(user).order_by().values("pk"))
+
+
+def may_see_recording(user: User | AnonymousUser, key: str) -> bool:
+    """A recording is seen by those who see its camera."""
+    return visible_tasks(user).filter(object_name=key, state__in=STORED).exists()
+
+
+def newest_task(camera: Camera, *, task_name: str = "") -> RecordingTask | None:
+    """The camera's newest task, of that name if one is given."""
+    tasks = RecordingTask.objects.filter(camera=camera)
+    return (tasks.filter(task_name=task_name) if task_name else tasks).order_by("-pk").first()
+
+
+def download_url(task: RecordingTask) -> str:
+    """Where the clip can be fetched, root-relative; "" while it cannot."""
+    return f"/api/media/{quote(task.object_name)}" if task.state in STORED and task.object_name else ""
+
+
+def task_message(task: RecordingTask) -> dict[str, Any]:
+    """The task as the API gives it. start_time: ISO 8601 in UTC, of the first recorded picture, else of the request."""
+    started = task.started_at or task.requested_at
+    return answer(
+        status=task.state,
+        camera_id=task.camera_id,
+        task_name=task.task_name,
+        start_time=started.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        storage_type=task.storage_type,
+        local_file=task.local_file,
+        bucket=task.bucket,
+        object_name=task.object_name if task.state in STORED else "",
+        download_url=download_url(task),
+        stop_reason=task.stop_reason,
+        error=task.error,
+        local_file_deleted=task.local_file_deleted,
+    )

@@ -1,0 +1,189 @@
+"""Starts and stops recordings: the wish is a row, the box is told until it knows, and what it tells is kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_noop
+from redis.exceptions import RedisError
+
+from cameras.asking import NO_REDIS, REVOKED
+from cameras.models import Camera
+from cameras.services import cloud_redis
+from cameras.states import camera_state
+from edgesite.commands import send_command
+from edgesite.ids import uuid7
+from edgesite.redis_clients import describe
+from recordings.core.names import clip_folder
+from recordings.core.tasks import ASKED, RUNNING, RecordingReport, rank
+from recordings.tasks.models import RecordingTask, TaskState
+
+log = structlog.get_logger(__name__)
+
+KIND = "record"
+ORDER_SECONDS = 5.0  # what an order is worth; it is repeated with another request_id
+START_AGAIN_SECONDS = 3.0
+STOP_AGAIN_SECONDS = 6.0
+START_SECONDS = 20.0  # a box that did not answer by then does not record
+
+SILENT = gettext_noop(
+    "The camera's box is silent. Look whether it has power and network, and whether run_recorder runs."
+)
+LATE = gettext_noop("The camera's box did not take the task on. Look whether run_recorder runs on it, and at its log.")
+DISABLED = gettext_noop("The camera is disabled. Enable it on its page and publish.")
+FOREIGN_KEY = gettext_noop("The box stored the clip outside the camera's folder.")
+
+
+def start_task(*, camera: Camera, task_name: str, author: str) -> RecordingTask:
+    """The camera's running task, which is this new one when none ran. What keeps it from running is its answer."""
+    running = running_task(camera)
+    if running is not None:
+        return running
+    now = timezone.now()
+    problem = _problem(camera)
+    try:
+        with transaction.atomic():
+            task = RecordingTask.objects.create(
+                task_id=uuid7(),
+                camera=camera,
+                slot=None if problem else camera,
+                device_id=camera.device_id,
+                task_name=task_name,
+                state=TaskState.FAILED if problem else TaskState.STARTING,
+                error=problem,
+                requested_by=author[:150],
+                requested_at=now,
+            )
+    except IntegrityError:  # somebody else was quicker
+        running = running_task(camera)
+        if running is None:
+            raise
+        return running
+    log.info("recording asked for", camera=camera.pk, task=task.task_id, author=author, problem=problem)
+    if not problem:
+        transaction.on_commit(partial(order, task))
+    return task
+
+
+def stop_task(task: RecordingTask, *, author: str) -> RecordingTask:
+    """A running task records no more; any other stays what it is."""
+    stopped = RecordingTask.objects.filter(pk=task.pk, state__in=(TaskState.STARTING, TaskState.RECORDING))
+    if stopped.update(state=TaskState.STOPPING, stop_reason=ASKED):
+        log.info("recording is to stop", camera=task.camera_id, task=task.task_id, author=author)
+        task.refresh_from_db()
+        transaction.on_commit(partial(order, task))
+    task.refresh_from_db()
+    return task
+
+
+def running_task(camera: Camera) -> RecordingTask | None:
+    return RecordingTask.objects.filter(slot=camera).first()
+
+
+def _problem(camera: Camera) -> str:
+    """Why asking the box is of no use; what the box itself knows better is left to it."""
+    if camera.device.revoked_at is not None:
+        return REVOKED
+    word = camera_state(camera).word
+    return {"offline": SILENT, "disabled": DISABLED}.get(word, "")
+
+
+def order(task: RecordingTask) -> None:
+    """Tells the box what the hub wants of the task. Without Redis it is told later."""
+    start = task.state == TaskState.STARTING
+    body: dict[str, Any] = {"task_id": task.task_id, "camera_id": task.camera_id, "task_name": task.task_name}
+    body |= {"action": "start", "seconds": settings.MAX_TASK_SECONDS} if start else {"action": "stop"}
+    if not start:
+        body["reason"] = task.stop_reason or ASKED
+    RecordingTask.objects.filter(pk=task.pk).update(ordered_at=timezone.now())
+    try:
+        send_command(
+            cloud_redis(settings.CLOUD_REDIS_URL),
+            device_id=task.device_id,
+            request_id=uuid7(),
+            kind=KIND,
+            seconds=ORDER_SECONDS,
+            body=body,
+        )
+    except RedisError as error:
+        tell = log.warning if task.ordered_at is None else log.debug
+        tell("the box cannot be told yet", task=task.task_id, reason=f"{NO_REDIS}: {describe(error)}")
+
+
+def repeat_orders(now: datetime) -> int:
+    """Tells boxes again what they did not answer to, and gives up a start that nobody took on. How many it looked after.
+
+    A stop is repeated for as long as the box has not told that it stopped: also of a task that was given up here while
+    the box, late, records it all the same.
+    """
+    unheard = Q(state=TaskState.STARTING, box_state="")
+    unstopped = Q(state=TaskState.STOPPING, box_state__in=("", "starting", "recording"))
+    given_up = Q(state=TaskState.FAILED, box_state__in=("starting", "recording"))
+    found = 0
+    for task in RecordingTask.objects.filter(unheard | unstopped | given_up).order_by("pk")[:500]:
+        starting = task.state == TaskState.STARTING
+        if starting and now - task.requested_at > timedelta(seconds=START_SECONDS):
+            given = RecordingTask.objects.filter(pk=task.pk, state=TaskState.STARTING, box_state="")
+            found += given.update(state=TaskState.FAILED, slot=None, error=LATE)
+            continue
+        every = START_AGAIN_SECONDS if starting else STOP_AGAIN_SECONDS
+        if task.ordered_at is None or now - task.ordered_at >= timedelta(seconds=every):
+            order(task)
+            found += 1
+    return found
+
+
+def step() -> bool:
+    """For `run_hub`: looks after what boxes did not answer to. Raises DatabaseError."""
+    return repeat_orders(timezone.now()) > 0
+
+
+def take_report(report: RecordingReport, *, device_id: str) -> bool:
+    """What a box tells of a task; whether it was news. Of another box, of a task that is gone, repeated or late: it is not."""
+    asked = RecordingTask.objects.filter(task_id=report.task_id, camera_id=report.camera_id, device_id=device_id)
+    while (task := asked.first()) is not None:
+        if report.revision <= task.revision:
+            return False
+        # Somebody may stop it between the look and the change: then it is looked at again.
+        if asked.filter(state=task.state, revision=task.revision).update(**_changes(task, report)):
+            return True
+    log.warning("report of no task", device=device_id, task=report.task_id)
+    return False
+
+
+def _changes(task: RecordingTask, report: RecordingReport) -> dict[str, Any]:
+    values = _told(report)
+    if report.object_name and not report.object_name.startswith(f"{clip_folder(report.camera_id)}/"):
+        return values | {"object_name": "", "error": FOREIGN_KEY, "state": TaskState.FAILED, "slot": None}
+    if _goes_on(task, report.state):
+        values |= {"state": report.state, "slot": task.camera_id if report.state in RUNNING else None}
+    elif task.state == TaskState.FAILED:
+        del values["error"], values["error_code"]
+    if task.state == TaskState.STOPPING and not report.stop_reason:
+        del values["stop_reason"]  # the box has not heard of it yet
+    return values
+
+
+def _goes_on(task: RecordingTask, state: str) -> bool:
+    """Whether the box's state becomes the task's: it never goes back, and one that was given up only ends."""
+    if task.state == TaskState.FAILED:
+        return rank(state) == rank(TaskState.FAILED)
+    return rank(state) >= rank(task.state)
+
+
+def _told(report: RecordingReport) -> dict[str, Any]:
+    moments = {
+        name: datetime.fromtimestamp(at, UTC) if (at := getattr(report, name)) is not None else None
+        for name in ("started_at", "stopped_at")
+    }
+    plain = report.model_dump(
+        mode="json", exclude={"event_id", "task_id", "camera_id", "state", "started_at", "stopped_at"}
+    )
+    return {"box_state": report.state, **moments, **plain}

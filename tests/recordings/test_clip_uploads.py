@@ -1,0 +1,261 @@
+"""From a stopped task to a stored clip: the local file goes only when what is stored was read back and is the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.base import File
+from django.core.files.storage import FileSystemStorage, storages
+
+from edgesite.edge_store.outbox import Outbox
+from edgesite.storage import DurableFileStorage, exists
+from recordings.core.ffmpeg import Tool
+from recordings.core.segments import Segment
+from recordings.recorder import uploads as words
+from recordings.recorder.clips import Clip, ClipError, Stopped
+from recordings.recorder.task_store import Task
+from recordings.recorder.uploads import Uploads
+from tests.fakes import Clock
+from tests.recordings.test_recorder_tasks import Box, T
+
+CONTENT = b"a clip that plays" * 1000
+KEY = "recordings/vid1/20261122/vid1_shift_2026-11-22_16-00-00.mp4"  # in the site's time zone
+
+
+class BadStorage(DurableFileStorage):
+    """A storage that spoils or cuts what it is given, as often as `spoil` says; everything it was asked stands in `asked`."""
+
+    spoil = 0
+    asked: list[str] = []
+
+    def _save(self, name: str, content: File[bytes]) -> str:
+        BadStorage.asked.append("save")
+        super()._save(name, content)
+        if BadStorage.spoil > 0:
+            BadStorage.spoil -= 1
+            path = Path(self.path(name))
+            path.write_bytes(path.read_bytes()[:-1] + (b"" if BadStorage.spoil % 2 else b"!"))
+        return name
+
+
+class Works(Box):
+    """A box whose tasks are cut by a fake and stored in a folder."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(folder)
+        self.folder, self.made = folder, 0
+        self.problem: Exception | None = None
+        self.ticks = Clock(100.0)
+        monkeypatch.setattr(words, "make_clip", self._make)
+        self.uploads = self.begin()
+
+    def begin(self) -> Uploads:
+        tool = Tool("/usr/bin/ffmpeg")
+        return Uploads(
+            self.folder, self.tasks, self.store, self.segments, lambda: self.document, tool, threading.Event(),
+            self.clock, self.ticks,
+        )  # fmt: skip
+
+    def _make(self, segments: Any, *, target: Path, **values: Any) -> Clip:
+        self.made += 1
+        if self.problem is not None:
+            raise self.problem
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(CONTENT)
+        return Clip(target, len(CONTENT), hashlib.sha256(CONTENT).hexdigest(), 11.5)
+
+    def piece(self, start: float, end: float) -> None:
+        path = self.folder / "segments" / f"{start}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+        self.segments.add([Segment("vid1", f"{start}", "r", T + start, T + end, 1)])
+
+    def stopped(self, task_id: str = "t1") -> None:
+        self.store.add(Task(task_id, "vid1", "shift", "stopping", 1, T, 60.0, T, T + 12), now=T)
+        self.tasks.ready = frozenset({*self.tasks.ready, task_id})
+
+    def work(self, turns: int = 6) -> None:
+        for _ in range(turns):
+            self.uploads.step()
+            self.ticks.advance(120)
+
+    def local(self) -> list[str]:
+        return sorted(p.name for p in (self.folder / "clips").rglob("*") if p.is_file())
+
+    def last(self, task_id: str = "t1") -> dict[str, Any]:
+        return self.told(task_id)[-1]
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Any:
+    BadStorage.spoil, BadStorage.asked = 0, []
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.STORAGES = settings.STORAGES | {
+        "default": {
+            "BACKEND": "tests.recordings.test_clip_uploads.BadStorage",
+            "OPTIONS": {"location": str(tmp_path / "media")},
+        }
+    }
+    made = Works(tmp_path, monkeypatch)
+    yield made
+    made.database.close()
+
+
+def stored() -> bytes:
+    storage = storages["default"]
+    assert isinstance(storage, FileSystemStorage)
+    return Path(storage.path(KEY)).read_bytes()
+
+
+def test_a_clip_is_stored_and_told_with_what_is_missing(box: Works) -> None:
+    box.piece(-0.4, 4)
+    box.piece(7, 12)
+    box.stopped()
+    box.work()
+    assert box.states() == ["stopping", "uploading", "completed"]
+    last = box.last()
+    assert (last["object_name"], last["storage_type"], last["bytes"]) == (KEY, "local", len(CONTENT))
+    assert last["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+    assert last["gaps"] == [[T + 4, T + 7]]
+    assert last["local_file"] == str(box.folder / "media" / KEY)
+    assert stored() == CONTENT
+    assert box.local() == []
+
+
+def test_with_a_bucket_the_local_file_is_told_to_be_gone(box: Works, settings: Any) -> None:
+    settings.S3_BUCKET = "clips"
+    box.piece(0, 12)
+    box.stopped()
+    box.work()
+    last = box.last()
+    assert (last["state"], last["storage_type"], last["bucket"]) == ("uploaded", "s3", "clips")
+    assert last["local_file_deleted"]
+    assert Path(last["local_file"]).name == Path(KEY).name
+    assert not Path(last["local_file"]).exists()
+
+
+def test_an_upload_that_was_spoiled_keeps_the_local_file_and_is_done_again(box: Works) -> None:
+    box.piece(0, 12)
+    box.stopped()
+    BadStorage.spoil = 3
+    box.work(2)
+    assert box.states() == ["stopping", "uploading", "uploading"]
+    assert box.last()["error"] == f"{words.NOT_STORED}: {words.CHANGED}"
+    assert box.local() == [Path(KEY).name]
+    box.work(1)
+    assert len(box.states()) == 3  # told once
+    box.work(3)
+    assert box.last()["state"] == "completed"
+    assert box.last()["error"] == ""
+    assert stored() == CONTENT
+    assert BadStorage.asked == ["save"] * 4
+    assert box.made == 1
+
+
+def test_tries_come_later_and_later(box: Works) -> None:
+    box.piece(0, 12)
+    box.stopped()
+    BadStorage.spoil = 1000
+    for _ in range(100):
+        box.uploads.step()
+        box.ticks.advance(1)
+    assert 3 <= len(BadStorage.asked) <= 30
+
+
+def test_a_kill_between_upload_and_deletion_leads_to_one_object(box: Works) -> None:
+    box.piece(0, 12)
+    box.stopped()
+    box.uploads.step()
+    task = box.store.get("t1")
+    assert task is not None
+    (box.folder / "media" / KEY).parent.mkdir(parents=True)
+    (box.folder / "media" / KEY).write_bytes(CONTENT)  # stored, and then the recorder was killed
+    box.uploads = box.begin()
+    box.work()
+    assert BadStorage.asked == []
+    assert (box.last()["state"], box.local()) == ("completed", [])
+
+
+def test_a_kill_between_deletion_and_row_needs_no_second_clip(box: Works) -> None:
+    box.piece(0, 12)
+    box.stopped()
+    box.uploads.step()
+    (box.folder / "media" / KEY).parent.mkdir(parents=True)
+    next((box.folder / "clips").rglob("*.mp4")).rename(box.folder / "media" / KEY)
+    box.uploads = box.begin()
+    box.work()
+    assert (box.last()["state"], box.made) == ("completed", 1)
+
+
+def test_a_clip_that_was_lost_before_it_was_stored_is_made_again(box: Works) -> None:
+    box.piece(0, 12)
+    box.stopped()
+    box.uploads.step()
+    next((box.folder / "clips").rglob("*.mp4")).unlink()
+    box.work()
+    assert (box.last()["state"], box.made) == ("completed", 2)
+    assert stored() == CONTENT
+
+
+def test_the_end_of_the_recorder_is_no_error(box: Works) -> None:
+    box.piece(0, 12)
+    box.stopped()
+    box.problem = Stopped()
+    box.work(1)
+    assert box.states() == ["stopping"]
+    box.problem = None
+    box.work()
+    assert box.last()["state"] == "completed"
+
+
+def test_a_full_disk_is_waited_for_and_a_broken_recording_is_not(box: Works) -> None:
+    box.piece(0, 12)
+    box.stopped()
+    box.problem = OSError(28, "No space left\non device")
+    box.work(3)
+    assert box.states() == ["stopping", "stopping"]
+    assert "No space left on device" in box.last()["error"]
+    box.problem = ClipError("no segment can be read", retryable=False)
+    box.work(1)
+    assert (box.last()["state"], box.last()["error"]) == ("failed", f"{words.NOT_CUT}: no segment can be read")
+
+
+def test_a_task_of_which_nothing_is_there_fails(box: Works) -> None:
+    box.segments.add([Segment("vid1", "gone.mp4", "r", T, T + 12, 1)])
+    box.stopped()
+    box.work()
+    assert (box.last()["state"], box.made) == ("failed", 0)
+    assert box.last()["error"].startswith(words.NOTHING)
+
+
+def test_two_clips_of_one_name_in_one_second_are_two_objects(box: Works) -> None:
+    box.piece(0, 12)
+    box.stopped()
+    box.stopped("t2")
+    box.work(8)
+    assert [box.last(t)["object_name"] for t in ("t1", "t2")] == [KEY, KEY.replace(".mp4", "-2.mp4")]
+    assert exists(KEY.replace(".mp4", "-2.mp4"))
+
+
+def test_a_clip_waits_until_its_last_segment_is_there(box: Works) -> None:
+    box.piece(0, 12)
+    box.stopped()
+    box.tasks.ready = frozenset()
+    box.work()
+    assert (box.states(), box.made) == (["stopping"], 0)
+
+
+def test_every_report_can_be_taken_in(box: Works) -> None:
+    from detection.core.events import parse_event
+
+    box.piece(0, 12)
+    box.stopped()
+    box.work()
+    for row in Outbox(box.database).head("vid1", 99):
+        parse_event({"event_id": row.event_id, "kind": row.kind, "body": row.body}, device_id="box-1")
+        assert json.loads(row.body)["task_id"] == "t1"

@@ -1,0 +1,153 @@
+"""Disk and index brought together: nothing that was recorded is lost or doubled, whenever a kill came."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
+from recordings.core.segments import Segment
+from recordings.recorder import files
+from recordings.recorder.indexing import Indexer
+from recordings.recorder.segment_store import SegmentStore
+from recordings.recorder.segmenter import Finished
+from tests.recordings.pieces import decoded, make_fragmented, make_part
+
+T = 1_795_334_400.0
+RUN = "20261122T080000.000Z-ab12"
+
+
+@pytest.fixture
+def indexer(tmp_path: Path) -> Any:
+    database = EdgeDatabase(tmp_path / "edge.sqlite3")
+    (tmp_path / "segments").mkdir()
+    yield Indexer(tmp_path / "segments", SegmentStore(database))
+    database.close()
+
+
+def finished(indexer: Indexer, number: int, start: float, *, camera_id: str = "vid1") -> Finished:
+    part = make_part(indexer.folder, camera_id=camera_id, run=RUN, number=number, written=start + 2)
+    return Finished(camera_id, RUN, part, part.name, start, start + 2)
+
+
+def rows(indexer: Indexer, camera_id: str = "vid1") -> list[tuple[float, float]]:
+    return [(s.start - T, s.end - T) for s in indexer.store.of_camera(camera_id)]
+
+
+def on_disk(indexer: Indexer) -> list[str]:
+    return sorted(str(p.relative_to(indexer.folder)) for p in indexer.folder.rglob("*") if p.is_file())
+
+
+def test_a_finished_segment_is_durable_under_its_name_before_its_row(
+    indexer: Indexer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    settle, add = files.settle, indexer.store.add
+
+    def settled(part: Path, final: Path) -> int:
+        done.append("file")
+        return settle(part, final)
+
+    monkeypatch.setattr("recordings.recorder.indexing.settle", settled)
+    monkeypatch.setattr(SegmentStore, "add", lambda store, segments: (done.append("row"), add(segments)))
+    indexer.take(finished(indexer, 0, T))
+    assert indexer.step()
+    assert done == ["file", "row"]
+    [row] = indexer.store.of_camera("vid1")
+    assert on_disk(indexer) == [row.path]
+    assert row.size == (indexer.folder / row.path).stat().st_size
+    assert not indexer.step()
+
+
+def test_what_cannot_be_taken_in_waits(indexer: Indexer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(store: SegmentStore, segments: Any) -> None:
+        raise EdgeStoreError("disk full", retryable=True)
+
+    indexer.take(finished(indexer, 0, T))
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentStore, "add", full)
+        assert not indexer.step()
+        assert not indexer.step()
+        assert indexer.trouble == "disk full"
+    assert indexer.step()
+    assert (indexer.trouble, rows(indexer)) == ("", [(0, 2)])
+
+
+def test_a_start_finds_what_a_kill_left(indexer: Indexer) -> None:
+    indexer.take(finished(indexer, 0, T))
+    indexer.step()
+    make_part(indexer.folder, camera_id="vid1", run=RUN, number=1, written=T + 4.1)
+    cut = make_part(indexer.folder, camera_id="vid1", run=RUN, number=2, written=T + 6)
+    with open(cut, "r+b") as file:
+        file.truncate(cut.stat().st_size * 3 // 4)
+    os.utime(cut, (T + 5.6, T + 5.6))
+    empty = make_part(indexer.folder, camera_id="vid1", run=RUN, number=3, written=T + 6)
+    empty.write_bytes(b"")
+    other = make_part(indexer.folder, camera_id="a/b", run=RUN, number=0, written=T + 2)
+    assert indexer.sweep(["vid1", "a/b"]) == 3
+    first, second, third = rows(indexer)
+    assert (first, second) == ((0, 2), (2, pytest.approx(4.0)))
+    assert third[0] == pytest.approx(4.0)
+    assert 1.0 <= third[1] - third[0] < 2.0
+    assert rows(indexer, "a/b") == [(pytest.approx(0.0), 2)]
+    assert not other.exists()
+    assert not empty.exists()
+    for segment in indexer.store.of_camera("vid1"):
+        assert decoded(indexer.folder / segment.path) >= 10
+    assert indexer.sweep(["vid1", "a/b"]) == 0
+    assert len(rows(indexer)) == 3
+
+
+def test_a_kill_between_name_and_row_loses_nothing(indexer: Indexer) -> None:
+    indexer.take(finished(indexer, 0, T))
+    indexer.step()
+    [row] = indexer.store.of_camera("vid1")
+    indexer.store.forget([row.path])
+    assert indexer.sweep(["vid1"]) == 1
+    assert indexer.store.of_camera("vid1") == [row]
+
+
+def test_a_kill_within_a_deletion_is_finished(indexer: Indexer) -> None:
+    for number in range(2):
+        indexer.take(finished(indexer, number, T + 2 * number))
+    indexer.step()
+    first, second = indexer.store.of_camera("vid1")
+    with indexer.store.database.transaction() as db:
+        db.execute("UPDATE segments SET doomed = 1 WHERE path = ?", (first.path,))
+    assert indexer.store.of_camera("vid1") == [second]
+    assert indexer.sweep(["vid1"]) == 0
+    assert on_disk(indexer) == [second.path]
+    assert indexer.store.total() == (1, second.size)
+
+
+def test_rows_without_a_file_are_forgotten_but_not_most_of_them(indexer: Indexer) -> None:
+    for number in range(24):
+        path = f"vid1/20261122/20261122T0800{number:02d}.000Z_{RUN}_{number:06d}.mp4"
+        if number >= 11:
+            make_fragmented(indexer.folder / path, seconds=1)
+        indexer.store.add([Segment("vid1", path, RUN, T + number, T + number + 1, 1)])
+    indexer.reconcile("vid1")
+    assert len(rows(indexer)) == 13  # 11 of 24 were gone
+    moved = indexer.folder.rename(indexer.folder.with_name("elsewhere"))
+    indexer.folder.mkdir()
+    indexer.reconcile("vid1")
+    assert len(rows(indexer)) == 13
+    assert indexer.missing == {"vid1": 13}
+    indexer.folder.rmdir()
+    moved.rename(indexer.folder)
+    indexer.reconcile("vid1")
+    assert indexer.missing == {}
+
+
+def test_deleting_takes_the_file_and_then_the_row(indexer: Indexer) -> None:
+    for number in range(3):
+        indexer.take(finished(indexer, number, T + 2 * number))
+    indexer.step()
+    doomed = indexer.store.oldest(2)
+    indexer.store.delete(doomed, folder=indexer.folder)
+    assert rows(indexer) == [(4, 6)]
+    assert len(on_disk(indexer)) == 1
+    assert indexer.store.between("vid1", start=T, end=T + 4) == []

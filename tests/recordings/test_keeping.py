@@ -1,0 +1,90 @@
+"""Retention on a box: files go with their rows, and what an unfinished task needs stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recordings.core.retention import Limits
+from recordings.core.segments import Segment
+from recordings.recorder.keeping import Keeping
+from recordings.recorder.task_store import Task
+from tests.fakes import Clock
+from tests.recordings.test_recorder_tasks import Box, T
+
+LIMITS = Limits(keep_s=1000.0, floor=100, enough=150)
+
+
+class Disk(Box):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.folder, self.space = folder / "segments", 10_000
+        self.ticks = Clock()
+        self.keeping = Keeping(
+            self.folder, self.segments, self.store, LIMITS, self.clock, self.ticks, lambda folder: self.space
+        )
+
+    def fill(self, *ages: float) -> None:
+        for age in ages:
+            file = self.folder / "vid1" / "20261122" / f"{age:g}"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(b"x" * 20)
+            path = str(file.relative_to(self.folder))
+            self.segments.add([Segment("vid1", path, "r", T - age - 4, T - age, 20)])
+
+    def left(self) -> list[int]:
+        """Ages of the files; rows and files agree."""
+        files = sorted((int(p.name) for p in self.folder.rglob("*") if p.is_file()), reverse=True)
+        assert [round(T - s.end) for s in self.segments.of_camera("vid1")] == files
+        return files
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Any:
+    made = Disk(tmp_path)
+    yield made
+    made.database.close()
+
+
+def test_old_ones_go_every_ten_seconds(disk: Disk) -> None:
+    disk.fill(1500, 1200, 500)
+    assert disk.keeping.step()
+    assert disk.left() == [500]
+    assert not disk.keeping.step()  # right behind it looks once more
+    disk.fill(1300)
+    assert not disk.keeping.step()
+    disk.ticks.advance(11)
+    assert disk.keeping.step()
+    assert disk.left() == [500]
+
+
+def test_a_disk_that_fills_gives_up_the_oldest(disk: Disk) -> None:
+    disk.fill(500, 400, 300)
+    disk.space = 99
+    disk.keeping.step()
+    assert disk.left() == []
+    assert disk.keeping.alarm == ""
+    disk.ticks.advance(11)
+    disk.space = 149
+    disk.keeping.step()
+    assert disk.keeping.alarm != ""
+    disk.ticks.advance(11)
+    disk.space = 150
+    disk.keeping.step()
+    assert disk.keeping.alarm == ""
+
+
+@pytest.mark.parametrize(
+    ("state", "left"),
+    [("recording", [500, 400, 300]), ("stopping", [500, 400]), ("uploading", [500, 400]), ("completed", [])],
+)
+def test_what_a_task_needs_stays(disk: Disk, state: Any, left: list[int]) -> None:
+    disk.fill(500, 400, 300)
+    stopped = None if state == "recording" else T - 350
+    disk.store.add(Task("t1", "vid1", "shift", state, 1, T - 503, 60.0, T - 503, stopped), now=T)
+    disk.space = 0
+    disk.keeping.step()
+    assert disk.left() == left
+    assert disk.keeping.alarm != ""

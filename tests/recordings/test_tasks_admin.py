@@ -1,0 +1,120 @@
+"""Recordings in the admin: who sees what, starting, stopping, the player."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from django.utils.html import escape
+
+from cameras.models import Camera, Site
+from edgesite.ids import uuid7
+from recordings.models import RecordingTask
+from recordings.tasks import services
+from tests.cameras.pages import browser, path, text, two_sites
+from tests.fakes import FakeRedis
+
+pytestmark = pytest.mark.django_db
+
+KEY = "recordings/vid1/20261122/vid1_shift_2026-11-22_08-00-00.mp4"
+
+
+@pytest.fixture(autouse=True)
+def cloud(monkeypatch: pytest.MonkeyPatch) -> FakeRedis:
+    fake = FakeRedis()
+    monkeypatch.setattr(services, "cloud_redis", lambda url: fake.client())
+    two_sites()
+    return fake
+
+
+def task(camera_id: str = "vid1", state: str = "recording", **values: Any) -> RecordingTask:
+    camera = Camera.objects.get(pk=camera_id)
+    return RecordingTask.objects.create(
+        task_id=uuid7(), camera=camera, slot=camera if state in ("starting", "recording", "stopping") else None,
+        device_id=camera.device_id, task_name="Night <b>", state=state, requested_by="kim", requested_at=timezone.now(),
+        **values,
+    )  # fmt: skip
+
+
+def page(client: Client, row: RecordingTask) -> str:
+    return text(client.get(path(RecordingTask, "change", row)))
+
+
+def test_it_is_started_from_a_form(cloud: FakeRedis) -> None:
+    client = browser("operator")
+    form = text(client.get(path(RecordingTask, "add")))
+    assert "vid1" in form
+    answer = client.post(path(RecordingTask, "add"), {"camera": "vid1", "task_name": "shift"}, follow=True)
+    [row] = RecordingTask.objects.all()
+    assert (row.camera_id, row.task_name, row.state, row.requested_by) == ("vid1", "shift", "starting", "the operator")
+    assert "The recording starts." in text(answer)
+    again = client.post(path(RecordingTask, "add"), {"camera": "vid1", "task_name": "other"}, follow=True)
+    assert "is being recorded already" in text(again)
+    assert RecordingTask.objects.count() == 1
+
+
+def test_a_camera_whose_box_is_silent_says_why() -> None:
+    Camera.objects.get(pk="vid1").device.status.delete()
+    answer = browser("operator").post(path(RecordingTask, "add"), {"camera": "vid1", "task_name": "x"}, follow=True)
+    assert escape(services.SILENT) in text(answer)
+
+
+def test_it_is_stopped_by_a_button_and_from_the_list() -> None:
+    client, first, second = browser("operator"), task(), task("vid2")
+    assert "Stop recording" in page(client, first)
+    client.post(path(RecordingTask, "stop", first))
+    client.post(path(RecordingTask), {"action": "stop", "_selected_action": [second.pk]})
+    assert [t.state for t in RecordingTask.objects.all()] == ["stopping", "stopping"]
+    assert "Stop recording" not in page(client, first)
+    assert client.get(path(RecordingTask, "stop", first)).status_code == 405
+
+
+def test_a_stored_clip_plays_and_names_are_escaped() -> None:
+    row = task(
+        state="completed", object_name=KEY, duration=3723.4, bytes=5_000_000, gaps=[[1_795_334_403.0, 1_795_334_405.0]],
+        stop_reason="max_duration", stopped_at=timezone.now(),
+    )  # fmt: skip
+    shown = page(browser("viewer"), row)
+    assert f'<video class="evidence" src="/api/media/{KEY}" controls' in shown
+    assert "1:02:03" in shown
+    assert "08:00:03–08:00:05" in shown
+    assert "the longest time was over" in shown
+    assert "Night &lt;b&gt;" in shown
+    assert "<b>" not in shown
+    running = page(browser("operator"), task())
+    assert "<video" not in running
+
+
+def test_who_may() -> None:
+    row, viewer, away = task(), browser("viewer"), browser("operator", sites=[Site.objects.get(name="Warehouse")])
+    assert "Night" in text(viewer.get(path(RecordingTask)))
+    assert "Stop recording" not in page(viewer, row)
+    assert viewer.post(path(RecordingTask, "stop", row)).status_code == 403
+    assert viewer.get(path(RecordingTask, "add")).status_code == 403
+    assert "Night" not in text(away.get(path(RecordingTask)))
+    assert away.post(path(RecordingTask, "stop", row)).status_code == 404
+    assert "vid1" not in text(away.get(path(RecordingTask, "add")))
+    refused = away.post(path(RecordingTask, "add"), {"camera": "vid1", "task_name": "x"})
+    assert refused.status_code == 200
+    assert RecordingTask.objects.count() == 1
+    assert Client().get(path(RecordingTask)).status_code == 302
+    for client in (viewer, away):
+        assert client.post(path(RecordingTask, "delete", row), {"post": "yes"}).status_code in (302, 403)
+    row.refresh_from_db()
+    assert row.state == "recording"
+
+
+def test_the_list_asks_the_database_no_more_for_more_rows(django_assert_max_num_queries: Any) -> None:
+    client = browser("viewer")
+    task(state="failed", error="reason")
+    client.get(path(RecordingTask))  # content types and the like are known from here on
+    with CaptureQueriesContext(connection) as few:
+        client.get(path(RecordingTask))
+    for number in range(8):
+        task(state="failed", error=f"reason {number}")
+    with django_assert_max_num_queries(len(few)):
+        assert text(client.get(path(RecordingTask))).count("chip-bad") == 9
