@@ -148,6 +148,7 @@ def test_a_flood_of_lines_is_cut(bench: Bench) -> None:
         (f"rtsp://op:pw@127.0.0.1:{free_port()}/x", "connection refused"),
         ("webcam:98", "no such file or device"),
     ],
+    ids=["file", "rtsp", "webcam"],  # the port differs between the processes that run tests side by side
 )
 def test_a_camera_that_cannot_be_opened_starts_no_ffmpeg(bench: Bench, url: str, reason: str) -> None:
     bench.segmenter.want(url)
