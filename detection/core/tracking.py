@@ -16,6 +16,7 @@ from detection.core.assignment import best_pairs
 from detection.core.detections import Detections
 from detection.core.nms import nms
 from detection.core.track_credit import SCORE_SLACK, Credit
+from detection.core.track_doubles import made_up
 from detection.core.track_motion import MotionModel, overlap, shared_of_smaller
 
 LEAST_GAIN = 0.02  # a poor pair is better than none
@@ -84,7 +85,8 @@ class TrackerSettings:
 
     max_overlap: of detections of one class that overlap by more only the best is looked at: identities need this stricter
     than a list of boxes does. max_cover: a detection that shares more than this of the smaller box with one that continues
-    a track starts none: it frames half of that person, or that person and the next one.
+    a track starts none: it frames half of that person, or that person and the next one. max_made_up: one of which two
+    others together have this share, or more, is likely both of them: it continues what no other one does.
     """
 
     start_score: float = 0.4
@@ -100,16 +102,18 @@ class TrackerSettings:
     min_reach: float = 0.2
     max_overlap: float = 0.5
     max_cover: float = 0.65
+    max_made_up: float = 0.75
 
 
 @dataclass(slots=True, eq=False)
 class OverlapTracker:
     """Associates by overlap with where each object should be by now, only within one class, with the best sum of overlaps.
 
-    Three rounds: detections at or above `start_score` with the predicted boxes; weaker ones (down to `continue_score`)
-    with what is left; then strong ones again, with boxes widened by how uncertain the prediction is, also around the
-    last seen place, so that a fast object is caught at few frames a second and one that stopped unseen is found again.
-    Strong detections that are left start tracks. Deterministic: ties go to the older track and the earlier detection.
+    Three rounds: detections at or above `start_score` with the predicted boxes, those that seem to be made up of two others
+    last; weaker ones (down to `continue_score`) with what is left; then strong ones again, with boxes widened by how
+    uncertain the prediction is, also around the last seen place, so that a fast object is caught at few frames a second
+    and one that stopped unseen is found again. Strong detections that are left start tracks. Deterministic: ties go to
+    the older track and the earlier detection.
     """
 
     settings: TrackerSettings = field(default_factory=TrackerSettings)
@@ -197,17 +201,20 @@ class OverlapTracker:
             return rows
         settings = self.settings
         weak = ~strong & (detections.scores >= settings.continue_score - SCORE_SLACK)
+        both = strong & made_up(boxes, detections.scores, detections.class_ids, share=settings.max_made_up)
+        single = strong & ~both
         same_class = self._classes[:, None] == detections.class_ids[None, :]
         predicted, doubt = self._model.predict(now)
         # Of two tracks that fit alike, the one that was seen last is likelier to be the object in front.
         penalty = 0.1 * (now - self._model.seen)[:, None]
         near = overlap(predicted, boxes) * same_class
         free = np.ones(len(self._ids), np.bool_)
-        _pair(near, penalty, settings.min_overlap, free=free, wanted=strong, rows=rows)
+        _pair(near, penalty, settings.min_overlap, free=free, wanted=single, rows=rows)
+        _pair(near, penalty, settings.min_overlap, free=free, wanted=both, rows=rows)
         _pair(near, penalty, settings.min_overlap_low, free=free, wanted=weak, rows=rows)
-        if free.any() and (strong & (rows < 0)).any():
+        if free.any() and (single & (rows < 0)).any():
             reach = self._model.reach(predicted, doubt, boxes) * same_class
-            _pair(reach, penalty, settings.min_reach, free=free, wanted=strong, rows=rows)
+            _pair(reach, penalty, settings.min_reach, free=free, wanted=single, rows=rows)
         return rows
 
     def _end_lost(self, now: float) -> None:

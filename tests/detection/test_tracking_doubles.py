@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from detection.core.detections import Detections
+from detection.core.track_doubles import made_up
 from detection.core.tracking import OverlapTracker, TrackerSettings
 from tests.detection.test_tracking import WIDTH, found, person
 
@@ -106,3 +107,64 @@ def test_all_of_this_can_be_set() -> None:
     loose = OverlapTracker(TrackerSettings(max_overlap=1.0, max_cover=1.0, trust_way=0.0))
     frames = [found([BOX]), found([BOX, TOP, person(0.8)], scores=[0.7, 0.6, 0.42])]
     assert ids_of(loose, frames, rate=10) == [{1}, {1, 2, 3}]
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_a_box_around_two_people_takes_nobodys_place(rate: int) -> None:
+    """It lies nearer to where the right one should be than that one's own box, which is off for a moment."""
+    left, right = person(0.5), person(0.5 + 1.1 * WIDTH)
+    own = [right[0] + 0.25 * WIDTH, right[1], right[2] + 0.25 * WIDTH, right[3]]
+    both = [left[0] + 0.5 * WIDTH, left[1], right[2], right[3]]
+    tracker = OverlapTracker()
+    before = ids_of(tracker, [found([left, right])] * rate, rate=rate)
+    assert before[-1] == {1, 2}
+    tracks = tracker.update(found([left, both, own], scores=[0.7, 0.6, 0.6]), 1.0)
+    shown = dict(zip(tracks.ids.tolist(), tracks.detections.boxes.tolist(), strict=True))
+    assert shown[1] == pytest.approx(left, abs=1e-6)
+    assert shown[2] == pytest.approx(own, abs=1e-6)
+    lax = OverlapTracker(TrackerSettings(max_made_up=1.1))
+    ids_of(lax, [found([left, right])] * rate, rate=rate)
+    tracks = lax.update(found([left, both, own], scores=[0.7, 0.6, 0.6]), 1.0)
+    assert dict(zip(tracks.ids.tolist(), tracks.detections.boxes.tolist(), strict=True))[2] == pytest.approx(
+        both, abs=1e-6
+    )
+
+
+def test_somebody_who_is_seen_only_between_two_others_goes_on() -> None:
+    """Nothing else continues that track, so a box that the two in front could explain does."""
+    left, middle, right = person(0.5), person(0.5 + 0.55 * WIDTH), person(0.5 + 1.1 * WIDTH)
+    frames = [found([left, right, middle], scores=[0.8, 0.8, 0.7])] * 10
+    assert ids_of(OverlapTracker(), frames, rate=10)[-1] == {1, 2, 3}
+
+
+LEFT, MIDDLE, RIGHT = [0.0, 0.0, 0.4, 1.0], [0.1, 0.0, 0.9, 1.0], [0.5, 0.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "classes", "found_in"),
+    [
+        pytest.param([LEFT, MIDDLE, RIGHT], [0.6, 0.6, 0.6], [0, 0, 0], 1, id="seven eighths of it"),
+        pytest.param([LEFT, MIDDLE, RIGHT], [0.5, 0.6, 0.6], [0, 0, 0], 1, id="scores flicker"),
+        pytest.param([LEFT, MIDDLE, RIGHT], [0.4, 0.6, 0.6], [0, 0, 0], None, id="it is surer than one of them"),
+        pytest.param([LEFT, MIDDLE, RIGHT], [0.6, 0.6, 0.6], [0, 0, 1], None, id="one is something else"),
+        pytest.param([LEFT, MIDDLE], [0.6, 0.6], [0, 0], None, id="two boxes"),
+        pytest.param([LEFT, MIDDLE, [0.8, 0.0, 1.0, 1.0]], [0.6] * 3, [0, 0, 0], None, id="one is only at its side"),
+        pytest.param(
+            [[0.0, 0.0, 0.3, 1.0], MIDDLE, [0.15, 0.0, 0.5, 1.0]],
+            [0.6] * 3,
+            [0, 0, 0],
+            2,
+            id="the small one in both, not the one with both at a side",
+        ),
+        pytest.param([LEFT, [0.4, 0.5, 0.4, 0.5], RIGHT], [0.6] * 3, [0, 0, 0], None, id="it has no area"),
+    ],
+)
+def test_what_is_made_up_of_two_others(
+    boxes: list[list[float]], scores: list[float], classes: list[int], found_in: int | None
+) -> None:
+    mask = made_up(np.array(boxes), np.array(scores, np.float32), np.array(classes, np.int32), share=0.75)
+    assert mask.tolist() == [row == found_in for row in range(len(boxes))]
+
+
+def test_nobody_is_made_up_of_nobody() -> None:
+    assert made_up(np.zeros((0, 4)), np.zeros(0, np.float32), np.zeros(0, np.int32), share=0.75).tolist() == []
