@@ -50,7 +50,7 @@ def test_a_trained_yolox_gives_what_its_own_program_reads_in_it(test_cache: Path
     detector = Detector.load(yolox_folder(test_cache), provider="cpu")
     size = detector.fit(WIDTH, HEIGHT)
     assert size == (416, 256)
-    found = detector.detect(cv2.resize(drawn(), size, interpolation=cv2.INTER_LINEAR))
+    found = detector.detect(np.asarray(cv2.resize(drawn(), size, interpolation=cv2.INTER_LINEAR), np.uint8))
     assert detector.classes == ("character",)
     assert found.class_ids.tolist() == [0] * len(FOUND)
     expected = np.array([box for box, _ in FOUND])
