@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 LONGEST_VALUE = 200
+FEW = 5_000  # alerts of a period that are looked for by its index alone
 MOST_MATCHES = 500  # cameras, boxes or regions that one search word may name
+MOST_WORDS = 5
 UNRESOLVED = "unresolved"
 ME, NOBODY = "me", "nobody"
 VERDICTS = (*Verdict.values, "none")
@@ -113,7 +115,7 @@ def wanted_alerts(user: User | AnonymousUser, question: Question) -> QuerySet[Al
         rows = rows.filter(verdict="" if question.verdict == "none" else question.verdict)
     if question.escalated:
         rows = rows.exclude(escalated_at=None)
-    for word in question.q.split():
+    for word in question.q.split()[:MOST_WORDS]:
         rows = rows.filter(_naming(user, word))
     return _within(rows, question)
 
@@ -127,7 +129,10 @@ def _within(rows: QuerySet[Alert], question: Question) -> QuerySet[Alert]:
         period &= Q(timestamp__gte=_midnight(question.since))
     if question.until and question.until < date.max:
         period &= Q(timestamp__lt=_midnight(question.until + timedelta(days=1)))
-    ends = Alert.objects.filter(period).aggregate(low=Min("id"), high=Max("id"))
+    inside = Alert.objects.filter(period).order_by()
+    if not question.until and inside[: FEW + 1].count() > FEW:
+        return rows.filter(period)  # it begins at the newest, where the list begins too
+    ends = inside.aggregate(low=Min("id"), high=Max("id"))
     if ends["low"] is None:
         return rows.none()
     return rows.filter(period, id__gte=ends["low"], id__lte=ends["high"])

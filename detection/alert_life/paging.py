@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db.models import Max, Min, QuerySet
+from django.db.models import QuerySet
 
 from detection.models import Alert
 
@@ -37,11 +37,12 @@ class Page:
 
 
 def page_of(rows: QuerySet[Alert], place: Place, *, size: int = PER_PAGE) -> Page:
-    """The page at a place. Queries: two, and one more for each stretch; of a million rows at most six."""
-    bounds = Alert.objects.aggregate(low=Min("id"), high=Max("id"))
-    if bounds["low"] is None:
+    """The page at a place. Queries: two, and one more for each stretch; of a million rows at most seven."""
+    # Not as one aggregate: SQLite answers MIN and MAX together by reading every row.
+    numbers = Alert.objects.values_list("id", flat=True)
+    low, high = numbers.order_by("id").first(), numbers.order_by("-id").first()
+    if low is None or high is None:
         return Page([], newer=False, older=False)
-    low, high = bounds["low"], bounds["high"]
     if place.newer and place.number is not None:
         found = _upwards(rows, place.number, high, size + 1)
         more, found = len(found) > size, found[:size][::-1]

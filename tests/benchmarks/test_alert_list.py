@@ -15,8 +15,8 @@ from tests.servers.stack import ROOT, Stack
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1200)]
 
 ROWS = 1_000_000
-PAGE_MS = 500.0  # of any filter, search and place
-QUERIES = 30
+SQL_MS = 300.0  # in the database, for any filter, search and place
+QUERIES = 40
 
 
 def test_a_million_alerts(redis_server: RedisServer, tmp_path: Path) -> None:
@@ -27,8 +27,8 @@ def test_a_million_alerts(redis_server: RedisServer, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     print(f"\n{found['rows']:,} alerts of 50 boxes and 400 cameras, inserted in {found['insert_s']:.0f} s (SQLite)")
-    print(f"  {'':40} {'ms':>7} {'most':>7} {'queries':>8}  count")
+    print(f"  {'':40} {'ms':>7} {'most':>7} {'queries':>8} {'SQL ms':>7}  count")
     for what, r in found["asks"].items():
-        print(f"  {what:40} {r['ms']:7.1f} {r['most_ms']:7.1f} {r['queries']:8}  {r['count']}")
-    slow = {what: r for what, r in found["asks"].items() if r["ms"] > PAGE_MS or r["queries"] > QUERIES}
+        print(f"  {what:40} {r['ms']:7.1f} {r['most_ms']:7.1f} {r['queries']:8} {r['sql_ms']:7.0f}  {r['count']}")
+    slow = {what: r for what, r in found["asks"].items() if r["sql_ms"] > SQL_MS or r["queries"] > QUERIES}
     assert not slow, json.dumps(slow, indent=1)

@@ -236,7 +236,18 @@ def groups(page: str) -> list[tuple[str, list[str]]]:
 def test_navigation_goes_by_task(site: Site) -> None:
     expected = [
         ("Watch", ["Live"]),
-        ("Alerts", ["Alerts", "Notification rules", "Notification channels", "Deliveries", "Test alerts"]),
+        (
+            "Alerts",
+            [
+                "Alerts",
+                "Escalation rules",
+                "Notification rules",
+                "Notification channels",
+                "Deliveries",
+                "Test alerts",
+            ],
+        ),
+        ("Recordings", ["Recording tasks"]),
         ("Cameras and regions", ["Cameras", "ROIs", "Bindings", "Back-tests"]),
         ("Devices and configuration", ["Sites", "Devices", "Staged publishes", "Config versions", "Changes"]),
         ("Schedules", ["Schedules"]),
