@@ -56,7 +56,8 @@ def link(path: str) -> str:
 
 def alerts_of(delivery: Delivery) -> tuple[list[Alert], int]:
     """The alerts that a message tells of, the first of them, and how many there are. Alerts that are gone are left out."""
-    ids = [delivery.alert_id, *delivery.members.order_by("id").values_list("alert", flat=True)]
+    members = delivery.members.order_by("id").values_list("alert", flat=True)
+    ids = [pk for pk in (delivery.alert_id, *members) if pk is not None]
     found = {alert.pk: alert for alert in Alert.objects.filter(pk__in=ids[:MOST_TOLD])}
     return [found[pk] for pk in ids[:MOST_TOLD] if pk in found], len(ids)
 

@@ -115,8 +115,8 @@ def clean_recipients(text: str) -> list[str]:
         try:
             EmailValidator()(address)
         except ValidationError:
-            text = _("%(address)s is no e-mail address.") % {"address": address}
-            raise ValidationError({"recipients": text}) from None
+            problem = _("%(address)s is no e-mail address.") % {"address": address}
+            raise ValidationError({"recipients": problem}) from None
     return addresses
 
 

@@ -91,7 +91,7 @@ def test_the_documented_receiver_refuses_another_secret_an_old_time_and_another_
     make_alert("e2")
     hub.turn()
     now = time.time
-    monkeypatch.setattr(webhook.time, "time", lambda: now() - 400)
+    monkeypatch.setattr(time, "time", lambda: now() - 400)
     Channel.objects.update(secret=SECRET)
     make_alert("e3")
     hub.turn()

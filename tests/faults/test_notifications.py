@@ -49,7 +49,7 @@ def test_a_hub_killed_between_delivery_and_mark_tells_it_again_under_the_same_ke
         stack.start("hub")
         with Redis.from_url(redis_server.url(0)) as cloud:
             for name in ("e1", "e2"):
-                cloud.xadd(redis_keys.events("box-1"), entry(alert_body(name)))  # type: ignore[arg-type]
+                cloud.xadd(redis_keys.events("box-1"), entry(alert_body(name)))
         wait_until(lambda: receiver.received, seconds=40, what="message at the receiver")
         stack.end("hub", signal.SIGKILL)  # it has the message; nobody has noted that
         answered.set()
@@ -83,10 +83,10 @@ def test_a_receiver_that_hangs_delays_neither_ingest_nor_the_hubs_end(
         stack.manage("shell", "-v0", "-c", SETUP.format(url=receiver.url))
         stack.start("hub")
         with Redis.from_url(redis_server.url(0)) as cloud:
-            cloud.xadd(redis_keys.events("box-1"), entry(alert_body("e0")))  # type: ignore[arg-type]
+            cloud.xadd(redis_keys.events("box-1"), entry(alert_body("e0")))
             wait_until(lambda: receiver.received, seconds=40, what="message at the receiver")
             for n in range(1, 51):
-                cloud.xadd(redis_keys.events("box-1"), entry(alert_body(f"e{n}")))  # type: ignore[arg-type]
+                cloud.xadd(redis_keys.events("box-1"), entry(alert_body(f"e{n}")))
             wait_until(
                 lambda: cloud.xlen(redis_keys.confirmations("box-1")) >= 51, seconds=3, what="confirmation of all"
             )

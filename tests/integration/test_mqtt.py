@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -53,7 +54,7 @@ class Listener:
         self.client.loop_start()
 
     def _hear(self, client: Any, data: Any, message: paho.MQTTMessage) -> None:
-        self.heard[message.topic] = message.payload
+        self.heard[message.topic] = bytes(message.payload)
         self.count += 1
 
     def says(self, topic: str, what: bytes) -> None:
@@ -185,8 +186,8 @@ def test_the_last_will_and_a_broker_that_comes_back_empty(
     listener = listen()
     told(states, listener, "site/hub/status", b"online")
     sock = states._connections[channel.pk].client.socket()
-    assert sock is not None
-    sock.shutdown(2)  # as the hub's end without a word
+    assert isinstance(sock, socket.socket)
+    sock.shutdown(socket.SHUT_RDWR)  # as the hub's end without a word
     listener.says("site/hub/status", b"offline")
     told(states, listener, "site/hub/status", b"online")
     broker.kill()
