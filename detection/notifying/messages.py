@@ -76,6 +76,7 @@ def message_of(delivery: Delivery) -> Message | None:
         "type": "alert" if count == 1 else "alerts",
         "key": delivery.key,
         "rule": delivery.rule.name if delivery.rule else "",
+        "step": delivery.step,
         "count": count,
         "alerts": data,
     }
@@ -85,6 +86,9 @@ def message_of(delivery: Delivery) -> Message | None:
         if count > 1:
             more = ngettext("%(count)s more alert", "%(count)s more alerts", count) % {"count": count}
             subject = f"{more}: {delivery.rule.name}" if delivery.rule else more
+        if delivery.step:
+            word = {"escalated": _("Nobody acknowledged in time"), "resolved": _("Resolved")}[delivery.step]
+            subject = f"{word}: {subject}"
         intro = _("Rule: %(rule)s") % {"rule": delivery.rule} if delivery.rule else ""
     return Message(delivery.key, body, subject, intro, lines, count - len(alerts))
 

@@ -100,8 +100,8 @@ class Channel(models.Model):
         if self.pk and self.site_id is not None:
             foreign = self.rules.exclude(site=self.site_id).values_list("name", flat=True)[:3]
             if foreign:
-                text = _("Rules of other sites use it: %(rules)s. Take it out of them first.")
-                raise ValidationError({"site": text % {"rules": ", ".join(foreign)}})
+                problem = _("Rules of other sites use it: %(rules)s. Take it out of them first.")
+                raise ValidationError({"site": problem % {"rules": ", ".join(foreign)}})
 
 
 def clean_recipients(text: str) -> list[str]:
@@ -158,6 +158,12 @@ class NotificationRule(models.Model):
         _("test alerts"), default=False,
         help_text=_("Also passes on the test alerts of the boxes, so that the whole way is tried, and these channels with it."),
     )  # fmt: skip
+    tell_escalated = models.BooleanField(
+        _("escalations"), default=True, help_text=_("Also tells of alerts that nobody acknowledged in time.")
+    )
+    tell_resolved = models.BooleanField(
+        _("resolved alerts"), default=False, help_text=_("Also tells when somebody resolved the alert.")
+    )
     channels = models.ManyToManyField(Channel, related_name="rules", verbose_name=_("channels"))
 
     class Meta:

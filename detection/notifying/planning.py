@@ -6,17 +6,18 @@ repeated meets the unique constraint: an alert is told once by each rule and cha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.db import transaction
-from django.db.models import Max, Prefetch
+from django.db.models import Max, Model, Prefetch
 
 from cameras.core.schedule import ScheduleEntry
 from cameras.models import Device
 from cameras.schedules import entry_of
+from detection.alert_life.models import AlertStep
 from detection.core.notifications import Choice, Happening
 from detection.models import Alert
 from detection.notifying.models import (
@@ -30,7 +31,8 @@ from detection.notifying.models import (
 
 log = structlog.get_logger(__name__)
 
-CURSOR = "alerts"
+CURSOR, STEPS = "alerts", "steps"
+TOLD_STEPS = {"escalated": "tell_escalated", "resolved": "tell_resolved"}  # what a rule says to each
 BATCH = 500
 GAP_SECONDS = 60.0  # a transaction that takes longer is none of ours
 MOST_GAPS = 1000
@@ -45,31 +47,43 @@ class _Rule:
 
 
 def begin() -> None:
-    """Alerts that were stored before anybody could be told are not told of."""
-    newest = Alert.objects.aggregate(newest=Max("id"))["newest"] or 0
-    NotificationCursor.objects.get_or_create(name=CURSOR, defaults={"position": newest})
+    """What was stored before anybody could be told is not told of."""
+    for name, (model, _deliver) in _sources().items():
+        newest = model._default_manager.aggregate(newest=Max("id"))["newest"] or 0
+        NotificationCursor.objects.get_or_create(name=name, defaults={"position": newest})
+
+
+def _sources() -> dict[str, tuple[type[Model], Callable[..., int]]]:
+    """What is gone through by number, by the name of its cursor, and what makes deliveries of it."""
+    return {CURSOR: (Alert, deliver), STEPS: (AlertStep, deliver_steps)}
 
 
 def plan(*, now: datetime) -> bool:
-    """Makes the deliveries of the next alerts; True when there were any. Raises django.db.Error, and nothing is lost then."""
-    cursor = NotificationCursor.objects.filter(name=CURSOR).first()
-    if cursor is None:
+    """Makes the deliveries of the next alerts and steps; True when there were any. Raises django.db.Error."""
+    cursors = {cursor.name: cursor for cursor in NotificationCursor.objects.all()}
+    if not {CURSOR, STEPS} <= cursors.keys():
         begin()
         return True
+    moved = [_advance(cursors[name], model, make, now) for name, (model, make) in _sources().items()]
+    return any(moved)
+
+
+def _advance(cursor: NotificationCursor, model: type[Model], make: Callable[..., int], now: datetime) -> bool:
+    rows = model._default_manager.order_by("id")
     gaps: dict[int, float] = dict(cursor.gaps)
-    alerts = list(Alert.objects.filter(id__gt=cursor.position).order_by("id")[:BATCH])
-    late = list(Alert.objects.filter(id__in=gaps).order_by("id")) if gaps else []
-    kept = _gaps(cursor.position, [a.pk for a in alerts], gaps, {a.pk for a in late}, now.timestamp())
-    if not alerts and not late and len(kept) == len(gaps):
+    fresh = list(rows.filter(id__gt=cursor.position)[:BATCH])
+    late = list(rows.filter(id__in=gaps)) if gaps else []
+    kept = _gaps(cursor.position, [row.pk for row in fresh], gaps, {row.pk for row in late}, now.timestamp())
+    if not fresh and not late and len(kept) == len(gaps):
         return False
-    position = alerts[-1].pk if alerts else cursor.position
+    position = fresh[-1].pk if fresh else cursor.position
     with transaction.atomic():
-        moved = NotificationCursor.objects.filter(name=CURSOR, position=cursor.position).update(
+        moved = NotificationCursor.objects.filter(name=cursor.name, position=cursor.position).update(
             position=position, gaps=[[number, since] for number, since in kept.items()]
         )
         if moved:  # else another hub was quicker
-            deliver(late + alerts, now=now)
-    return bool(alerts or late)
+            make(late + fresh, now=now)
+    return bool(fresh or late)
 
 
 def _gaps(
@@ -105,29 +119,38 @@ def _rules() -> list[_Rule]:
 def deliver(alerts: Iterable[Alert], *, now: datetime) -> int:
     """Makes the deliveries of these alerts; how many. Inside a transaction."""
     told = [alert for alert in alerts if alert.phase != "ended"]  # the end of one that has not come is none yet
-    rules = _rules() if told else []
+    return _deliver([(alert, "", alert.timestamp) for alert in told], _rules() if told else [], now)
+
+
+def deliver_steps(steps: Iterable[AlertStep], *, now: datetime) -> int:
+    """Makes the deliveries of what happened to alerts, by rules that tell of such steps; how many. Inside a transaction."""
+    told = [step for step in steps if step.kind in TOLD_STEPS]
+    alerts = Alert.objects.in_bulk({step.alert_id for step in told})
+    happenings = [(alerts[step.alert_id], step.kind, step.at) for step in told if step.alert_id in alerts]
+    return _deliver(happenings, _rules() if happenings else [], now)
+
+
+def _deliver(told: list[tuple[Alert, str, datetime]], rules: list[_Rule], now: datetime) -> int:
+    """told: the alert, the step ("" for the alert itself), when that was."""
     if not rules:
         return 0
-    sites = {
-        pk: (site, zone)
-        for pk, site, zone in Device.objects.filter(pk__in={a.device_id for a in told}).values_list(
-            "pk", "site", "site__time_zone"
-        )
-    }
+    devices = Device.objects.filter(pk__in={alert.device_id for alert, _step, _at in told})
+    sites = {pk: (site, zone) for pk, site, zone in devices.values_list("pk", "site", "site__time_zone")}
     windows = _Windows(now)
     rows: list[Delivery] = []
-    for alert in told:
+    for alert, step, at in told:
         site, zone = sites.get(alert.device_id, (None, "UTC"))
-        what = Happening(site, alert.camera_id, alert.algo_code, alert.severity, alert.timestamp.timestamp(), zone)
+        what = Happening(site, alert.camera_id, alert.algo_code, alert.severity, at.timestamp(), zone)
         for rule in rules:
-            rows += _of_rule(rule, alert, what, windows, now)
+            if not step or getattr(rule.row, TOLD_STEPS[step]):
+                rows += _of_rule(rule, alert, step, what, windows, now)
     Delivery.objects.bulk_create(rows, ignore_conflicts=True)
     if rows:
         log.info("notifications planned", deliveries=len(rows), alerts=len(told))
     return len(rows)
 
 
-def _of_rule(rule: _Rule, alert: Alert, what: Happening, windows: _Windows, now: datetime) -> list[Delivery]:
+def _of_rule(rule: _Rule, alert: Alert, step: str, what: Happening, windows: _Windows, now: datetime) -> list[Delivery]:
     if not rule.choice.picks(what):
         return []
     opens = rule.choice.opens_at(what)
@@ -135,10 +158,11 @@ def _of_rule(rule: _Rule, alert: Alert, what: Happening, windows: _Windows, now:
     if opens is None or (outside and rule.row.out_of_hours == OutOfHours.SILENT):
         return []
     rows = []
+    key = ".".join(part for part in (alert.event_id, str(rule.row.pk), step) if part)
     for channel in rule.channels:
         if channel.site_id not in (None, what.site):
             continue  # whoever sees the channel sees this site only
-        row = Delivery(alert=alert, rule=rule.row, channel=channel, key=f"{alert.event_id}.{rule.row.pk}", due_at=now)
+        row = Delivery(alert=alert, rule=rule.row, channel=channel, step=step, key=key, due_at=now)
         if outside and opens > now.timestamp():
             row.state, row.due_at = DeliveryState.HELD, datetime.fromtimestamp(opens, UTC)
         elif rule.row.group_s:
@@ -148,17 +172,19 @@ def _of_rule(rule: _Rule, alert: Alert, what: Happening, windows: _Windows, now:
 
 
 class _Windows:
-    """Up to when alerts of a rule and channel wait for the next message."""
+    """Up to when alerts of a rule and channel, or steps of one kind, wait for the next message."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
-        self._until: dict[tuple[int, int], datetime | None] = {}
+        self._until: dict[tuple[int, int, str], datetime | None] = {}
 
     def place(self, row: Delivery, length: timedelta) -> None:
         """The first one goes at once and opens a window; those inside wait for its end."""
-        place = (row.rule_id or 0, row.channel_id)
+        place = (row.rule_id or 0, row.channel_id, row.step)
         if place not in self._until:
-            rows = Delivery.objects.filter(rule=row.rule_id, channel=row.channel_id, window_until__gt=self._now)
+            rows = Delivery.objects.filter(
+                rule=row.rule_id, channel=row.channel_id, step=row.step, window_until__gt=self._now
+            )
             self._until[place] = rows.aggregate(until=Max("window_until"))["until"]
         until = self._until[place]
         if until is None:
@@ -170,10 +196,10 @@ class _Windows:
 def form_groups(*, now: datetime) -> int:
     """Makes one message of what waited for the end of a window; how many messages. A message keeps its alerts for good."""
     due = Delivery.objects.filter(state=DeliveryState.HELD, leader=None, due_at__lte=now)
-    places = list(due.order_by().values_list("rule", "channel").distinct())
-    for rule, channel in places:
+    places = list(due.order_by().values_list("rule", "channel", "step").distinct())
+    for rule, channel, step in places:
         with transaction.atomic():
-            members = due.filter(rule=rule, channel=channel).select_for_update().order_by("id")
+            members = due.filter(rule=rule, channel=channel, step=step).select_for_update().order_by("id")
             ids = list(members.values_list("id", flat=True)[:MOST_IN_GROUP])
             if not ids:
                 continue  # another hub was quicker

@@ -10,6 +10,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from cameras.schedules import Schedule
+from detection.alert_life.models import StepKind
+from detection.alert_life.services import add_step
 from detection.core.notifications import LONGEST_RETRY_AFTER_S
 from detection.models import Alert
 from detection.notifying import planning, services
@@ -82,7 +84,7 @@ def test_a_number_that_is_committed_late_is_not_skipped() -> None:
     hub.turn(after_s=planning.GAP_SECONDS + 1)
     make_alert("e5")
     hub.turn()
-    assert NotificationCursor.objects.get().gaps == []
+    assert NotificationCursor.objects.get(name="alerts").gaps == []
 
 
 def _values(event_id: str) -> dict[str, Any]:
@@ -378,3 +380,24 @@ def test_times_are_told_in_the_sites_zone_and_links_lead_to_the_hub(settings: An
     (line,) = message.lines
     assert line.when == "2026-11-22 20:00:00 Asia/Shanghai"
     assert line.where == "Kitchen · Line 1 · Door 1"
+
+
+def test_steps_are_told_by_rules_that_want_them_once_and_apart_from_alerts() -> None:
+    make_all()
+    make_rule(make_channel("Both"), name="Both", tell_resolved=True, group_s=60)
+    make_rule(make_channel("None"), name="None", tell_escalated=False)
+    hub = Hub()
+    alerts = [make_alert(f"e{n}") for n in range(3)]
+    hub.turn()
+    hub.turn(after_s=300)
+    for alert in alerts:
+        add_step(alert, StepKind.ACKNOWLEDGED, author="ann", now=hub.now)
+        add_step(alert, StepKind.ESCALATED, author="", now=hub.now)
+    add_step(alerts[0], StepKind.RESOLVED, author="ann", now=hub.now)
+    told = [(m.body["rule"], m.body["step"], ids(m.body)) for m in hub.turn()]
+    assert sorted(told) == [("Both", "escalated", ["e0"]), ("Both", "resolved", ["e0"])]
+    (rest,) = hub.turn(after_s=61)
+    assert (rest.body["step"], ids(rest.body)) == ("escalated", ["e1", "e2"])
+    assert rest.subject == "Nobody acknowledged in time: 2 more alerts: Both"
+    NotificationCursor.objects.update(position=0)
+    assert hub.turn(after_s=300) == []

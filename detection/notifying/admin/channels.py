@@ -51,7 +51,10 @@ class ChannelForm(forms.ModelForm[Channel]):
     class Meta:
         model = Channel
         fields = "__all__"  # noqa: DJ007  the admin class names the fields
-        widgets = {"recipients": forms.Textarea(attrs={"rows": 4, "class": "vLargeTextField"})}
+        widgets = {
+            "url": forms.TextInput(attrs={"class": "vLargeTextField"}),
+            "recipients": forms.Textarea(attrs={"rows": 4, "class": "vLargeTextField"}),
+        }
 
     made = ""  # the secret that this save made
     limited = False  # whether the person's sites are
@@ -97,7 +100,7 @@ def outcome_text(outcome: Outcome) -> str:
 @admin.register(Channel)
 class ChannelAdmin(SiteLimitedChoices, admin.ModelAdmin[Channel]):
     form = ChannelForm
-    list_display = ["name", "kind", "site", "state", "rules_count"]
+    list_display = ["name", "state", "kind", "site", "rules_count"]
     list_filter = ["kind", "enabled", ("site", VisibleOnly)]
     search_fields = ["name"]
     list_select_related = ["site"]

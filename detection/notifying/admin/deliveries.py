@@ -22,6 +22,7 @@ from detection.notifying.selectors import visible_channels, visible_deliveries, 
 from detection.notifying.services import replay
 from edgesite.told import told
 
+STEP_NAMES = {"escalated": gettext_lazy("escalated"), "resolved": gettext_lazy("resolved")}
 KINDS = {"held": "off", "waiting": "busy", "sending": "busy", "delivered": "good", "dead": "bad"}
 
 
@@ -59,7 +60,7 @@ class RuleFilter(_OfPerson):
 class DeliveryAdmin(admin.ModelAdmin[Delivery]):
     """Looked at, never typed; what was given up can be sent again."""
 
-    list_display = ["created", "about", "rule_name", "channel_name", "condition", "tries", "took"]
+    list_display = ["created", "condition", "about", "rule_name", "channel_name", "tries", "took"]
     list_filter = ["state", ChannelFilter, RuleFilter, "created_at"]
     search_fields = ["key__startswith"]
     date_hierarchy = "created_at"
@@ -137,6 +138,8 @@ class DeliveryAdmin(admin.ModelAdmin[Delivery]):
         more: int = row.members_count  # type: ignore[attr-defined]  # annotated above
         if more:
             text += " " + ngettext("and %(count)s more", "and %(count)s more", more) % {"count": more}
+        if row.step:
+            text = f"{text}: {STEP_NAMES.get(row.step, row.step)}"
         url = reverse("admin:detection_alert_change", args=[row.alert_id])
         return format_html('<a href="{}">{}</a>', url, text)
 

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -50,7 +51,8 @@ class RuleAdmin(SiteLimitedChoices, admin.ModelAdmin[NotificationRule]):
     fieldsets = [
         (None, {"fields": ["name", "enabled"]}),
         (gettext_lazy("Which alerts"), {"fields": ["site", "camera", "algo_code", "min_severity"]}),
-        (gettext_lazy("When"), {"fields": ["schedule", "out_of_hours", "group_s", "test_alerts"]}),
+        (gettext_lazy("When"), {"fields": ["schedule", "out_of_hours", "group_s"]}),
+        (gettext_lazy("What else"), {"fields": ["tell_escalated", "tell_resolved", "test_alerts"]}),
         (gettext_lazy("Where to"), {"fields": ["channels"]}),
     ]
     change_list_template = "admin/detection/notificationrule/change_list.html"
@@ -83,7 +85,7 @@ class RuleAdmin(SiteLimitedChoices, admin.ModelAdmin[NotificationRule]):
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "algo_code":
             choices = [("", _("all algorithms")), *((a.code, _(a.label)) for a in registry.all())]
-            return forms.ChoiceField(label=db_field.verbose_name, choices=choices, required=False)
+            return forms.ChoiceField(label=capfirst(db_field.verbose_name), choices=choices, required=False)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

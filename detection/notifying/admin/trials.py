@@ -33,7 +33,7 @@ KINDS = {"asked": "busy", "arrived": "busy", "passed": "good", "failed": "bad"}
 class TrialAlertAdmin(admin.ModelAdmin[TrialAlert]):
     """Looked at, never typed."""
 
-    list_display = ["asked", "device", "site", "condition", "took", "told"]
+    list_display = ["asked", "condition", "device", "site", "took", "told"]
     list_filter = ["state", ("device", VisibleOnly)]
     search_fields = ["device__device_id", "device__name"]
     fields = ["asked", "device", "site", "condition", "took", "told", "arrived_at", "ended_at", "event_id"]
