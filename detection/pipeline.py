@@ -18,9 +18,11 @@ from detection.core.rules.keeping import Kept, KeptRule, read_kept
 from detection.core.rules.orphans import orphans
 from detection.core.rules.registry import make_rule
 from detection.core.rules.running import RunningRule, essence_of
+from detection.core.rules.state import RuleState, unknown
 from detection.core.scene import Scene, View, Want
 from detection.core.statistics import count_persons
 from detection.core.tracking import OverlapTracker, Tracker, Tracks
+from detection.core.view import Trouble
 from detection.plan import Plan
 from detection.rule_guard import RuleGuard
 from detection.rules_told import Told, tell
@@ -180,6 +182,18 @@ class CameraPipeline:
     def progress(self, media_time: float) -> dict[str, dict[str, JSON]]:
         """How far each rule is, by `bind_id`: `active` (False: outside its schedule), and what the rule tells."""
         return {running.binding.bind_id: running.progress(media_time) for running in self._rules}
+
+    def states(self, media_time: float, *, trouble: Trouble = "") -> dict[str, RuleState]:
+        """The state of each rule by `bind_id`. trouble: why the frame shows nothing."""
+        return {running.binding.bind_id: self._state(running, media_time, trouble) for running in self._rules}
+
+    def _state(self, running: RunningRule, media_time: float, trouble: Trouble) -> RuleState:
+        bind_id = running.binding.bind_id
+        if running.suspended or not trouble:
+            found = self._guard.call(bind_id, functools.partial(running.state, media_time), unknown("broken"))
+            broken = self._guard.reason(bind_id)
+            return unknown("broken", broken) if broken else found
+        return unknown(trouble)
 
     def numbers(self) -> dict[str, float]:
         """What the rules add to the camera's statistics: totals added up by name, and objects that are there counted."""

@@ -28,6 +28,10 @@ class RuleGuard:
         """The broken bindings and what their rules raised; empty when all work."""
         return "; ".join(f"binding {bind_id}: {reason}" for bind_id, (reason, _) in self._failed.items())
 
+    def reason(self, bind_id: str) -> str:
+        """What the rule of that binding raised; empty when it works."""
+        return self._failed[bind_id][0] if bind_id in self._failed else ""
+
     def call(self, bind_id: str, do: Callable[[], T], otherwise: T) -> T:
         """What the rule of that binding answers; `otherwise` where it fails, which is logged once."""
         try:

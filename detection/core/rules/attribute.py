@@ -29,6 +29,7 @@ from detection.core.rules.people import (
     snapshot_of,
 )
 from detection.core.rules.region import REGIONS, Region
+from detection.core.rules.state import ObjectState, RuleState, of_objects, unknown
 from detection.core.rules.visits import cooling_s
 from detection.core.scene import Answer, Scene, Sight, View, Want, Which
 from detection.core.tracking import Tracks
@@ -180,6 +181,26 @@ class Attribute(RuleBase):
         verdicts = self._verdicts()
         told: dict[str, JSON] = {answer: len(ids) for answer, ids in verdicts.items()}
         return {**told, "state": f"no model {self._params.model}"} if self._absent else told
+
+    def state(self, media_time: float) -> RuleState:
+        """Views that say missing, of those needed, of the person who is nearest to an alert; counts as in `progress`."""
+        if self._absent:
+            return unknown("no_model", self._params.model)
+        objects = [
+            self._object(track_id, person.own, media_time)
+            for track_id, person in self._people
+            if person.own.stay.is_lately(media_time, self._params.exit_s)
+        ]
+        return of_objects(objects, unit="", **{answer: len(ids) for answer, ids in self._verdicts().items()})
+
+    def _object(self, track_id: int, wearer: Wearer, now: float) -> ObjectState:
+        missing, needed = min(wearer.views.count("missing"), self._params.needed), self._params.needed
+        if wearer.raised:
+            return ObjectState(track_id, "raised", missing, needed)
+        left = cooling_s(wearer.alerted_at, now, self._params.cooldown_s)
+        if missing >= needed and left > SLACK_S:
+            return ObjectState(track_id, "cooling", missing, needed, round(left, 2))
+        return ObjectState(track_id, "counting" if missing else "idle", missing, needed)
 
     def present(self) -> dict[str, Set[int]]:
         """Persons inside now of whom enough views say that they wear it: `hairnets` for the attribute `hairnet`."""

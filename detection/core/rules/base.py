@@ -9,6 +9,7 @@ from typing import Literal, Protocol, TypeAlias
 from cameras.core.algorithms import CommonParameters
 from cameras.core.geometry import Points
 from cameras.core.schedule import ScheduleEntry
+from detection.core.rules.state import IDLE, RuleState
 from detection.core.scene import Scene, Want
 from detection.core.tracking import Tracks
 
@@ -109,6 +110,9 @@ class Rule(Protocol):
         `cooldown_left_s`.
         """
 
+    def state(self, media_time: float) -> RuleState:
+        """How far it is at `media_time`, for who watches it while setting it up; with the objects that it watches."""
+
     def numbers(self) -> dict[str, float]:
         """Totals that the rule adds to the camera's statistics; those of the same name are added up over the rules."""
 
@@ -156,6 +160,9 @@ class RuleBase:
 
     def progress(self, media_time: float) -> dict[str, JSON]:
         return {}
+
+    def state(self, media_time: float) -> RuleState:
+        return IDLE
 
     def numbers(self) -> dict[str, float]:
         return {}

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from detection.core.rules.base import JSON, State
 from detection.core.rules.handover import SLACK_S
+from detection.core.rules.state import RuleState
 from detection.core.rules.visits import cooling_s
 
 MAX_GAP_S = 10.0  # frames that are further apart leave the time between them unknown
@@ -103,6 +104,15 @@ class Condition:
             "alerting": self.alerting,
             "cooldown_left_s": round(self.cooling_s(now), 2),
         }
+
+    def state(self, now: float, **counts: int) -> RuleState:
+        """Seconds that it has held; counts: for the state's."""
+        value, left = round(min(self.held_s, self.after_s), 2), self.cooling_s(now)
+        if self.alerting:
+            return RuleState("open", value, self.after_s, counts=counts)
+        if self._held and value >= self.after_s - SLACK_S and left > SLACK_S:
+            return RuleState("cooling", value, self.after_s, left_s=round(left, 2), counts=counts)
+        return RuleState("counting" if self._held or value > 0 else "idle", value, self.after_s, counts=counts)
 
     def snapshot(self) -> dict[str, JSON]:
         """What `restore` takes: JSON."""

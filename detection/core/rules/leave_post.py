@@ -11,6 +11,7 @@ from cameras.core.algorithms import Algorithm, RegionParameters, Seconds
 from detection.core.rules.base import JSON, Binding, RuleBase, RuleEvent, State, event_of
 from detection.core.rules.condition import MAX_GAP_S, Change, Condition
 from detection.core.rules.region import REGIONS, Region
+from detection.core.rules.state import RuleState
 from detection.core.tracking import Tracks
 
 
@@ -90,6 +91,10 @@ class LeavePost(RuleBase):
     def progress(self, media_time: float) -> dict[str, JSON]:
         """`value` of `target`: seconds of absence; `alerting`: the alert is raised and nobody is back yet."""
         return self._absence.progress(media_time)
+
+    def state(self, media_time: float) -> RuleState:
+        """Seconds of absence."""
+        return self._absence.state(media_time)
 
     def snapshot(self) -> dict[str, JSON]:
         return {"version": 1, "absence": self._absence.snapshot()}

@@ -16,6 +16,7 @@ from detection.core.rules.handover import SLACK_S
 from detection.core.rules.line import B as SIDE_B
 from detection.core.rules.line import Line, Walker
 from detection.core.rules.line_counts import Counts
+from detection.core.rules.state import RuleState, Word
 from detection.core.rules.visits import cooling_s
 from detection.core.rules.walkers import Crossing, Walkers
 from detection.core.scene import Scene, Which
@@ -145,6 +146,14 @@ class LineCrossing(RuleBase):
             "before_b_to_a": counts.before[1],
         }
         return told if self._params.limit is None else {**told, "value": self._total(), "target": self._params.limit}
+
+    def state(self, media_time: float) -> RuleState:
+        """`a_to_b`, `b_to_a`: totals of this shift; where there is a limit, the crossings of those that are still all right."""
+        counts = {"a_to_b": self._counts.a_to_b, "b_to_a": self._counts.b_to_a}
+        if self._params.limit is None:
+            return RuleState("idle", unit="", counts=counts)
+        word: Word = "raised" if self._counts.limit_told else "counting"
+        return RuleState(word, self._total(), self._params.limit, unit="", counts=counts)
 
     def numbers(self) -> dict[str, float]:
         """`crossings_a_to_b` and `crossings_b_to_a`: this shift's totals."""

@@ -13,6 +13,7 @@ from cameras.core.algorithms import Algorithm, RegionParameters, Seconds
 from detection.core.rules.base import JSON, Binding, RuleBase, RuleEvent, State, event_of
 from detection.core.rules.condition import MAX_GAP_S, Change, Condition
 from detection.core.rules.region import REGIONS, Region
+from detection.core.rules.state import RuleState
 from detection.core.rules.visits import Visits
 from detection.core.scene import Scene
 from detection.core.tracking import Tracks
@@ -120,8 +121,14 @@ class Occupancy(RuleBase):
 
     def progress(self, media_time: float) -> dict[str, JSON]:
         """`persons` now; `value` of `target`: seconds that the number has been wrong, of the bound that is nearer."""
-        nearest = max(self._conditions.values(), key=lambda condition: (condition.alerting, condition.held_s))
-        return {"persons": self._persons, **nearest.progress(media_time)}
+        return {"persons": self._persons, **self._nearest().progress(media_time)}
+
+    def state(self, media_time: float) -> RuleState:
+        """Seconds that the number has been wrong, of the bound that is nearer; `persons` now."""
+        return self._nearest().state(media_time, persons=self._persons)
+
+    def _nearest(self) -> Condition:
+        return max(self._conditions.values(), key=lambda condition: (condition.alerting, condition.held_s))
 
     def snapshot(self) -> dict[str, JSON]:
         """The clocks; who is there is counted anew."""

@@ -16,6 +16,7 @@ from detection.core.rules.condition import MAX_GAP_S
 from detection.core.rules.handover import BRIDGE_S, KNOWN_S, RESUME_S, SLACK_S
 from detection.core.rules.people import People, Person, carry_over, snapshot_of
 from detection.core.rules.region import REGIONS, Region
+from detection.core.rules.state import RuleState
 from detection.core.rules.steps import PAST_S, Verdict, Washer, person_of, read_washers
 from detection.core.rules.visits import cooling_s
 from detection.core.scene import Scene, Which
@@ -158,16 +159,32 @@ class Procedure(RuleBase):
 
         `value` of `target`: seconds at the step, of the person there who is furthest.
         """
+        value, target = self._furthest()
+        return {**self._counted(media_time), "value": value, "target": target}
+
+    def state(self, media_time: float) -> RuleState:
+        """Seconds at the step of the person there who is furthest; `persons`, `washing`, `complete` as in `progress`."""
+        counts = self._counted(media_time)
+        value, target = self._furthest()
+        if counts["washing"]:
+            return RuleState("step", value, target, counts=counts)
+        at_goal = [person.own for _, person in self._people if person.own.goal.since is not None]
+        is_raised = any(washer.raised and washer.alerted_at is not None for washer in at_goal)
+        return RuleState("raised" if is_raised else "idle", counts=counts)
+
+    def _counted(self, media_time: float) -> dict[str, int]:
         present = [person.own for _, person in self._people]
-        running = [run for washer in present for run in washer.running(self._params)]
-        value, target = max(running, default=(0.0, self._params.steps[0].min_s), key=lambda run: run[0] - run[1])
         return {
             "persons": len(present),
             "washing": len(self._washing()),
             "complete": sum(1 for w in present if w.is_complete(media_time, self._params.within_s)),
-            "value": round(min(value, target), 2),
-            "target": target,
         }
+
+    def _furthest(self) -> tuple[float, float]:
+        """Seconds at a step and how many are needed, of the person there who is furthest."""
+        running = [run for _, person in self._people for run in person.own.running(self._params)]
+        value, target = max(running, default=(0.0, self._params.steps[0].min_s), key=lambda run: run[0] - run[1])
+        return round(min(value, target), 2), target
 
     def present(self) -> dict[str, Set[int]]:
         """Persons who are at a step now, under the name that the parameters give."""

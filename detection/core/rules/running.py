@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from cameras.core.schedule import ScheduleEntry, active
 from detection.core.rules.base import JSON, Binding, Rule, RuleEvent
 from detection.core.rules.keeping import KeptRule, fingerprint_of, values_of
+from detection.core.rules.state import OUTSIDE, RuleState
 from detection.core.tracking import Tracks
 
 
@@ -52,6 +53,10 @@ class RunningRule:
     def progress(self, media_time: float) -> dict[str, JSON]:
         """`active`: False outside the schedule; within it, what the rule tells."""
         return {"active": False} if self.suspended else {"active": True, **self.rule.progress(media_time)}
+
+    def state(self, media_time: float) -> RuleState:
+        """As `progress`, for who sets the binding up."""
+        return OUTSIDE if self.suspended else self.rule.state(media_time)
 
     @property
     def essence(self) -> Binding:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from detection.core.rules.base import JSON, Binding, RuleBase, RuleEvent, State, event_of
 from detection.core.rules.handover import MAX_VISITORS, RESUME_S, SLACK_S
 from detection.core.rules.region import Region
+from detection.core.rules.state import ObjectState, RuleState, of_objects
 from detection.core.rules.visits import Keepsake, Visitor, Visits
 from detection.core.scene import Scene
 from detection.core.tracking import Tracks
@@ -113,6 +114,21 @@ class StayRule(RuleBase):
             "target": self._params.dwell_s,
             "cooldown_left_s": round(max(cooling, default=0.0), 2),
         }
+
+    def state(self, media_time: float) -> RuleState:
+        """Seconds of the visit that is nearest to its alert; `visits`: how many go on."""
+        objects = [self._object(i, visitor, media_time) for i, visitor in self._visits.ongoing_by_id(media_time)]
+        return of_objects(objects, visits=len(objects))
+
+    def _object(self, track_id: int, visitor: Visitor, now: float) -> ObjectState:
+        target = self._params.dwell_s
+        value = round(min(max(self.dwelt(visitor, now), 0.0), target), 2)
+        if visitor.raised:
+            return ObjectState(track_id, "raised", value, target)
+        left = self._visits.cooling_s(visitor, now)
+        if value >= target - SLACK_S and left > SLACK_S:
+            return ObjectState(track_id, "cooling", value, target, round(left, 2))
+        return ObjectState(track_id, "counting", value, target)
 
     def snapshot(self) -> dict[str, JSON]:
         """The visits that go on, by place and class; `restore` gives them to tracks that begin there.

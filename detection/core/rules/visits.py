@@ -102,9 +102,13 @@ class Visits:
 
     def ongoing(self, now: float) -> Iterator[Visitor]:
         """The visitors whose visits go on at `now`; their `since` is not None."""
-        for visitor in self._visitors.values():
+        return (visitor for _, visitor in self.ongoing_by_id(now))
+
+    def ongoing_by_id(self, now: float) -> Iterator[tuple[int, Visitor]]:
+        """The same with their track ids; below zero: of an earlier run, and not seen again so far."""
+        for track_id, visitor in self._visitors.items():
             if visitor.since is not None and not (visitor.away and self._is_exit(visitor, now)):
-                yield visitor
+                yield track_id, visitor
 
     def keepsakes(self, now: float) -> list[Keepsake]:
         """The visits that go on, for after a restart, the latest seen first."""
