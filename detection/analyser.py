@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import av
@@ -30,6 +30,8 @@ from detection.plan import START_SCORE, Plan
 from detection.second_stage import SecondStage
 from detection.shared_stats import SharedStats
 from detection.sink import AlertSink
+from detection.watch import Watch
+from detection.watching import Watches
 
 log = structlog.get_logger(__name__)
 
@@ -102,6 +104,7 @@ class Analyser:
     monotonic: Callable[[], float] = time.monotonic
     frames: int = 0
     second_stage: SecondStage = field(default_factory=SecondStage)
+    watches: Watches | None = None
     last_turn_s: float = 3.0  # how long `let_go` waits
     _counting: threading.Lock = field(default_factory=threading.Lock)
     _turns: Turns[CameraSlot] = field(init=False)
@@ -157,8 +160,9 @@ class Analyser:
             plan = slot.plan.sized(frame.width, frame.height)
             slot.take_up()
             slot.pipeline.use(plan)
-            limits = limits_by_class(tuple(self.detector.classes), plan.classes, plan.lowest_score)
-            observation = self._observe(slot, frame, limits)
+            watched = self.watches.of(frame.camera_id) if self.watches else ()
+            detections, small = self._detect(slot, frame, self._limits(plan, watched))
+            observation = self._observe(slot, frame, self._own(detections, plan) if watched else detections, small)
             if observation.events:
                 state = slot.pipeline.latest = slot.pipeline.snapshot()
                 objects = objects_of(observation.tracks, self.detector.classes)
@@ -181,9 +185,23 @@ class Analyser:
             self.frames += 1
         latency = max(0.0, self.clock() - frame.timestamp) + frame.behind
         slot.stats.analysed(self.monotonic(), latency_s=latency, persons=observation.persons)
+        if self.watches and watched:  # after the alerts are on their way
+            second = self.second_stage.look
+            self.watches.look(watched, frame, detections, trouble=slot.view.trouble, second_look=second)
 
-    def _observe(self, slot: CameraSlot, frame: Frame, limits: NDArray[np.float32]) -> Observation:
-        detections, small = self._detect(slot, frame, limits)
+    def _limits(self, plan: Plan, watched: Sequence[Watch] = ()) -> NDArray[np.float32]:
+        """What the model is asked for: what the plan's rules and those of drafts look at."""
+        plans = [plan, *(watch.draft.plan for watch in watched)]
+        classes = frozenset[str]().union(*(each.classes for each in plans))
+        return limits_by_class(tuple(self.detector.classes), classes, min(each.lowest_score for each in plans))
+
+    def _own(self, detections: Detections, plan: Plan) -> Detections:
+        """What the plan alone would have had: suppression is by class, and no weaker box takes a better one away."""
+        return detections.pick(detections.scores >= self._limits(plan)[detections.class_ids])
+
+    def _observe(
+        self, slot: CameraSlot, frame: Frame, detections: Detections, small: NDArray[np.uint8] | None
+    ) -> Observation:
         slot.pipeline.settled = False
         return slot.pipeline.step(
             detections,

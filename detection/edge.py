@@ -21,7 +21,7 @@ from cameras.lead import Lead, Presence
 from cameras.reporting import ReportSender
 from cameras.sync import ConfigSync
 from detection.analysis import Analysis
-from detection.commanding import command_loops, readers_of
+from detection.commanding import KINDS, command_loops, readers_of
 from detection.executors.base import Executor
 from detection.executors.inline import InlineExecutor
 from detection.executors.local import LocalProcessExecutor, end_leftovers
@@ -205,6 +205,7 @@ class EdgeWorker:
             cloud_redis_url=s.cloud_redis_url,
             database=self.database,
             readers=lambda: readers_of(analysis.analyser) if analysis else {},
+            analyser=analysis.analyser if analysis else None,
             document=lambda: self.sync.current,
             stop=self.stop,
             transport=s.transport,
@@ -233,7 +234,8 @@ class EdgeWorker:
         inference = {"inference": self.detector.describe()} if self.detector else {}
         # In this order: what the chain's newest place stands for is at the hub, or among what waits.
         evidence = self.keeper.health()
-        return {"outbox": self.outbox.count(), "test_alerts": True, **evidence, **inference, **self.reconciler.health()}
+        waiting = {"outbox": self.outbox.count(), "commands": list(KINDS), "test_alerts": True}
+        return {**waiting, **evidence, **inference, **self.reconciler.health()}
 
     def _sweep(self) -> None:
         if swept := self.sink.sweep():

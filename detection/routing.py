@@ -6,6 +6,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.urls import path, re_path
 
 from detection.consumers import LiveConsumer
+from detection.preview_socket import PreviewConsumer
 
 UNKNOWN = 4404
 
@@ -20,4 +21,8 @@ class NoSuchSocket(AsyncWebsocketConsumer):  # type: ignore[misc]
         return
 
 
-websocket_urlpatterns = [path("ws/live", LiveConsumer.as_asgi()), re_path("", NoSuchSocket.as_asgi())]
+websocket_urlpatterns = [
+    path("ws/live", LiveConsumer.as_asgi()),
+    path("ws/preview/<str:camera_id>", PreviewConsumer.as_asgi()),
+    re_path("", NoSuchSocket.as_asgi()),
+]

@@ -95,22 +95,13 @@ class Snapshots:
     def _frame(self, camera_id: str, left_s: float) -> Frame:
         reader = self.readers().get(camera_id)
         if reader is None:
-            raise SnapshotError(self._why_not_run(camera_id))
+            raise SnapshotError(why_not_run(self.document(), camera_id))
         frame = reader.fresh(max_age_s=MAX_AGE_S, timeout=max(0.0, left_s - STORE_S))
         if frame is not None:
             return frame
         state = reader.state
         reason = {"lost": state.reason, "connecting": CONNECTING}.get(state.word) or SLOW
         raise SnapshotError(f"{NO_FRAME}: {reason}")
-
-    def _why_not_run(self, camera_id: str) -> str:
-        document = self.document()
-        camera = next((c for c in document.content.cameras if c.camera_id == camera_id), None) if document else None
-        if camera is None:
-            return NO_CAMERA
-        if not camera.enabled:
-            return DISABLED
-        return STARTING if camera.analyse else STOPPED
 
     def _tell(self, command: Command, told: dict[str, Any]) -> None:
         asked = {key: str(command.body.get(key, ""))[:500] for key in ("camera_id", "key")}
@@ -122,6 +113,16 @@ class Snapshots:
             return
         outcome = {"problem": told["message"]} if told["message"] else {"size": f"{told['width']}x{told['height']}"}
         log.info("snapshot answered", camera=asked["camera_id"], request_id=command.request_id, **outcome)
+
+
+def why_not_run(document: Document | None, camera_id: str) -> str:
+    """Why a camera is not run by the box that has this document, in words that say what to do."""
+    camera = next((c for c in document.content.cameras if c.camera_id == camera_id), None) if document else None
+    if camera is None:
+        return NO_CAMERA
+    if not camera.enabled:
+        return DISABLED
+    return STARTING if camera.analyse else STOPPED
 
 
 def _error(message: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from edgesite import redis_keys
 from edgesite.ids import uuid7
 from edgesite.redis_clients import Client
 
-LONGEST_BODY = 16 * 1024
+LONGEST_BODY = 64 * 1024  # characters; the largest is a draft of a camera's rules
 
 
 class CommandError(ValueError):

@@ -27,6 +27,7 @@ def acl_rules(*, device_id: str, password_hash: str, database: int = 0) -> list[
     return [
         "reset", "on", f"#{password_hash}", "resetchannels", "-@all", "+ping", "+time", "+multi", "+exec", *select,
         "+publish", f"&{keys.stats_channel(device_id)}", f"&{keys.events_channel(device_id)}",
+        f"&{keys.preview_channel(device_id, '*')}",
         f"(+set %W~{keys.report(device_id)})",
         f"(+xadd +xrange %RW~{keys.events(device_id)})",
         f"(+hset +expire %W~{keys.still(device_id, '*')})",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 import redis
+from redis.asyncio import Redis as AsyncClient
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -28,6 +30,18 @@ def connect(url: str, *, decode: bool = True) -> Client:
         socket_timeout=ANSWER_SECONDS,
         health_check_interval=15,
         retry=Retry(NoBackoff(), 0),
+        protocol=2,
+    )
+
+
+def connect_async(url: str) -> AsyncClient:
+    """The same for an event loop, with answers as bytes; the caller closes it (`aclose`)."""
+    return AsyncClient.from_url(
+        url,
+        socket_connect_timeout=CONNECT_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        health_check_interval=15,
+        retry=AsyncRetry(NoBackoff(), 0),
         protocol=2,
     )
 

@@ -6,6 +6,7 @@ HINT_STREAM = "device_config_stream"
 HINT_STREAM_LENGTH = 10_000
 STATS_CHANNEL = "hbd:stats"
 EVENTS_CHANNEL = "hbd:events"
+PREVIEW_CHANNEL = "hbd:preview"
 DEVICE_CHANNELS = ("hbd:stats:*", "hbd:events:*")  # where provisioned devices publish
 CONFIRMATIONS_LENGTH = 10_000
 COMMANDS_LENGTH = 1_000
@@ -57,6 +58,11 @@ def stats_channel(device_id: str) -> str:
 def events_channel(device_id: str) -> str:
     """The same for events and EVENTS_CHANNEL."""
     return f"{EVENTS_CHANNEL}:{device_id}"
+
+
+def preview_channel(device_id: str, watch_id: str) -> str:
+    """Where a device shows a camera to one watcher, whose socket on the hub alone subscribes to it; never relayed."""
+    return f"{PREVIEW_CHANNEL}:{device_id}:{watch_id}"
 
 
 def hub_stats(camera_id: str) -> str:

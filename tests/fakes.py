@@ -40,7 +40,8 @@ class FakeRedis:
     def __init__(self, on_block: Callable[[], None] = lambda: None) -> None:
         self.strings: dict[str, str] = {}
         self.streams: dict[str, list[Entry]] = {}
-        self.published: list[tuple[str, str]] = []
+        self.published: list[tuple[str, Any]] = []
+        self.listeners = 1
         self.down = False
         self.calls: dict[str, int] = {}
         self.on_block = on_block
@@ -86,6 +87,11 @@ class FakeRedis:
         self._next += 1
         self.streams.setdefault(stream, []).append((entry_id, fields))
         return entry_id
+
+    def publish(self, channel: str, message: Any) -> int:
+        self._command("publish")
+        self.published.append((channel, message))
+        return self.listeners
 
     def xrevrange(self, stream: str, count: int) -> list[Entry]:
         self._command("xrevrange")

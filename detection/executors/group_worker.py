@@ -98,6 +98,7 @@ class GroupWorker:
             cloud_redis_url=settings.cloud_redis_url,
             database=self.database,
             readers=lambda: readers_of(self.analysis.analyser),
+            analyser=self.analysis.analyser,
             document=lambda: self.sync.current,
             stop=stop,
             transport=settings.transport,

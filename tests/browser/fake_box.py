@@ -31,12 +31,13 @@ class FakeBox:
         self.redis = redis.Redis.from_url(url)
         self.device_id = device_id
         self.media = media
+        self.commands: list[str] = []  # that it can do
 
     def report(self, states: dict[str, str], **details: dict[str, Any]) -> None:
         """The device's report with each camera's state; details: `since`, `reason`, `last_frame_at` by camera."""
         now = time.time()
         seen = {c: {"since": now, "last_frame_at": now} | details.get(c, {}) for c in states}
-        health = {"cameras": states, "camera_details": seen}
+        health = {"cameras": states, "camera_details": seen, "commands": self.commands}
         body = {
             "device_id": self.device_id, "epoch": "", "observed": 1, "applied": 1, "confirmed": 1, "sha256": "",
             "state": "applied", "reason": "", "attempt": 0, "at": datetime.now(UTC).isoformat(), "schemas": [1],

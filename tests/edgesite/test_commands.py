@@ -11,7 +11,7 @@ import pytest
 
 from edgesite import redis_keys
 from edgesite.command_listener import WAITING, CommandListener, Lane
-from edgesite.commands import Command, CommandError, parse_command, send_answer, send_command
+from edgesite.commands import LONGEST_BODY, Command, CommandError, parse_command, send_answer, send_command
 from edgesite.edge_store.commands import KEPT, CommandStore
 from edgesite.edge_store.database import EdgeDatabase
 from tests.fakes import Clock, FakeRedis
@@ -183,7 +183,7 @@ BAD = [
     {"request_id": "a", "kind": "note", "deadline": "9e9", "body": "[" * 15_000},
     {"request_id": "a" * 65, "kind": "note", "deadline": "9e9", "body": "{}"},
     {"request_id": "a", "kind": "", "deadline": "9e9", "body": "{}"},
-    {"request_id": "a", "kind": "note", "deadline": "9e9", "body": json.dumps({"x": "y" * 20_000})},
+    {"request_id": "a", "kind": "note", "deadline": "9e9", "body": json.dumps({"x": "y" * LONGEST_BODY})},
 ]  # fmt: skip
 
 

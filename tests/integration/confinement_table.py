@@ -22,6 +22,7 @@ TABLE: list[tuple[str, bool]] = [
     ("EXPIRE device:box-1:still:vid1 5", True),
     ("PUBLISH hbd:stats:box-1 x", True),
     ("PUBLISH hbd:events:box-1 x", True),
+    ("PUBLISH hbd:preview:box-1:0192-watch x", True),
     # other devices' keys
     ("GET device:box-2:version", False),
     ("MGET device:box-1:config device:box-2:config", False),
@@ -61,6 +62,9 @@ TABLE: list[tuple[str, bool]] = [
     ("PUBLISH hbd:stats x", False),
     ("PUBLISH hbd:events x", False),
     ("PUBLISH hbd:stats:box-2 x", False),
+    ("PUBLISH hbd:preview:box-2:0192-watch x", False),
+    ("PUBLISH hbd:preview:box-11:0192-watch x", False),
+    ("SUBSCRIBE hbd:preview:box-1:0192-watch", False),
     ("PUBLISH channels x", False),
     ("SUBSCRIBE hbd:stats", False),
     ("SUBSCRIBE hbd:stats:box-1", False),

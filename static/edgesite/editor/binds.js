@@ -106,6 +106,20 @@ export class Binds {
     setText(this.faults, general.map(({ text }) => text).join(" "));
     setAttribute(this.faults, "hidden", general.length === 0);
     binds.forEach((bind, i) => this.#fill(this.#rows[i], bind, { areas, i, last: binds.length - 1, complaints: complaints.filter(({ index }) => index === i) }));
+    this.drawLive();
+  }
+
+  // What the rules do right now, while the camera is watched.
+  drawLive() {
+    const roi = this.#roi, { live } = this.editor;
+    this.#rows.forEach(({ live: chip }, i) => {
+      const told = roi && live?.told(roi, i);
+      setAttribute(chip, "hidden", !told);
+      if (!told) return;
+      setAttribute(chip, "data-tone", told.tone);
+      setAttribute(chip, "data-shape", told.shape);
+      setText(chip, told.text);
+    });
   }
 
   // Rows that are made anew give the focus back to the element of the same name.
@@ -118,9 +132,9 @@ export class Binds {
 
   #newRow(bind, i, readonly) {
     const id = `editor-bind-${i}`, label = this.#label(bind), opened = this.#open === i;
-    const row = { name: h("span", { class: "ed-list-name" }, label), chip: h("span", { class: "chip" }), meta: h("span", { class: "ed-list-meta" }) };
+    const row = { name: h("span", { class: "ed-list-name" }, label), chip: h("span", { class: "chip" }), meta: h("span", { class: "ed-list-meta" }), live: h("span", { class: "chip ed-bind-live", hidden: true }) };
     row.opener = h("button", { type: "button", class: "ed-choose", id, "aria-expanded": String(opened), "aria-controls": opened ? `${id}-form` : null, onclick: () => this.#toggle(i) },
-      icon(opened ? "down" : "right"), h("span", { class: "ed-list-text" }, h("span", { class: "ed-bind-name" }, row.name, row.chip), row.meta));
+      icon(opened ? "down" : "right"), h("span", { class: "ed-list-text" }, h("span", { class: "ed-bind-name" }, row.name, row.chip), row.meta, row.live));
     row.acts = readonly ? [] : [
       iconButton("up", say("move_up", { name: label }), () => this.#move(i, i - 1, "up"), { id: `${id}-up` }),
       iconButton("down", say("move_down", { name: label }), () => this.#move(i, i + 1, "down"), { id: `${id}-down` }),

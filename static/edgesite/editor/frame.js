@@ -24,6 +24,8 @@ export class FrameView {
     setInterval(() => this.#tick(), 1000);
   }
 
+  get has() { return this.#frame !== null; }
+
   async #show(frame) {
     const image = new Image();
     image.src = frame.url;

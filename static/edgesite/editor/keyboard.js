@@ -9,7 +9,7 @@ const TOOLS = { v: "select", p: "polygon", r: "rectangle", l: "line" };
 const FAR = 10; // picture pixels with Shift
 
 export class Keyboard {
-  // toggle: {snap(), help()}; save(): what Ctrl+S does.
+  // toggle: {snap(), help(), live()}; save(): what Ctrl+S does.
   constructor(editor, { toggle, save }) {
     Object.assign(this, { editor, toggle, save });
     editor.stage.element.addEventListener("keydown", (event) => this.#onStage(event));
@@ -70,7 +70,7 @@ export class Keyboard {
     return {
       "+": () => stage.zoom(1.25, this.#center()), "=": () => stage.zoom(1.25, this.#center()),
       "-": () => stage.zoom(0.8, this.#center()), 0: () => stage.fit(),
-      s: () => this.toggle.snap(), "?": () => this.toggle.help(), h: () => this.#hide(),
+      s: () => this.toggle.snap(), "?": () => this.toggle.help(), w: () => this.toggle.live(), h: () => this.#hide(),
     }[key];
   }
 

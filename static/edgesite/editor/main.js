@@ -13,6 +13,7 @@ import { guard } from "./guard.js";
 import { Inspector } from "./inspector.js";
 import { Keyboard } from "./keyboard.js";
 import { List } from "./list.js";
+import { Live } from "./live.js";
 import { Model } from "./model.js";
 import { Pointer } from "./pointer.js";
 import { Saving } from "./saving.js";
@@ -55,12 +56,13 @@ function start(data) {
 function parts(editor, data, { saving, copying, toolbar }) {
   editor.saving = saving;
   editor.pointer = new Pointer(editor);
-  editor.keyboard = new Keyboard(editor, { toggle: { snap: () => toolbar.toggleSnap(), help: () => toolbar.toggleHelp() }, save: () => saving.save() });
+  editor.keyboard = new Keyboard(editor, { toggle: { snap: () => toolbar.toggleSnap(), help: () => toolbar.toggleHelp(), live: () => editor.live.toggle() }, save: () => saving.save() });
   editor.table = new Table(editor);
   editor.list = new List(editor);
   editor.inspector = new Inspector(editor, { copy: () => copying.open() });
   editor.binds = new Binds(editor, data);
   editor.frame = new FrameView(editor, data);
+  editor.live = new Live(editor, data);
   guard(editor, () => saving.save());
   saving.showPending(data.publish);
   saving.draw();

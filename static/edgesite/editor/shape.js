@@ -9,7 +9,7 @@ const pen = document.createElement("canvas").getContext("2d");
 const widths = new Map();
 
 // Measured on a canvas: asking the SVG would lay it out.
-function textWidth(text) {
+export function textWidth(text) {
   if (!widths.has(text)) {
     pen.font = FONT;
     widths.set(text, Math.ceil(pen.measureText(text).width));
