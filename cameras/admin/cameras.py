@@ -18,7 +18,7 @@ from cameras.admin.cloning import CloneAndSwitch
 from cameras.admin.connection import ConnectionTest
 from cameras.admin.detection import DetectionButtons
 from cameras.admin.list_filters import CameraStateFilter
-from cameras.admin.regions import RegionPages
+from cameras.admin.region_publish import RegionPublish
 from cameras.camera_forms import CameraForm
 from cameras.forms import ROIForm
 from cameras.models import ROI, Camera
@@ -34,7 +34,7 @@ class ROIInline(admin.TabularInline[ROI, Camera]):
 
 
 @admin.register(Camera)
-class CameraAdmin(RegionPages, ConnectionTest, DetectionButtons, AuditedAdmin[Camera], CloneAndSwitch):
+class CameraAdmin(RegionPublish, ConnectionTest, DetectionButtons, AuditedAdmin[Camera], CloneAndSwitch):
     site_path = "device__site"
     form = CameraForm
     list_display = ["camera_id", "name", "state", "device", "location", "source", "regions", "enabled"]

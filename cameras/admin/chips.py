@@ -33,19 +33,30 @@ def sync_chip(device: Device) -> SafeString:
 
     A device that does not come from `with_newest_version` costs a query.
     """
+    kind, text, title = _sync(device)
+    return chip(kind, text, title=title)
+
+
+def sync_chip_text(device: Device) -> tuple[str, str]:
+    """The same as its kind and its words."""
+    return _sync(device)[:2]
+
+
+def _sync(device: Device) -> tuple[str, str, str]:
+    """kind, text and title of the chip."""
     state, sha256 = sync_state(device, sha256=_newest_sha256(device)), _newest_sha256(device)
     if state == "not_published":
-        return chip("bad", _("not published: %(problem)s") % {"problem": problem_text(device.publish_error)})
+        return "bad", _("not published: %(problem)s") % {"problem": problem_text(device.publish_error)}, ""
     if state == "redis_ahead":
-        return chip("bad", _("Redis holds a newer configuration than this hub; begin a new epoch"))
+        return "bad", _("Redis holds a newer configuration than this hub; begin a new epoch"), ""
     status: DeviceStatus | None = getattr(device, "status", None)
     if status is None or status.reported_at is None:
-        return chip("off", _("never reported"))
+        return "off", _("never reported"), ""
     if state == "offline":
-        return _offline_chip(status.reported_at, device.site)
+        return _offline(status.reported_at, device.site)
     if state == "drifted":
-        return chip("bad", _drift_text(drift_of(device, sha256=sha256), status))
-    return _reported_chip(state, device, status)
+        return "bad", _drift_text(drift_of(device, sha256=sha256), status), ""
+    return (*_reported(state, device, status), "")
 
 
 def _newest_sha256(device: Device) -> str:
@@ -55,16 +66,16 @@ def _newest_sha256(device: Device) -> str:
     return device.newest_sha256 or ""  # type: ignore[attr-defined]
 
 
-def _reported_chip(state: str, device: Device, status: DeviceStatus) -> SafeString:
+def _reported(state: str, device: Device, status: DeviceStatus) -> tuple[str, str]:
     if state in ("refused", "reverted"):
         word = _("refused") if state == "refused" else _("reverted")
-        return chip("bad", f"{word}: {status.reason}")
+        return "bad", f"{word}: {status.reason}"
     if state == "in_sync":
-        return chip("good", _("in sync"))
+        return "good", _("in sync")
     if not device.last_version:
-        return chip("off", _("nothing published yet"))
+        return "off", _("nothing published yet")
     numbers = {"applied": status.applied, "wanted": device.last_version}
-    return chip("busy", _("pending %(applied)s → %(wanted)s") % numbers)
+    return "busy", _("pending %(applied)s → %(wanted)s") % numbers
 
 
 def _drift_text(why: str, status: DeviceStatus) -> str:
@@ -78,14 +89,14 @@ def _drift_text(why: str, status: DeviceStatus) -> str:
     return texts[why] % {"version": status.applied}
 
 
-def _offline_chip(since: datetime, site: Site) -> SafeString:
+def _offline(since: datetime, site: Site) -> tuple[str, str, str]:
     """Since when, in the site's time: the hour alone for today, with the day for longer ago."""
     zone = ZoneInfo(site.time_zone)
     then, now = since.astimezone(zone), timezone.now()
     text = date_format(then, "H:i" if then.date() == now.astimezone(zone).date() else "Y-m-d H:i")
     ago = _("%(time)s ago") % {"time": timesince(since, now)}
     title = f"{date_format(then, 'DATETIME_FORMAT')} {site.time_zone} ({ago})"
-    return chip("off", _("offline since %(time)s") % {"time": text}, title=title)
+    return "off", _("offline since %(time)s") % {"time": text}, title
 
 
 CAMERA_KINDS = {"live": "good", "connecting": "busy", "lost": "bad", "unknown": "warn"}

@@ -16,6 +16,7 @@ import { List } from "./list.js";
 import { Live } from "./live.js";
 import { Model } from "./model.js";
 import { Pointer } from "./pointer.js";
+import { Publishing } from "./publishing.js";
 import { Saving } from "./saving.js";
 import { Server } from "./server.js";
 import { Stage } from "./stage.js";
@@ -55,6 +56,7 @@ function start(data) {
 
 function parts(editor, data, { saving, copying, toolbar }) {
   editor.saving = saving;
+  editor.publishing = new Publishing(editor, data);
   editor.pointer = new Pointer(editor);
   editor.keyboard = new Keyboard(editor, { toggle: { snap: () => toolbar.toggleSnap(), help: () => toolbar.toggleHelp(), live: () => editor.live.toggle() }, save: () => saving.save() });
   editor.table = new Table(editor);

@@ -119,6 +119,7 @@ export class Saving {
   showPending(publish) {
     setAttribute(this.pending, "hidden", !publish?.pending);
     if (publish?.url) this.pending.querySelector("a").href = publish.url;
+    this.editor.publishing?.stored(publish);
   }
 
   #refused(data, sent) {

@@ -28,6 +28,9 @@ export class Server {
 
   load() { return this.#call("GET", "data"); }
   save(revision, rois) { return this.#call("PUT", "data", { revision, rois }); }
+  publishState() { return this.#call("GET", "publish"); }
+  publishChanges() { return this.#call("GET", "publish?changes"); }
+  publish(expected, reason) { return this.#call("POST", "publish", { expected, reason }); }
   copy(roiIds, cameraIds) { return this.#call("POST", "copy", { roi_ids: roiIds, camera_ids: cameraIds }); }
 
   // A new picture from the edge: {state: "ready", url, at, width, height} or {state: "error", message}.
