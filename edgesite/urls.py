@@ -5,6 +5,7 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import RedirectView
+from django.views.i18n import set_language
 
 from detection.alert_life.admin import permanent
 from detection.views import live, still
@@ -23,6 +24,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="live"), name="home"),
     path("admin/", admin.site.urls),
     path("login/", SiteLogin.as_view(), name="login"),
+    path("language/", set_language, name="set_language"),
     path("live/", live, name="live"),
     path("live/stills/<str:camera_id>.jpg", still, name="still"),
     path("alerts/<path:event_id>", permanent, name="alert"),
