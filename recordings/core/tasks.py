@@ -18,7 +18,7 @@ Moment = Annotated[float, Field(ge=0, lt=253_402_214_400, allow_inf_nan=False)]
 
 def rank(state: str) -> int:
     """How far a task is; it never goes back."""
-    return len(STATES) if state in FINAL else STATES.index(state)  # type: ignore[arg-type]
+    return len(STATES) if state in FINAL else STATES.index(state)
 
 
 def plain(text: str) -> str:

@@ -25,7 +25,7 @@ from cameras.models import Camera
 from cameras.selectors import visible_cameras
 from edgesite.told import told
 from recordings.core.tasks import plain
-from recordings.models import RecordingTask
+from recordings.tasks.models import RecordingTask
 from recordings.tasks.selectors import download_url, visible_tasks
 from recordings.tasks.services import start_task, stop_task
 from recordings.tasks.texts import reason_text

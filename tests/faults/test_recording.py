@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +28,31 @@ LAST_SECOND = 1.0
 BACK_SECONDS = 8.0  # from a kill to the first picture of the next ffmpeg
 
 
+@dataclass
+class Site:
+    """One installation for all of these tests: each records a task of its own."""
+
+    stack: Stack
+    rtsp: RtspServer
+    vid1: Camera
+
+
+@pytest.fixture(scope="module")
+def site(street_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with RedisServer() as redis, RtspServer(street_clip) as rtsp:
+        folder = tmp_path_factory.mktemp("recording")
+        with installation(folder, redis.url, rtsp.url(), "web", "hub", "recorder") as stack:
+            vid1 = Camera(stack)
+            vid1.ready(60)
+            yield Site(stack, rtsp, vid1)
+            vid1.close()
+
+
 def stored_task(stack: Stack) -> Task:
+    """The newest."""
     database = EdgeDatabase(stack.folder / "edge.sqlite3")
     try:
-        [task] = TaskStore(database).in_states("completed")
-        return task
+        return TaskStore(database).in_states("completed")[-1]
     finally:
         database.close()
 
@@ -48,9 +70,13 @@ def gaps(stack: Stack) -> list[tuple[float, float]]:
         database.close()
 
 
+def newest_part(stack: Stack) -> float:
+    """When something of a recording was written last, Unix seconds."""
+    return max((p.stat().st_mtime for p in (stack.folder / "recordings").rglob("*.part")), default=0.0)
+
+
 def record(vid1: Camera) -> None:
-    vid1.ready()
-    vid1.ok("start_task")
+    assert vid1.ok("start_task")["status"] in ("starting", "recording")
     vid1.wait_for("recording")
 
 
@@ -61,109 +87,93 @@ def finish(vid1: Camera) -> tuple[dict[str, Any], list[float]]:
     return done, stamps(vid1.clip(done))
 
 
-def test_ffmpeg_killed_costs_a_second_and_the_way_back(
-    redis_server: RedisServer, rtsp_server: RtspServer, tmp_path: Path
-) -> None:
-    with installation(tmp_path, redis_server.url, rtsp_server.url(), "web", "hub", "recorder") as stack:
-        vid1 = Camera(stack)
-        record(vid1)
-        time.sleep(5.3)
-        [pid] = vid1.ffmpegs()
-        killed = time.time()
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: vid1.ffmpegs() not in ([], [pid]), seconds=BACK_SECONDS, what="next ffmpeg")
-        time.sleep(5)
-        done, seen = finish(vid1)
-        assert done["stop_reason"] == "requested"
-        told = stored_task(stack).told["gaps"]
-        for begin, end in gaps(stack) + told:
-            assert killed - LAST_SECOND < begin < killed + 0.5
-            assert end < killed + BACK_SECONDS
-        assert len(seen) / FPS > 10.3 - LAST_SECOND - (sum(b - a for a, b in told) or LAST_SECOND)
-        vid1.close()
-
-
-def test_the_recorder_killed_costs_a_second_and_the_time_without_it(
-    redis_server: RedisServer, rtsp_server: RtspServer, tmp_path: Path
-) -> None:
-    with installation(tmp_path, redis_server.url, rtsp_server.url(), "web", "hub", "recorder") as stack:
-        vid1 = Camera(stack)
-        record(vid1)
-        time.sleep(6.2)
-        [pid] = vid1.ffmpegs()
-        killed = time.time()
-        stack.end("recorder", signal.SIGKILL)
-        wait_until(lambda: pid not in vid1.ffmpegs(), seconds=3, what="end of the orphan")
-        time.sleep(2)
-        stack.start("recorder")
-        wait_until(vid1.ffmpegs, seconds=20, what="next ffmpeg")
-        time.sleep(5)
-        back = time.time()
-        _, seen = finish(vid1)
-        [(begin, end)] = gaps(stack)
+def test_ffmpeg_killed_costs_a_second_and_the_way_back(site: Site) -> None:
+    stack, vid1 = site.stack, site.vid1
+    record(vid1)
+    time.sleep(5.3)
+    [pid] = vid1.ffmpegs()
+    killed = time.time()
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: vid1.ffmpegs() not in ([], [pid]), seconds=BACK_SECONDS, what="next ffmpeg")
+    time.sleep(5)
+    done, seen = finish(vid1)
+    assert done["stop_reason"] == "requested"
+    told = stored_task(stack).told["gaps"]
+    for begin, end in gaps(stack) + told:
         assert killed - LAST_SECOND < begin < killed + 0.5
-        assert killed + 2 < end < back
-        assert stored_task(stack).told["gaps"] == [[round(begin, 3), round(end, 3)]]
-        assert len(seen) / FPS > 10.0
-        assert not list((tmp_path / "recordings" / "segments").rglob("*.part"))
-        vid1.close()
+        assert end < killed + BACK_SECONDS
+    assert len(seen) / FPS > 10.3 - LAST_SECOND - (sum(b - a for a, b in told) or LAST_SECOND)
 
 
-def test_a_stop_while_the_recorder_is_down_is_obeyed_when_it_is_back(
-    redis_server: RedisServer, rtsp_server: RtspServer, tmp_path: Path
-) -> None:
-    with installation(tmp_path, redis_server.url, rtsp_server.url(), "web", "hub", "recorder") as stack:
-        vid1 = Camera(stack)
-        record(vid1)
-        time.sleep(4)
-        for name in ("recorder", "hub"):
-            stack.end(name, signal.SIGKILL)
-        assert vid1.ok("stop_task")["status"] == "stopping"
-        time.sleep(7)  # longer than an order is worth
-        stack.start("hub", "recorder")
-        done = vid1.wait_for("completed", "failed", seconds=40)
-        assert (done["status"], done["stop_reason"]) == ("completed", "requested")
-        assert len(stamps(vid1.clip(done))) / FPS > 3
-        vid1.close()
+def test_the_recorder_killed_costs_a_second_and_the_time_without_it(site: Site) -> None:
+    stack, vid1 = site.stack, site.vid1
+    record(vid1)
+    time.sleep(6.2)
+    [pid] = vid1.ffmpegs()
+    killed = time.time()
+    stack.end("recorder", signal.SIGKILL)
+    wait_until(lambda: pid not in vid1.ffmpegs(), seconds=3, what="end of the orphan")
+    time.sleep(2)
+    stack.start("recorder")
+    wait_until(vid1.ffmpegs, seconds=20, what="next ffmpeg")
+    time.sleep(5)
+    back = time.time()
+    _, seen = finish(vid1)
+    [(begin, end)] = gaps(stack)
+    assert killed - LAST_SECOND < begin < killed + 0.5
+    assert killed + 2 < end < back
+    assert stored_task(stack).told["gaps"] == [[round(begin, 3), round(end, 3)]]
+    assert len(seen) / FPS > 10.0
+    assert not list((stack.folder / "recordings" / "segments").rglob("*.part"))
 
 
-def test_a_detector_that_stalls_costs_nothing(
-    redis_server: RedisServer, rtsp_server: RtspServer, tmp_path: Path
-) -> None:
-    with installation(tmp_path, redis_server.url, rtsp_server.url(), "web", "hub", "detector", "recorder") as stack:
-        vid1 = Camera(stack)
-        record(vid1)
-        os.kill(stack.pid("detector"), signal.SIGSTOP)
-        began = time.monotonic()
-        time.sleep(10)
-        assert vid1.ok("stop_task")["status"] == "stopping"
-        lasted = time.monotonic() - began
-        time.sleep(1)
-        os.kill(stack.pid("detector"), signal.SIGCONT)
-        done = vid1.wait_for("completed", "failed")
-        assert done["status"] == "completed"
-        assert gaps(stack) == []
-        assert len(stamps(vid1.clip(done))) / FPS > lasted - 0.5
-        vid1.close()
+def test_a_stop_while_the_recorder_is_down_is_obeyed_when_it_is_back(site: Site) -> None:
+    stack, vid1 = site.stack, site.vid1
+    record(vid1)
+    time.sleep(4)
+    for name in ("recorder", "hub"):
+        stack.end(name, signal.SIGKILL)
+    assert vid1.ok("stop_task")["status"] == "stopping"
+    time.sleep(7)  # longer than an order is worth
+    stack.start("hub", "recorder")
+    done = vid1.wait_for("completed", "failed", seconds=40)
+    assert (done["status"], done["stop_reason"]) == ("completed", "requested")
+    assert len(stamps(vid1.clip(done))) / FPS > 3
 
 
-def test_a_camera_that_freezes_or_goes_comes_back(
-    redis_server: RedisServer, rtsp_server: RtspServer, tmp_path: Path
-) -> None:
-    with installation(tmp_path, redis_server.url, rtsp_server.url(), "web", "hub", "recorder") as stack:
-        vid1 = Camera(stack)
-        record(vid1)
-        time.sleep(4)
-        frozen = time.time()
-        rtsp_server.freeze()
-        wait_until(lambda: "cannot be recorded" in stack.log("recorder"), seconds=20, what="loss that is told")
-        rtsp_server.restart()
-        back = time.time()
-        wait_until(lambda: stack.log("recorder").count("run=") >= 2, seconds=20, what="second recording")
-        time.sleep(4)
-        _, seen = finish(vid1)
-        [(begin, end)] = gaps(stack)
-        assert frozen - LAST_SECOND < begin < frozen + 1.5
-        assert back - 1 < end < back + 15
-        assert len(seen) / FPS > 6
-        vid1.close()
+def test_a_detector_that_stalls_costs_nothing(site: Site) -> None:
+    stack, vid1 = site.stack, site.vid1
+    stack.start("detector")
+    wait_until(lambda: "this worker syncs" in stack.log("detector"), seconds=60, what="detector that leads")
+    record(vid1)
+    os.kill(stack.pid("detector"), signal.SIGSTOP)
+    began = time.monotonic()
+    time.sleep(10)
+    assert vid1.ok("stop_task")["status"] == "stopping"
+    lasted = time.monotonic() - began
+    time.sleep(1)
+    os.kill(stack.pid("detector"), signal.SIGCONT)
+    done = vid1.wait_for("completed", "failed")
+    assert done["status"] == "completed"
+    assert gaps(stack) == []
+    assert len(stamps(vid1.clip(done))) / FPS > lasted - 0.5
+    stack.end("detector")
+
+
+def test_a_camera_that_freezes_or_goes_comes_back(site: Site) -> None:
+    stack, vid1 = site.stack, site.vid1
+    record(vid1)
+    time.sleep(4)
+    frozen = time.time()
+    site.rtsp.freeze()
+    told = stack.log("recorder").count("cannot be recorded")
+    wait_until(lambda: stack.log("recorder").count("cannot be recorded") > told, seconds=20, what="loss that is told")
+    site.rtsp.restart()
+    back = time.time()
+    wait_until(lambda: len(vid1.ffmpegs()) == 1 and newest_part(stack) > back, seconds=20, what="second recording")
+    time.sleep(4)
+    _, seen = finish(vid1)
+    [(begin, end)] = gaps(stack)
+    assert frozen - LAST_SECOND < begin < frozen + 1.5
+    assert back - 1 < end < back + 15
+    assert len(seen) / FPS > 6

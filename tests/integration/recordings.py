@@ -64,7 +64,7 @@ class Camera:
 
 def stamps(content: bytes) -> list[float]:
     """Seconds of every picture, decoded to the end; any damage is an error."""
-    with av.open(io.BytesIO(content)) as container:
+    with av.open(io.BytesIO(content), "r") as container:
         return [float(p.time) for p in container.decode(video=0) if p.time is not None]
 
 

@@ -19,6 +19,7 @@ from recordings.core.segments import Segment
 from recordings.recorder import uploads as words
 from recordings.recorder.clips import Clip, ClipError, Stopped
 from recordings.recorder.task_store import Task
+from recordings.recorder.tasks import NOTHING
 from recordings.recorder.uploads import Uploads
 from tests.fakes import Clock
 from tests.recordings.test_recorder_tasks import Box, T
@@ -230,7 +231,7 @@ def test_a_task_of_which_nothing_is_there_fails(box: Works) -> None:
     box.stopped()
     box.work()
     assert (box.last()["state"], box.made) == ("failed", 0)
-    assert box.last()["error"].startswith(words.NOTHING)
+    assert box.last()["error"].startswith(NOTHING)
 
 
 def test_two_clips_of_one_name_in_one_second_are_two_objects(box: Works) -> None:

@@ -13,8 +13,8 @@ from django.utils.html import escape
 
 from cameras.models import Camera, Site
 from edgesite.ids import uuid7
-from recordings.models import RecordingTask
 from recordings.tasks import services
+from recordings.tasks.models import RecordingTask
 from tests.cameras.pages import browser, path, text, two_sites
 from tests.fakes import FakeRedis
 

@@ -25,7 +25,7 @@ from tests.rows import make_person
 pytestmark = pytest.mark.django_db
 
 KEY = "recordings/vid1/20261122/vid1_shift_2026-11-22_08-00-00.mp4"
-STORED = {
+STORED: dict[str, Any] = {
     "storage_type": "s3", "bucket": "box", "object_name": KEY, "local_file": "/r/clips/vid1/a.mp4", "local_file_deleted": True,
     "sha256": "a" * 64, "bytes": 1000, "duration": 12.5,
 }  # fmt: skip
