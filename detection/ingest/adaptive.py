@@ -64,7 +64,7 @@ class AdaptiveDecoder:
         self._mode: Mode = "idle" if sleeps else "awake"
         self._active_at = self._slept_at = self._woke_at = self._key_at = float("-inf")
         self._sampled_at = self._cost_at = self._learning_until = float("-inf")
-        self._spent, self._blank, self._readable = 0.0, 0, False
+        self._spent, self._blank, self._readable, self._refused = 0.0, 0, False, False
         self._promptness, self._late = Delay(SLOW_DRIFT), float("inf")
         # Many cameras that start at once must not all be decoded at once: the budget decides who is, until sizes are known.
         if sleeps:
@@ -112,7 +112,7 @@ class AdaptiveDecoder:
             return "awake"
         if not self._meter.ready and now < self._learning_until:
             return "learning"
-        return "coarse" if self._mode == "idle" and not self._meter.clear else self._mode
+        return "coarse" if self._mode == "idle" and self._refused else self._mode
 
     def _place(self, item: Kept) -> None:
         """When it was sent, by its own stamp: who reads late because there is too much to do must not do more for it."""
@@ -175,13 +175,19 @@ class AdaptiveDecoder:
         self._change.reset()
         self._slept_at = item.arrived
         self._heartbeat.seen(item.sent)
-        noisy = not self._meter.clear and self._budget.enter(self)
-        self._sleep(item, "watching" if noisy else "idle")
+        self._sleep(item, "watching" if self._enters() else "idle")
 
     def _weigh_by_size(self) -> None:
         context = self._backlog.context
         if context.width and context.height:  # a decoder that has seen nothing yet knows neither
             self._meter.sized(context.width, context.height)
+
+    def _enters(self) -> bool:
+        """Whether a stream whose sizes do not tell what moves may be watched."""
+        noisy = not self._meter.clear
+        entered = noisy and self._budget.enter(self)
+        self._refused = self._meter.ready and noisy and not entered
+        return entered
 
     def _good_moment(self, item: Kept) -> bool:
         return item.key or item.arrived - self._key_at > KEY_WAIT_S
@@ -223,7 +229,7 @@ class AdaptiveDecoder:
         if item.key:
             self._weigh_by_size()
             self._fits(item)
-            noisy = not self._meter.clear and self._budget.enter(self)
+            noisy = self._enters()
         if not (noisy or self._due(item) or self._backlog.full or self._attention.glance.wanted):
             return
         alone = item.key and restart

@@ -179,7 +179,7 @@ def test_a_stream_most_of_whose_pictures_no_other_needs_is_watched_all_the_same(
 
 def test_without_a_budget_a_noisy_stream_is_weighed_and_looked_at(clips: dict[str, Path]) -> None:
     played = Replay(clips["noisy, comes to stay"]).run()
-    assert [watch for _, watch in played.watches][:3] == ["learning", "coarse", "awake"]
+    assert [watch for _, watch in played.watches][:4] == ["learning", "idle", "coarse", "awake"]
     assert "watching" not in dict.fromkeys(watch for _, watch in played.watches)
     stamps = played.stamps()
     assert increasing(stamps)
