@@ -17,6 +17,7 @@ from detection.analyser import Analyser, CameraSlot
 from detection.core.detections import Detections
 from detection.core.preview import Preview, unpack
 from detection.core.rules.intrusion import Intrusion
+from detection.core.tracking import OverlapTracker, Tracks
 from detection.core.view import Lens
 from detection.ingest.frame import Frame
 from detection.ingest.reader import CameraState
@@ -88,8 +89,20 @@ class Sink:
     def __init__(self) -> None:
         self.raised: list[str] = []
 
-    def raise_alerts(self, events: Sequence[Any], frame: Frame, plan: Plan, *, state: Any) -> None:
+    def raise_alerts(self, events: Sequence[Any], frame: Frame, plan: Plan, **values: Any) -> None:
         self.raised += [event.bind_id for event in events]
+
+
+class Recorded(OverlapTracker):
+    """Keeps what it was given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[list[int]] = []
+
+    def update(self, detections: Detections, media_time: float) -> Tracks:
+        self.given.append(detections.class_ids.tolist())
+        return super().update(detections, media_time)
 
 
 @dataclass
@@ -101,7 +114,8 @@ class Box:
     def __post_init__(self) -> None:
         self.cloud, self.clock, self.wall = FakeRedis(), Clock(100.0), Clock(1000.0)
         self.reader, self.detector, self.sink = Reader(), Detector(), Sink()
-        self.slot = CameraSlot(cast(Any, self.reader), self.published, CameraPipeline(CLASSES))
+        self.tracker = Recorded()
+        self.slot = CameraSlot(cast(Any, self.reader), self.published, CameraPipeline(CLASSES, self.tracker))
         self.readers: dict[str, Any] = {"vid1": self.reader}
         whole = document(content())
         self.document: Any = parse_document(whole, device_id="box-1", registry=REGISTRY)
@@ -176,6 +190,7 @@ def test_nothing_published_changes_because_somebody_watches() -> None:
     assert watched.sink.raised == alone.sink.raised == ["b-left"]
     assert watched.slot.pipeline.snapshot() == alone.slot.pipeline.snapshot()
     assert watched.slot.pipeline.told == alone.slot.pipeline.told
+    assert watched.tracker.given == alone.tracker.given == [[0]] * 30
     assert watched.slot.stats.snapshot(0.0) == alone.slot.stats.snapshot(0.0)
     assert watched.slot.plan == alone.slot.plan
 
@@ -188,6 +203,17 @@ def test_a_draft_may_look_at_other_classes_than_the_published_rules(box: Box) ->
     shown, _ = box.send()
     assert {one.name for one in shown.seen} == {"person", "car"}
     assert [one.bind_id for one in shown.fired] == ["gate#0"]
+
+
+def test_one_watch_sees_nothing_of_what_another_one_asks_for(box: Box) -> None:
+    other = WATCH[:-1] + "2"
+    box.ask(draft())
+    box.ask(draft(bind(params={"classes": ["car"], "dwell_s": 0.5})), watch_id=other)
+    box.see(0.5)
+    box.watches.step()
+    shown = {preview.watch_id: preview for preview, _ in (unpack(message) for _, message in box.cloud.published)}
+    assert {one.name for one in shown[WATCH].seen} == {"person"}
+    assert {one.name for one in shown[other].seen} == {"person", "car"}
 
 
 def test_an_edit_keeps_the_state_of_the_rules_that_it_does_not_touch(box: Box) -> None:
