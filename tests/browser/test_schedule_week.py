@@ -29,9 +29,10 @@ WEEK = 7 * 1440
 
 def document(stack: Stack) -> dict[str, Any]:
     """What the hub published to the box."""
-    found: dict[str, Any] = json.loads(
-        redis.Redis.from_url(stack.env["CLOUD_REDIS_URL"]).get(redis_keys.config(stack.device_id))
+    text = redis.Redis.from_url(stack.env["CLOUD_REDIS_URL"], decode_responses=True).get(
+        redis_keys.config(stack.device_id)
     )
+    found: dict[str, Any] = json.loads(str(text))
     return found
 
 

@@ -29,7 +29,7 @@ def said(written: str, *at: int, zone: str = VIENNA) -> list[str]:
     given = parse(written)
     entry = ScheduleEntry(
         schedule_id="s", weekly=given.weekly, holidays=document_holidays(given.weekly, given.holidays)
-    )  # type: ignore[arg-type]
+    )
     now = datetime(*at, tzinfo=ZoneInfo(zone)).timestamp()  # type: ignore[misc, arg-type]
     found = meaning(entry, given.holidays, zone, now)
     return [line for sentence in found for line in (sentence.text, *sentence.more)]
