@@ -37,7 +37,8 @@ INSERT INTO detection_alert (event_id, device_id, camera_id, roi_id, roi_name, b
   acknowledged_by, resolved_by, assignee, verdict, verdict_reason)
 SELECT printf('e%09d', i), printf('box-%d', i * 7 % {boxes}), printf('cam-%d-%d', i * 7 % {boxes}, i / {boxes} % {cameras}),
   printf('roi-%d-%d', i * 7 % {boxes}, i / {boxes} % {cameras}), printf('Door %d', i % 100),
-  printf('bind-%d-%d', i * 7 % {boxes}, i / {boxes} % {cameras}), CASE WHEN i / {boxes} % 5 THEN 'intrusion' ELSE 'loitering' END, 'started',
+  printf('bind-%d-%d', i * 7 % {boxes}, i / {boxes} % {cameras}),
+  CASE WHEN i / {boxes} % 5 THEN 'intrusion' ELSE 'loitering' END, 'started',
   CASE WHEN i / {boxes} % 200 = 0 THEN 'critical' WHEN i / {boxes} % 3 = 0 THEN 'info' ELSE 'warning' END,
   strftime('%Y-%m-%d %H:%M:%S', {end} - ({rows} - i) * 7776000.0 / {rows}, 'unixepoch'),
   '{{"track_id": 7, "class": "person", "score": 0.81, "box": [0.21, 0.35, 0.33, 0.78], "dwell_s": 1.2}}',
