@@ -27,6 +27,7 @@ from detection.selectors import visible_alerts
 from edgesite.core.cursor import decode_number, encode_place
 
 NEWER_COUNTED = 99
+PRESETS = ("state=unresolved", "state=unresolved&assignee=me")  # the page's own links
 HEAVY = ("data", "end_data")  # columns that no row shows
 
 
@@ -38,7 +39,7 @@ def list_page(request: HttpRequest) -> HttpResponse:
     place = _place(request)
     page = page_of(rows, place)
     count = count_up_to(rows) if page.newer or page.older else len(page.alerts)
-    kept = known_query(request.GET)
+    kept, filters = known_query(request.GET), list(saved_filters(user))
     context = {
         **admin.site.each_context(request),
         "title": _("Alerts"),
@@ -53,7 +54,8 @@ def list_page(request: HttpRequest) -> HttpResponse:
         "first_page": place.number is None,
         "count": _counted(count),
         "may_act": user.has_perm(ACT),
-        "filters": saved_filters(user),
+        "filters": filters,
+        "saved": kept in {*PRESETS, *(each.query for each in filters)},
         "here": _without_place(kept),
         "page_data": {
             **page_texts(user.get_username()),
