@@ -68,7 +68,7 @@ class Question:
         if not (text["site"].isascii() and text["site"].isdecimal() and len(text["site"]) < 19):
             text["site"] = ""
         since, until = _day(text.pop("since")), _day(text.pop("until"))
-        return cls(since=since, until=until, **text)  # type: ignore[arg-type]  # the rest are texts
+        return cls(since=since, until=until, **text)
 
     def asks(self) -> bool:
         """Whether it narrows the list at all."""
