@@ -249,7 +249,7 @@ def test_navigation_goes_by_task(site: Site) -> None:
         ),
         ("Recordings", ["Recording tasks"]),
         ("Cameras and regions", ["Cameras", "ROIs", "Bindings", "Back-tests"]),
-        ("Devices and configuration", ["Sites", "Devices", "Staged publishes", "Config versions", "Changes"]),
+        ("Devices and configuration", ["Sites", "Devices", "Staged publishes", "Config versions", "Changes", "Losses"]),
         ("Schedules", ["Schedules"]),
         ("People and access", ["Users", "Groups", "Site access", "API tokens"]),
     ]
