@@ -32,7 +32,7 @@ class _Later:
     """A picture that the hub does not expect yet: its alert is on its way. since, due: monotonic seconds."""
 
     since: float
-    backoff: Backoff = field(default_factory=lambda: Backoff(base=1.0, cap=300.0))
+    backoff: Backoff = field(default_factory=lambda: Backoff(base=1.0, cap=30.0))
     due: float = 0.0
 
 
