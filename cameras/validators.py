@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from cameras.core import values
 from cameras.core.geometry import GeometryError, validate_shape
+from cameras.core.reasons import reason_of, worded
 
 CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -26,14 +27,14 @@ def validate_source(value: str) -> None:
     try:
         values.check_source(value)
     except ValueError as error:
-        raise ValidationError(_("The URL %(problem)s.") % {"problem": error}) from None
+        raise ValidationError(_("The URL %(problem)s.") % {"problem": _(str(error))}) from None
 
 
 def validate_time_zone(value: str) -> None:
     try:
         values.check_time_zone(value)
     except ValueError as error:
-        raise ValidationError(_("“%(value)s” %(problem)s.") % {"value": value, "problem": error}) from None
+        raise ValidationError(_("“%(value)s” %(problem)s.") % {"value": value, "problem": _(str(error))}) from None
 
 
 def clean_shape(roi_type: str, coordinates: Any) -> list[list[float]]:
@@ -41,11 +42,12 @@ def clean_shape(roi_type: str, coordinates: Any) -> list[list[float]]:
     try:
         return [[x, y] for x, y in validate_shape(roi_type, coordinates)]
     except GeometryError as error:
-        raise ValidationError(str(error)) from None
+        raise ValidationError(worded(error.template, error.values, _)) from None
 
 
 def parameter_problem(error: Any) -> str:
     """What pydantic says of an algorithm's parameter, for a form."""
     name = ".".join(str(part) for part in error["loc"])
-    text = _("is an unknown parameter") if error["type"] == "extra_forbidden" else error["msg"]
-    return f"{name}: {text}"
+    template, values = reason_of(error)
+    text = _("is an unknown parameter") if error["type"] == "extra_forbidden" else worded(template, values, _)
+    return f"{name}: {text}" if name else text

@@ -70,6 +70,12 @@ REASONS = (
     gettext_noop("the analysis process is starting"),
     gettext_noop("no analysis process has room for this camera"),
     gettext_noop("the connection stands, but no picture comes"),
+    # What stands before the colon where the address or the file is named too.
+    gettext_noop("no such file"),
+    gettext_noop("name not found"),
+    gettext_noop("timed out"),
+    gettext_noop("cannot be reached"),
+    gettext_noop("cannot be read"),
 )
 
 TEXTS: dict[str, str] = {

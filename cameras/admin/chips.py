@@ -16,6 +16,7 @@ from cameras.admin.sentences import problem_text
 from cameras.models import Camera, Device, DeviceStatus, Site
 from cameras.services import latest_version
 from cameras.states import camera_state, drift_of, sync_state
+from edgesite.told import told
 
 SHAPES = {"good": "●", "busy": "◐", "warn": "▲", "bad": "▲", "off": "○"}
 
@@ -120,4 +121,4 @@ def camera_text(camera: Camera) -> str:
         "unknown": _("unknown"),
     }
     text = words.get(state.word, state.word)
-    return f"{text}: {_(state.reason)}" if state.reason else text
+    return f"{text}: {told(state.reason)}" if state.reason else text

@@ -15,6 +15,8 @@ from django.urls import path
 from django.utils.translation import gettext as _
 
 from cameras.admin.chips import camera_text
+from cameras.admin.sentences import problem_text
+from cameras.core.reasons import worded
 from cameras.core.regions import RegionsError
 from cameras.core.strict_json import DocumentError, check_json
 from cameras.frames import frames
@@ -75,7 +77,7 @@ def body_of(request: HttpRequest, *keys: str) -> dict[str, Any]:
     try:
         body = check_json(request.body or b"{}", constants=True)
     except DocumentError as error:
-        raise BodyError(_("This is not valid JSON: %(problem)s") % {"problem": error}) from None
+        raise BodyError(_("This is not valid JSON: %(problem)s") % {"problem": error.told(_)}) from None
     if not isinstance(body, dict):
         raise BodyError(_("This is not valid JSON: %(problem)s") % {"problem": _("must be keys with values")})
     if unknown := sorted(body.keys() - set(keys)):
@@ -85,7 +87,7 @@ def body_of(request: HttpRequest, *keys: str) -> dict[str, Any]:
 
 def _problems(error: RegionsError) -> dict[str, Any]:
     errors = [
-        {"index": p.index, "roi_id": p.roi_id, "field": p.where, "message": _(p.template) % p.values}
+        {"index": p.index, "roi_id": p.roi_id, "field": p.where, "message": worded(p.template, p.values, _)}
         for p in error.problems
     ]
     return {"detail": _("Not saved: some of it cannot be used."), "errors": errors}
@@ -185,7 +187,7 @@ def _answer(request: HttpRequest, camera: Camera) -> dict[str, Any]:
 def _told(result: object) -> dict[str, Any]:
     """What became of publishing what was saved; nothing when the device's changes wait, or nothing changed."""
     if isinstance(result, Exception):
-        return {"problem": _(str(result))}
+        return {"problem": problem_text(result)}
     return {"version": getattr(result, "version", None), "problem": ""}
 
 

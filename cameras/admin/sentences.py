@@ -6,7 +6,9 @@ from collections.abc import Iterable
 
 from django.utils.translation import gettext, gettext_noop
 
-from cameras.core.difference import Change, Word
+from cameras.core.difference import Change
+from cameras.core.reasons import worded
+from cameras.core.strict_json import DocumentError
 from cameras.rollouts.texts import translated
 from cameras.versions import VersionError
 
@@ -73,15 +75,13 @@ WORDS = (
 
 def sentences(changes: Iterable[Change]) -> list[dict[str, str]]:
     """Translated sentences with their signs, for a template."""
-    return [{"sign": c.sign, "text": gettext(c.template) % _translated(c)} for c in changes]
-
-
-def _translated(change: Change) -> dict[str, object]:
-    return {name: gettext(value) if isinstance(value, Word) else value for name, value in change.values.items()}
+    return [{"sign": c.sign, "text": worded(c.template, c.values, gettext)} for c in changes]
 
 
 def problem_text(problem: Exception | str) -> str:
     """Why something could not be done, in the reader's language where it has a translation."""
     if isinstance(problem, VersionError):
         return translated(problem.sentence)
+    if isinstance(problem, DocumentError):
+        return problem.told(gettext)
     return gettext(str(problem)) if str(problem) else ""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from cameras.core.reasons import Word
 from cameras.core.schedule import DAYS
 from cameras.core.schedule_text import CLOSED, days_text, holiday_text, hours_of
 
@@ -24,12 +25,6 @@ KINDS = {
     "binds": ("Binding", "bind_id", "algo_code"),
     "schedules": ("Schedule", "schedule_id", "name"),
 }
-
-
-class Word(str):
-    """A value of a sentence that has a translation of its own."""
-
-    __slots__ = ()
 
 
 # What the document's keys are called by people; those of algorithms' parameters keep their code names.

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from cameras.core.algorithms import Registry
 from cameras.core.canonical import AUTHOR, Canonical
 from cameras.core.geometry import GeometryError, Points, validate_shape
+from cameras.core.reasons import Word, reason_of
 from cameras.core.schedule import ScheduleEntry
 from cameras.core.strict_json import DocumentError, load_json
 from cameras.core.values import check_epoch, check_source, check_time_zone
@@ -23,6 +24,9 @@ SCHEMA = 1
 SCHEMAS = (1,)
 HEADER = ("schema", "device_id", "epoch", "version", "rollback_of", "issued_at", "sha256")
 LONGEST_AUTHOR = 150
+NO_CAMERA = "no camera %(code)s in this document"
+NO_ROI = "no ROI %(code)s in this document"
+NO_SCHEDULE = "no schedule %(code)s in this document"
 
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f/]+$")]
 Point = Annotated[tuple[float, float], Field(strict=False)]
@@ -131,7 +135,7 @@ def canonical(content: Mapping[str, Any]) -> Canonical:
     try:
         return Canonical(content)
     except (ValueError, RecursionError) as error:
-        raise DocumentError("", f"has no canonical form: {error}") from None
+        raise DocumentError("", "has no canonical form: %(problem)s", problem=error) from None
 
 
 def content_hash(content: Mapping[str, Any]) -> str:
@@ -164,8 +168,8 @@ def _validated(model: type[_Part], value: Any) -> Any:
         return model.model_validate(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        reason = {"extra_forbidden": "is an unknown key", "missing": "is missing"}.get(first["type"], first["msg"])
-        raise DocumentError(_path(first["loc"]), reason.removeprefix("Value error, ")) from None
+        template, values = reason_of(first)
+        raise DocumentError(_path(first["loc"]), template, **values) from None
 
 
 def _unique(kind: str, key: str, items: Iterable[Any]) -> dict[str, Any]:
@@ -173,7 +177,7 @@ def _unique(kind: str, key: str, items: Iterable[Any]) -> dict[str, Any]:
     for index, item in enumerate(items):
         identifier = getattr(item, key)
         if identifier in known:
-            raise DocumentError(f"{kind}[{index}].{key}", f"{identifier!r} stands twice")
+            raise DocumentError(f"{kind}[{index}].{key}", "%(code)s stands twice", code=repr(identifier))
         known[identifier] = item
     return known
 
@@ -181,11 +185,11 @@ def _unique(kind: str, key: str, items: Iterable[Any]) -> dict[str, Any]:
 def _check_shapes(content: Content, cameras: Mapping[str, Camera]) -> None:
     for index, roi in enumerate(content.rois):
         if roi.camera_id not in cameras:
-            raise DocumentError(f"rois[{index}].camera_id", f"no camera {roi.camera_id!r} in this document")
+            raise DocumentError(f"rois[{index}].camera_id", NO_CAMERA, code=repr(roi.camera_id))
         try:
             validate_shape(roi.roi_type, roi.coordinates)
         except GeometryError as error:
-            raise DocumentError(f"rois[{index}].coordinates", str(error)) from None
+            raise DocumentError(f"rois[{index}].coordinates", error.template, **error.values) from None
 
 
 def _check_binds(content: Content, rois: Mapping[str, Roi], registry: Registry) -> None:
@@ -194,34 +198,38 @@ def _check_binds(content: Content, rois: Mapping[str, Roi], registry: Registry) 
         where = f"binds[{index}]"
         roi = rois.get(bind.roi_id)
         if roi is None:
-            raise DocumentError(f"{where}.roi_id", f"no ROI {bind.roi_id!r} in this document")
+            raise DocumentError(f"{where}.roi_id", NO_ROI, code=repr(bind.roi_id))
         algorithm = registry.get(bind.algo_code)
         if algorithm is None:
             known = ", ".join(a.code for a in registry.all())
-            raise DocumentError(f"{where}.algo_code", f"unknown algorithm {bind.algo_code!r}; known: {known}")
+            text = "unknown algorithm %(code)s; known: %(known)s"
+            raise DocumentError(f"{where}.algo_code", text, code=repr(bind.algo_code), known=known)
         if roi.roi_type not in algorithm.roi_types:
-            raise DocumentError(f"{where}.roi_id", f"{bind.algo_code} cannot watch a {roi.roi_type}")
+            text = "%(algo)s cannot watch a %(shape)s"
+            raise DocumentError(f"{where}.roi_id", text, algo=bind.algo_code, shape=Word(roi.roi_type))
         if bind.schedule_id is not None and bind.schedule_id not in schedules:
-            raise DocumentError(f"{where}.schedule_id", f"no schedule {bind.schedule_id!r} in this document")
+            raise DocumentError(f"{where}.schedule_id", NO_SCHEDULE, code=repr(bind.schedule_id))
         try:
             params = algorithm.parameters.model_validate(bind.params)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            reason = "is an unknown parameter" if first["type"] == "extra_forbidden" else first["msg"]
-            raise DocumentError(_path([*_split(where), "params", *first["loc"]]), reason) from None
+            template, values = reason_of(first)
+            if first["type"] == "extra_forbidden":
+                template = "is an unknown parameter"
+            raise DocumentError(_path([*_split(where), "params", *first["loc"]]), template, **values) from None
         for place in params.places():
-            if (wrong := _why_not(rois.get(place.roi_id), roi, place.roi_id)) is not None:
-                reason = f"{wrong}; binding {bind.bind_id!r} names it"
-                raise DocumentError(_path([*_split(where), "params", *place.path]), reason)
+            if (wrong := _why_not(rois.get(place.roi_id), roi)) is not None:
+                path, values = _path([*_split(where), "params", *place.path]), {"code": repr(place.roi_id)}
+                raise DocumentError(path, wrong, bind=repr(bind.bind_id), **values)
 
 
-def _why_not(named: Roi | None, roi: Roi, roi_id: str) -> str | None:
-    """Why a binding to `roi` cannot name that ROI in its parameters."""
+def _why_not(named: Roi | None, roi: Roi) -> str | None:
+    """Why a binding to `roi` cannot name that ROI in its parameters: a template with `code` and `bind`."""
     if named is None:
-        return f"no ROI {roi_id!r} in this document"
+        return "no ROI %(code)s in this document; binding %(bind)s names it"
     if named.camera_id != roi.camera_id:
-        return f"ROI {roi_id!r} is of another camera"
-    return "a line is no area" if named.roi_type == "line" else None
+        return "ROI %(code)s is of another camera; binding %(bind)s names it"
+    return "a line is no area; binding %(bind)s names it" if named.roi_type == "line" else None
 
 
 def _split(where: str) -> list[int | str]:
@@ -248,12 +256,13 @@ def parse_document(text: str | bytes, *, device_id: str, registry: Registry) -> 
     raw = load_json(text)
     schema = raw.get("schema")
     if schema not in SCHEMAS or isinstance(schema, bool):
-        raise DocumentError(
-            "schema", f"{schema!r} is not a schema that this box knows ({', '.join(map(str, SCHEMAS))})"
-        )
+        text, known = "%(schema)s is not a schema that this box knows (%(known)s)", ", ".join(map(str, SCHEMAS))
+        raise DocumentError("schema", text, schema=repr(schema), known=known)
     header: IssuedHeader = _validated(IssuedHeader, {key: raw[key] for key in HEADER if key in raw})
     if header.device_id != device_id:
-        raise DocumentError("device_id", f"is for {header.device_id!r}, this box is {device_id!r}")
+        raise DocumentError(
+            "device_id", "is for %(named)s, this box is %(own)s", named=repr(header.device_id), own=repr(device_id)
+        )
     content = content_of(raw)
     if content_hash(content) != header.sha256:
         raise DocumentError("sha256", "does not match the content")

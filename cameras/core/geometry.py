@@ -11,6 +11,8 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from cameras.core.reasons import Word, worded
+
 Points = tuple[tuple[float, float], ...]
 
 ROI_TYPES = ("polygon", "rectangle", "line")
@@ -21,7 +23,14 @@ BOUNDARY = 1e-6  # points come as float32 (steps of 6e-8): this near to an edge 
 
 
 class GeometryError(ValueError):
-    """A shape that cannot be used. The text says which point, counted from 1, and what is wrong with it."""
+    """A shape that cannot be used: a sentence that says which point, counted from 1, and what is wrong with it.
+
+    `template` and `values`: what it is made of, for a translation (`cameras.core.reasons.worded`).
+    """
+
+    def __init__(self, template: str, **values: object) -> None:
+        self.template, self.values = template, values
+        super().__init__(worded(template, values))
 
 
 def validate_shape(roi_type: str, points: object) -> Points:
@@ -35,21 +44,23 @@ def validate_shape(roi_type: str, points: object) -> Points:
     Raises GeometryError, and nothing else, when the value is not such a shape.
     """
     if not isinstance(roi_type, str) or roi_type not in ROI_TYPES:
-        raise GeometryError(f"unknown kind of region {str(roi_type)[:40]!r}: it must be one of {', '.join(ROI_TYPES)}")
+        known, given = ", ".join(ROI_TYPES), repr(str(roi_type)[:40])
+        raise GeometryError("unknown kind of region %(given)s: it must be one of %(known)s", given=given, known=known)
     if not isinstance(points, list | tuple):
-        raise GeometryError(f"points must be a list of [x, y] pairs, not {_kind(points)}")
+        raise GeometryError("points must be a list of [x, y] pairs, not %(kind)s", kind=_kind(points))
     if not points:
         raise GeometryError("there are no points")
     if len(points) > MAX_POINTS:
-        raise GeometryError(f"{len(points)} points are too many: at most {MAX_POINTS} are allowed")
+        text = "%(count)s points are too many: at most %(most)s are allowed"
+        raise GeometryError(text, count=len(points), most=MAX_POINTS)
     distinct = _without_repeats(tuple(_point(number, value) for number, value in enumerate(points, start=1)))
     if roi_type == "line":
         return _checked_line(distinct)
     if roi_type == "rectangle":
         return _checked_rectangle(distinct)
     if len(distinct) < 3:
-        raise GeometryError(f"a polygon needs three or more distinct points, not {len(distinct)}")
-    return _checked_ring("polygon", distinct)
+        raise GeometryError("a polygon needs three or more distinct points, not %(count)s", count=len(distinct))
+    return _checked_ring(Word("polygon"), distinct)
 
 
 def outline(roi_type: str, points: Points) -> Points:
@@ -131,33 +142,43 @@ def _is_on(edge_x: float, edge_y: float, from_x: float, from_y: float) -> bool:
     return (from_x - share * edge_x) ** 2 + (from_y - share * edge_y) ** 2 <= BOUNDARY * BOUNDARY
 
 
-def _kind(value: object) -> str:
+KINDS = (
+    (type(None), Word("null")),
+    (bool, Word("true or false")),
+    (str, Word("a text")),
+    ((int, float), Word("a number")),
+    (dict, Word("an object")),
+    ((list, tuple), Word("a list")),
+)
+OTHER_KIND = Word("something else")
+
+
+def _kind(value: object) -> Word:
     """What a JSON value is, in words for people."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    names = {str: "a text", int: "a number", float: "a number", dict: "an object", list: "a list", tuple: "a list"}
-    return next((name for kind, name in names.items() if isinstance(value, kind)), "something else")
+    return next((name for kind, name in KINDS if isinstance(value, kind)), OTHER_KIND)
 
 
 def _point(number: int, value: object) -> tuple[float, float]:
     if not isinstance(value, list | tuple):
-        raise GeometryError(f"point {number} must be a pair [x, y], not {_kind(value)}")
+        raise GeometryError("point %(number)s must be a pair [x, y], not %(kind)s", number=number, kind=_kind(value))
     if len(value) != 2:
-        raise GeometryError(f"point {number} must be a pair [x, y], not {len(value)} values")
+        text = "point %(number)s must be a pair [x, y], not %(count)s values"
+        raise GeometryError(text, number=number, count=len(value))
     return _coordinate(number, "x", value[0]), _coordinate(number, "y", value[1])
 
 
 def _coordinate(number: int, axis: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise GeometryError(f"{axis} of point {number} must be a number, not {_kind(value)}")
+        text = "%(axis)s of point %(number)s must be a number, not %(kind)s"
+        raise GeometryError(text, axis=axis, number=number, kind=_kind(value))
     if isinstance(value, float) and not math.isfinite(value):
-        raise GeometryError(f"{axis} of point {number} is not a finite number")
+        raise GeometryError("%(axis)s of point %(number)s is not a finite number", axis=axis, number=number)
     if not 0 <= value <= 1:
-        # A whole number may have more digits than Python turns into text: it is not repeated then.
-        shown = f" ({value})" if abs(value) < 1e9 else ""
-        raise GeometryError(f"{axis} of point {number} lies outside the picture{shown}: it must be 0 to 1")
+        if abs(value) >= 1e9:  # a whole number may have more digits than Python turns into text: it is not repeated
+            text = "%(axis)s of point %(number)s lies outside the picture: it must be 0 to 1"
+            raise GeometryError(text, axis=axis, number=number)
+        text = "%(axis)s of point %(number)s lies outside the picture (%(value)s): it must be 0 to 1"
+        raise GeometryError(text, axis=axis, number=number, value=value)
     return float(value) + 0.0  # turns -0.0 into 0.0, which is written differently in canonical JSON
 
 
@@ -170,7 +191,7 @@ def _without_repeats(points: Points) -> Points:
 
 def _checked_line(points: Points) -> Points:
     if len(points) != 2:
-        raise GeometryError(f"a line needs exactly two distinct points, not {len(points)}")
+        raise GeometryError("a line needs exactly two distinct points, not %(count)s", count=len(points))
     if math.dist(points[0], points[1]) < MIN_LENGTH:
         raise GeometryError("the two ends of the line are nearly the same point")
     return points
@@ -183,25 +204,29 @@ def _checked_rectangle(points: Points) -> Points:
             raise GeometryError("the two corners of the rectangle enclose no area")
         return points
     if len(points) != 4:
-        raise GeometryError(f"a rectangle needs two corners or four distinct points, not {len(points)}")
-    return _checked_ring("rectangle", points)
+        text = "a rectangle needs two corners or four distinct points, not %(count)s"
+        raise GeometryError(text, count=len(points))
+    return _checked_ring(Word("rectangle"), points)
 
 
-def _checked_ring(name: str, points: Points) -> Points:
+def _checked_ring(name: Word, points: Points) -> Points:
     first: dict[tuple[float, float], int] = {}
     for number, point in enumerate(points, start=1):
         if point in first:
             x, y = point
-            raise GeometryError(f"the {name} touches itself: it comes to ({x:.4g}, {y:.4g}) twice")
+            text = "the %(shape)s touches itself: it comes to %(place)s twice"
+            raise GeometryError(text, shape=name, place=f"({x:.4g}, {y:.4g})")
         first[point] = number
     shape = shapely.Polygon(points)
     if shape.convex_hull.area < MIN_AREA:  # not its own: a bow tie's halves cancel each other out
-        raise GeometryError(f"the {name} encloses no area")
+        raise GeometryError("the %(shape)s encloses no area", shape=name)
     if not shape.is_valid:
         reason, _, place = shapely.is_valid_reason(shape).partition("[")
         where = ", ".join(f"{float(part):.4g}" for part in place.rstrip("]").split())
-        verb = "touches" if "Ring" in reason else "crosses"
-        raise GeometryError(f"the {name} {verb} itself" + (f" near ({where})" if where else ""))
+        text = "the %(shape)s touches itself near %(place)s"
+        if "Ring" not in reason:
+            text = "the %(shape)s crosses itself near %(place)s"
+        raise GeometryError(text, shape=name, place=f"({where})")
     if shape.area < MIN_AREA:
-        raise GeometryError(f"the {name} encloses no area")
+        raise GeometryError("the %(shape)s encloses no area", shape=name)
     return points

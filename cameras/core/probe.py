@@ -40,13 +40,16 @@ class StreamFacts(BaseModel):
 
 
 class ProbeAnswer(BaseModel):
-    """facts: of a stream that could be opened. message: why it could not, and what to do, in English."""
+    """camera_id: empty for a camera that is being added.
+
+    facts: of a stream that could be opened. message: why it could not, and what to do, in English.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     event_id: Id
     request_id: Id
-    camera_id: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_plain)]
+    camera_id: Annotated[str, Field(max_length=128), AfterValidator(_plain)]
     status: Literal["ok", "error"]
     facts: StreamFacts | None = None
     message: Annotated[str, Field(max_length=500), AfterValidator(_plain)] = ""

@@ -17,7 +17,7 @@ from cameras.core.algorithms import STRANGE_CLASS, CommonParameters, Registry
 from cameras.core.colors import COLORS
 from cameras.core.document import Priority, RoiType, Severity
 from cameras.core.geometry import GeometryError, validate_shape
-from cameras.core.reasons import reason_of
+from cameras.core.reasons import Word, reason_of, worded
 from cameras.core.transfer_file import Code, Name, Part
 
 MOST_ROIS, MOST_BINDS = 500, 50
@@ -67,7 +67,7 @@ class RegionProblem:
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return f"{self.index}.{self.where}: {self.template % self.values}"
+        return f"{self.index}.{self.where}: {worded(self.template, self.values)}"
 
 
 class RegionsError(Exception):
@@ -129,7 +129,7 @@ class Reading:
         try:
             row["coordinates"] = [[x, y] for x, y in validate_shape(row["roi_type"], row["coordinates"])]
         except GeometryError as error:
-            self._add(index, roi_id, "coordinates", "%(problem)s", problem=error)
+            self._add(index, roi_id, "coordinates", error.template, **error.values)
         return row
 
     def _binds(self, index: int, given: RoiIn) -> list[Row]:
@@ -165,7 +165,7 @@ class Reading:
             return
         if row["roi_type"] not in algorithm.roi_types:
             text = "this algorithm cannot watch a %(shape)s"
-            self._add(index, row["roi_id"], f"{where}.algo_code", text, shape=row["roi_type"])
+            self._add(index, row["roi_id"], f"{where}.algo_code", text, shape=Word(row["roi_type"]))
         if bind["schedule_id"] is not None and bind["schedule_id"] not in self.schedules:
             text = "there is no schedule “%(code)s” at this site"
             self._add(index, row["roi_id"], f"{where}.schedule_id", text, code=bind["schedule_id"])

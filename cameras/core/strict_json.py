@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
+
+from cameras.core.reasons import worded
 
 LARGEST = 16 * 1024 * 1024
 
 
 class DocumentError(ValueError):
-    """A document cannot be used. `path` says where (`rois[2].coordinates`), `reason` what is wrong, for people."""
+    """A document cannot be used. `path` says where (`rois[2].coordinates`), `reason` what is wrong, for people.
 
-    def __init__(self, path: str, reason: str) -> None:
-        self.path, self.reason = path[:200], reason[:500]  # both may repeat what the document says, at any length
+    `template` and `values`: what the reason is made of, for a translation (`told`).
+    """
+
+    def __init__(self, path: str, template: str, **values: object) -> None:
+        self.template, self.values = template, values
+        # Both may repeat what the document says, at any length.
+        self.path, self.reason = path[:200], worded(template, values)[:500]
         super().__init__(f"{self.path}: {self.reason}" if path else self.reason)
+
+    def told(self, translate: Callable[[str], str]) -> str:
+        """What it says, in words that went through `translate`."""
+        reason = worded(self.template, self.values, translate)[:500]
+        return f"{self.path}: {reason}" if self.path else reason
 
 
 def _no_constant(name: str) -> Any:
-    raise DocumentError("", f"{name} is not a number that JSON knows")
+    raise DocumentError("", "%(name)s is not a number that JSON knows", name=name)
 
 
 def _no_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -25,7 +38,7 @@ def _no_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise DocumentError("", f"key {twice!r} stands twice in one object")
+        raise DocumentError("", "key %(key)s stands twice in one object", key=repr(twice))
     return result
 
 
@@ -35,13 +48,13 @@ def check_json(text: str | bytes, *, constants: bool = False) -> Any:
     So do NaN and Infinity, unless `constants`: for a caller that then names the value that is not a number.
     """
     if len(text) > LARGEST:
-        raise DocumentError("", f"is larger than {LARGEST // 2**20} MB")
+        raise DocumentError("", "is larger than %(size)s MB", size=LARGEST // 2**20)
     try:
         return json.loads(text, parse_constant=float if constants else _no_constant, object_pairs_hook=_no_repetition)
     except DocumentError:
         raise
     except (ValueError, RecursionError) as error:  # also numbers of more digits than Python reads
-        raise DocumentError("", f"is not JSON: {error}") from None
+        raise DocumentError("", "is not JSON: %(problem)s", problem=error) from None
 
 
 def load_json(text: str | bytes) -> dict[str, Any]:

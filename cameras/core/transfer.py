@@ -12,6 +12,7 @@ from cameras.core.algorithms import STRANGE_CLASS, Registry
 from cameras.core.difference import Change, difference, values_of
 from cameras.core.geometry import GeometryError, validate_shape
 from cameras.core.holidays import PlannedSchedule
+from cameras.core.reasons import Word
 from cameras.core.transfer_file import KEYS, REQUIRED, Path, Problems, Row, SiteFile, shown
 from cameras.core.transfer_places import check_places
 from edgesite.core.urls import MASK, mask_url
@@ -177,7 +178,7 @@ def _check_shapes(file: SiteFile, stored: SiteState, after: SiteState) -> None:
         try:
             roi["coordinates"] = [[x, y] for x, y in validate_shape(roi["roi_type"], roi["coordinates"])]
         except GeometryError as error:
-            file.problems.add(("rois", row.index, "coordinates"), "%(problem)s", problem=error)
+            file.problems.add(("rois", row.index, "coordinates"), error.template, **error.values)
 
 
 def _check_bindings(file: SiteFile, stored: SiteState, after: SiteState, registry: Registry) -> None:
@@ -210,7 +211,7 @@ def _check_binding(
         problems.add((*where, "algo_code"), "is an unknown algorithm; known: %(known)s", known=known)
         return
     if roi is not None and roi["roi_type"] not in algorithm.roi_types:
-        values = {"code": binding["bind_id"], "algo": algorithm.code, "shape": roi["roi_type"]}
+        values = {"code": binding["bind_id"], "algo": algorithm.code, "shape": Word(roi["roi_type"])}
         text = "“%(code)s”: %(algo)s cannot watch a %(shape)s"
         problems.add((*where, "roi") if named else where, text, **values)
     if named:

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from cameras.core.colors import COLORS
 from cameras.core.document import Priority, RoiType, Severity
-from cameras.core.reasons import reason_of
+from cameras.core.reasons import reason_of, worded
 from cameras.core.values import check_source, check_time_zone
 from edgesite.core.urls import mask_url
 
@@ -49,7 +49,7 @@ class Problem:
 
     def told(self, translate: Translate = str) -> str:
         """`line 7, cameras[2].rtsp_url: is missing`, each part through `translate`."""
-        reason = translate(self.template) % self.values
+        reason = worded(self.template, self.values, translate)
         if not self.line:
             return f"{self.path}: {reason}" if self.path else reason
         values = {"line": self.line, "path": self.path, "reason": reason}

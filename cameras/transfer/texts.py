@@ -24,7 +24,6 @@ TEXTS = (
     gettext_noop("must be %(le)s or less"),
     gettext_noop("must be more than %(gt)s"),
     gettext_noop("must be less than %(lt)s"),
-    gettext_noop("must be up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit"),
     gettext_noop("“%(code)s” stands twice"),
     gettext_noop("stands twice"),
     gettext_noop("another site has this name"),

@@ -64,7 +64,7 @@ def test_edit_publish_refuse_and_roll_back(running: Stack, browser: Browser) -> 
     page.click("button:has-text('Publish')")
     until_state(page, "refused")
     expect(page.locator(".facts")).to_contain_text("dwell_s")
-    expect(page.locator(".facts")).to_contain_text("less than or equal to 60")
+    expect(page.locator(".facts")).to_contain_text("must be 60 or less")
     assert "version=3" not in "".join(re.findall(r"configuration applied.*", running.log("old_box")))
 
     row = page.locator("tbody tr", has_text="longer at the crossing")

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cameras.admin.sentences import SENTENCES, WORDS, sentences
-from cameras.core.difference import FIELDS, Word, difference
+from cameras.core.difference import FIELDS, difference
+from cameras.core.reasons import Word
 
 
 def content() -> dict[str, Any]:

@@ -94,7 +94,7 @@ def test_the_points_of_a_roi_are_stored_plain_and_without_repeats() -> None:
     ("changes", "field", "words"),
     [
         ({"algo_code": "teleport"}, "algo_code", "known: "),
-        ({"params": {"dwell_s": -1}}, "params", "dwell_s: Input should be greater than or equal to 0"),
+        ({"params": {"dwell_s": -1}}, "params", "dwell_s: must be 0 or more"),
         ({"params": {"dwel": 1}}, "params", "dwel: is an unknown parameter"),
         (
             {"params": {"classes": ["person", "persn"]}},

@@ -64,7 +64,7 @@ def test_everything_in_the_way_is_said_at_once_and_nothing_begins(fleet: Fleet) 
         "box-7 is a canary but not part of the publish",
         "box-2 publishes every saved change at once: turn off publish on save first",
         "box-3 has nothing to publish",
-        "box-4 cannot be published: cameras[0].max_fps: Input should be greater than 0",
+        "box-4 cannot be published: cameras[0].max_fps: must be more than 0",
         "box-1 was edited while you were looking at its changes",
     ]
     assert not Rollout.objects.exists()

@@ -12,8 +12,9 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cameras import reason_texts
 from cameras.core.algorithms import registry
-from cameras.core.reasons import REASONS
+from cameras.core.reasons import OTHER_PATTERN, PATTERNS, REASONS
 from cameras.core.transfer import SiteState
 from cameras.core.transfer_file import MOST_PROBLEMS, TransferError
 from cameras.transfer.building import LARGEST, MOST_VALUES
@@ -21,6 +22,7 @@ from cameras.transfer.texts import TEXTS
 from cameras.transfer.writing import FORMATS, write_site
 from tests.cameras.transfer_files import EMPTY, SECRET, STORED, TEXT, TRICKY, URL, plan, problems
 
+LETTERS = "must be up to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit"
 ROOT = Path(__file__).resolve().parents[2]
 
 # Round trip
@@ -126,7 +128,7 @@ def test_bad_rows_of_json_are_named_by_line() -> None:
     )
     assert problems("site.json", text) == [
         "line 6, cameras[0].enabled: must be true or false",
-        f"line 9, cameras[1].camera_id: {REASONS['string_pattern_mismatch']}",
+        f"line 9, cameras[1].camera_id: {LETTERS}",
     ]
 
 
@@ -247,7 +249,7 @@ def test_files_of_the_right_outline_make_a_plan_or_our_error(value: dict[str, An
 
 
 def test_every_text_of_a_problem_can_be_translated() -> None:
-    found = set(REASONS.values())
+    found = {*REASONS.values(), *PATTERNS.values(), OTHER_PATTERN}
     files = [*(ROOT / "cameras" / "transfer").glob("*.py"), *(ROOT / "cameras" / "core").glob("transfer*.py")]
     for file in [*files, ROOT / "cameras" / "admin" / "transfer.py"]:
         for call in [n for n in ast.walk(ast.parse(file.read_text(encoding="utf-8"))) if isinstance(n, ast.Call)]:
@@ -257,4 +259,4 @@ def test_every_text_of_a_problem_can_be_translated() -> None:
             if isinstance(text, ast.Constant):
                 found.add(str(text.value))
     assert len(found) > 35
-    assert found - set(TEXTS) <= {"%(problem)s"}
+    assert found - {*TEXTS, *reason_texts.VALUES} <= {"%(problem)s"}

@@ -75,7 +75,7 @@ class AttributeParameters(RegionParameters):
     @model_validator(mode="after")
     def _a_majority(self) -> Self:
         if not self.needed <= self.views < 2 * self.needed:
-            raise PydanticCustomError("needed", "needed must be more than half of views, and no more than views")
+            raise PydanticCustomError("needed", "“Needed” must be more than half of “Views”, and no more than that")
         return self
 
 

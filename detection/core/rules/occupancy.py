@@ -50,9 +50,9 @@ class OccupancyParameters(RegionParameters):
     @model_validator(mode="after")
     def _has_a_bound(self) -> Self:
         if self.min_persons is None and self.max_persons is None:
-            raise PydanticCustomError("bounds", "give min_persons, max_persons or both")
+            raise PydanticCustomError("bounds", "give “Fewest” (min_persons), “Most” (max_persons) or both")
         if self.min_persons is not None and self.max_persons is not None and self.min_persons > self.max_persons:
-            raise PydanticCustomError("bounds", "min_persons is larger than max_persons")
+            raise PydanticCustomError("bounds", "“Fewest” (min_persons) is larger than “Most” (max_persons)")
         return self
 
 

@@ -70,7 +70,7 @@ class ProcedureParameters(RegionParameters):
     def _steps_are_distinct(self) -> Self:
         names = [step.roi_id for step in self.steps]
         if len(set(names)) != len(names):
-            raise PydanticCustomError("steps", "a region stands twice in steps")
+            raise PydanticCustomError("steps", "a region stands twice in the steps")
         return self
 
     def places(self) -> tuple[Place, ...]:

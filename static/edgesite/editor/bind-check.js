@@ -70,10 +70,10 @@ function numberProblem(schema, value) {
   return wrong ? say("value_outside", { range: range(schema) }) : "";
 }
 
-function textProblem({ minLength, maxLength, pattern }, value) {
+function textProblem({ minLength, maxLength, pattern, pattern_text: allowed }, value) {
   if (typeof value !== "string" || value.length < minLength) return say("value_needed");
   if ([...value].length > maxLength) return say("value_long", { n: maxLength });
-  return pattern && !new RegExp(pattern, "u").test(value) ? say("value_form", { pattern }) : "";
+  return pattern && !new RegExp(pattern, "u").test(value) ? (allowed ?? say("value_form", { pattern })) : "";
 }
 
 function wordsProblem({ minItems, maxItems, items }, value) {
