@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -40,13 +42,29 @@ SITE_PATH: dict[type[models.Model], str] = {
 NAMED_DEVICES = 5  # beyond it one sentence tells of them all
 
 
+MOST_OFFERED = 100  # choices of a filter: nobody looks through more, and each of them costs time on every list
+
+
 class VisibleOnly(admin.RelatedFieldListFilter):
-    """A list's filter that offers only rows of the sites that the person may see."""
+    """A list's filter that offers only rows of the sites that the person may see.
+
+    Of very many it offers only the chosen one, which a link brought along: the search finds the others by name.
+    """
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> Any:
-        condition = {f"{SITE_PATH[field.related_model]}__in": visible_sites(request.user)}
-        ordering = self.field_admin_ordering(field, request, model_admin)
-        return field.get_choices(include_blank=False, ordering=ordering, limit_choices_to=condition)
+        rows = field.related_model._default_manager.filter(
+            **{f"{SITE_PATH[field.related_model]}__in": visible_sites(request.user)}
+        ).order_by(*self.field_admin_ordering(field, request, model_admin))
+        found = list(rows[: MOST_OFFERED + 1])
+        if len(found) > MOST_OFFERED:
+            with suppress(ValueError, ValidationError):  # nonsense in the address, which the list itself refuses
+                found = []
+                found = list(rows.filter(pk__in=self.lookup_val or ()))
+        return [(row.pk, str(row)) for row in found]
+
+    def has_output(self) -> bool:
+        """What was chosen counts, also where there is nothing else to choose."""
+        return super().has_output() or self.lookup_val is not None
 
 
 class SiteLimitedChoices(BaseAdmin):
