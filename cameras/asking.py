@@ -52,7 +52,7 @@ def ask(request: Any, *, kind: str, seconds: float, body: Mapping[str, Any]) -> 
             request_id=request.request_id,
             kind=kind,
             seconds=seconds,
-            body={"camera_id": request.camera_id, **body},
+            body={"camera_id": request.camera_id or "", **body},
         )
     except RedisError as error:
         settle(request, state=RequestState.ERROR, message=f"{NO_REDIS}: {describe(error)}")
@@ -66,8 +66,8 @@ def settle(request: models.Model, **values: object) -> bool:
 
 def asked_for(kind: type[Request], answer: Answer, *, device_id: str) -> Request | None:
     """The request that a box answers; None, and a log line, when nobody asked this box that of this camera."""
-    rows = kind._default_manager
-    request = rows.filter(request_id=answer.request_id, camera_id=answer.camera_id, device_id=device_id).first()
+    asked = {"request_id": answer.request_id, "camera_id": answer.camera_id or None, "device_id": device_id}
+    request = kind._default_manager.filter(**asked).first()
     if request is None:
         log.warning("answer to no request", device=device_id, request_id=answer.request_id)
     return request

@@ -11,7 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from cameras.core.algorithms import registry
-from cameras.core.strict_json import check_json
+from cameras.core.strict_json import DocumentError, check_json
 from cameras.models import ROI, Binding
 
 
@@ -25,8 +25,8 @@ class PlainJSONField(forms.JSONField):
         if isinstance(value, str) and value.strip():
             try:
                 check_json(value, constants=True)
-            except ValueError as error:
-                raise ValidationError(_("This is not valid JSON: %(problem)s") % {"problem": error}) from None
+            except DocumentError as error:
+                raise ValidationError(_("This is not valid JSON: %(problem)s") % {"problem": error.told(_)}) from None
         return super().to_python(value)
 
     def bound_data(self, data: Any, initial: Any) -> Any:
@@ -46,6 +46,17 @@ class ROIForm(forms.ModelForm[ROI]):
     class Meta:
         model = ROI
         fields = "__all__"  # noqa: DJ007  as above
+
+
+class LabelledFormSet(forms.BaseInlineFormSet[Any, Any, Any]):
+    """Rows of a table whose fields say their name themselves: for who hears them, the column's head is far away."""
+
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        for field in form.fields.values():
+            widget = getattr(field.widget, "widget", field.widget)  # inside what the admin puts around a list of rows
+            if not widget.is_hidden and field.label:
+                widget.attrs["aria-label"] = capfirst(str(field.label))
 
 
 def algorithm_choices() -> list[tuple[str, str]]:

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import VisibleOnly
@@ -20,14 +20,20 @@ from cameras.admin.detection import DetectionButtons
 from cameras.admin.list_filters import CameraStateFilter
 from cameras.admin.region_publish import RegionPublish
 from cameras.camera_forms import CameraForm
-from cameras.forms import ROIForm
-from cameras.models import ROI, Camera
+from cameras.forms import LabelledFormSet, ROIForm
+from cameras.models import ROI, Camera, Device
+from cameras.regions_data import may_edit
+from cameras.selectors import visible_sites
 from edgesite.core.urls import mask_url
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 
 class ROIInline(admin.TabularInline[ROI, Camera]):
     model = ROI
     form = ROIForm
+    formset = LabelledFormSet
     fields = ["name", "roi_type", "coordinates", "enabled", "priority"]
     extra = 0
     show_change_link = True
@@ -73,22 +79,37 @@ class CameraAdmin(RegionPublish, ConnectionTest, DetectionButtons, AuditedAdmin[
     def get_readonly_fields(self, request: HttpRequest, obj: Camera | None = None) -> Any:
         return ["camera_id", "source", "state", "connection"] if obj else ["connection"]
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """The only device there is need not be chosen."""
+        devices = Device.objects.filter(site__in=visible_sites(request.user)).order_by("pk")[:2]
+        only = {"device": devices[0].pk} if len(devices) == 1 else {}
+        return {**only, **super().get_changeform_initial_data(request)}
+
+    def response_add(self, request: HttpRequest, obj: Camera, post_url_continue: str | None = None) -> HttpResponse:
+        """A camera without regions raises no alert: who added one is led on."""
+        leads_on = may_edit(cast("User", request.user)) and not {"_popup", "_addanother"} & request.POST.keys()
+        if leads_on and not obj.rois.exists():
+            url = reverse("admin:cameras_camera_regions", args=[obj.pk])
+            text = _("Next: draw regions on the picture of %(camera)s") % {"camera": obj}
+            messages.info(request, format_html('<a href="{}">{}</a>', url, text))
+        return super().response_add(request, obj, post_url_continue)
+
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         context["may_clone"] = self.has_clone_permission(request)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    @admin.display(description=_("state"))
+    @admin.display(description=gettext_lazy("state"))
     def state(self, camera: Camera) -> SafeString:
         return camera_chip(camera)
 
     def device_ids(self, rows: QuerySet[Camera]) -> set[str]:
         return set(rows.values_list("device_id", flat=True))
 
-    @admin.display(description=_("stream URL"))
+    @admin.display(description=gettext_lazy("stream URL"))
     def source(self, camera: Camera) -> str:
         return mask_url(camera.rtsp_url)
 
-    @admin.display(description=_("regions"), ordering="roi_count")
+    @admin.display(description=gettext_lazy("regions"), ordering="roi_count")
     def regions(self, camera: Camera) -> SafeString:
         count: int = camera.roi_count  # type: ignore[attr-defined]  # annotated above
         text = ngettext("%(count)d region", "%(count)d regions", count) % {"count": count}

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.urls import path, reverse
@@ -18,10 +19,10 @@ from cameras.asking import outcome
 from cameras.camera_forms import SOURCE_FIELDS, SourceForm
 from cameras.choices import RequestState
 from cameras.core.values import check_source
-from cameras.models import Camera
+from cameras.models import Camera, Device
 from cameras.probing.models import CameraProbe
 from cameras.probing.services import ANSWER_SECONDS, UNKNOWN, request_probe
-from cameras.selectors import visible_cameras
+from cameras.selectors import visible_cameras, visible_sites
 from edgesite.core.urls import mask_url
 from edgesite.told import told
 
@@ -30,11 +31,16 @@ H265 = ("hevc", "h265")
 
 class ConnectionTest(admin.ModelAdmin[Camera]):
     """`POST test` with `{}` for what the box runs, or the form's SOURCE_FIELDS as they were typed; `GET test/ID` until it is
-    done. `connection` is the button on the camera's page."""
+    done. `connection` is the button on the camera's page.
+
+    On the page that adds a camera the same below `add/`, with the chosen `device` besides: nothing is stored but the answer.
+    """
 
     def get_urls(self) -> list[Any]:
         site = self.admin_site
         own = [
+            path("add/test", json_call(site, self._begin_new, "POST"), name="cameras_camera_test_new"),
+            path("add/test/<str:request_id>", json_call(site, self._told_new, "GET"), name="cameras_camera_tested_new"),
             path("<str:pk>/test", json_call(site, self._begin, "POST"), name="cameras_camera_test"),
             path("<str:pk>/test/<str:request_id>", json_call(site, self._told, "GET"), name="cameras_camera_tested"),
         ]
@@ -43,8 +49,14 @@ class ConnectionTest(admin.ModelAdmin[Camera]):
     @admin.display(description=gettext_lazy("connection"))
     def connection(self, camera: Camera) -> SafeString:
         saved = not camera._state.adding
-        url = reverse("admin:cameras_camera_test", args=[camera.pk]) if saved else ""
-        return render_to_string("admin/cameras/camera/connection.html", {"url": url, "seconds": ANSWER_SECONDS})
+        url = (
+            reverse("admin:cameras_camera_test", args=[camera.pk])
+            if saved
+            else reverse("admin:cameras_camera_test_new")
+        )
+        return render_to_string(
+            "admin/cameras/camera/connection.html", {"url": url, "seconds": ANSWER_SECONDS, "saved": saved}
+        )
 
     def _camera(self, request: HttpRequest, pk: str) -> Camera:
         """Whoever may change the camera could have its box open any URL anyway: by saving it."""
@@ -62,15 +74,47 @@ class ConnectionTest(admin.ModelAdmin[Camera]):
         return JsonResponse({"request_id": probe.request_id, "tested": mask_url(url or camera.rtsp_url)})
 
     def _told(self, request: HttpRequest, pk: str, request_id: str) -> HttpResponse:
-        probe = CameraProbe.objects.filter(camera=self._camera(request, pk), request_id=request_id).first()
-        if probe is None:
-            return JsonResponse({"state": "error", "message": _(UNKNOWN)})
-        probe = outcome(probe)
-        if probe.state == RequestState.ERROR:
-            return JsonResponse({"state": "error", "message": told(probe.message)})
-        if probe.state == RequestState.WAITING:
-            return JsonResponse({"state": "waiting"})
-        return JsonResponse({"state": "ready", "facts": probe.facts, "notes": notes_on(probe.facts)})
+        return _answer(CameraProbe.objects.filter(camera=self._camera(request, pk), request_id=request_id).first())
+
+    def _begin_new(self, request: HttpRequest) -> HttpResponse:
+        """Whoever may add a camera could have the box open any URL anyway: by saving it."""
+        if not request.user.has_perm("cameras.add_camera"):
+            raise PermissionDenied
+        body = body_of(request, *SOURCE_FIELDS, "device")
+        code = body.pop("device", "")
+        usable = isinstance(code, str) and "\x00" not in code
+        device = _visible_devices(request).filter(pk=code).first() if usable else None
+        if device is None:
+            raise BodyError(_("Choose a device first: its box opens the stream."))
+        camera = Camera(device=device)
+        url = _typed(camera, body)
+        if not url:
+            raise BodyError(_("Give the stream URL first, or build it from the camera's make."))
+        probe = request_probe(camera=camera, author=request.user.get_username(), url=url)
+        return JsonResponse({"request_id": probe.request_id, "tested": mask_url(url)})
+
+    def _told_new(self, request: HttpRequest, request_id: str) -> HttpResponse:
+        """Only to who asked: nobody else knows what was typed."""
+        if not request.user.has_perm("cameras.add_camera"):
+            raise PermissionDenied
+        mine = {"camera": None, "requested_by": request.user.get_username(), "device__in": _visible_devices(request)}
+        return _answer(CameraProbe.objects.filter(request_id=request_id, **mine).first())
+
+
+def _visible_devices(request: HttpRequest) -> QuerySet[Device]:
+    """What the form's list of devices holds."""
+    return Device.objects.filter(site__in=visible_sites(request.user))
+
+
+def _answer(probe: CameraProbe | None) -> HttpResponse:
+    if probe is None:
+        return JsonResponse({"state": "error", "message": _(UNKNOWN)})
+    probe = outcome(probe)
+    if probe.state == RequestState.ERROR:
+        return JsonResponse({"state": "error", "message": told(probe.message)})
+    if probe.state == RequestState.WAITING:
+        return JsonResponse({"state": "waiting"})
+    return JsonResponse({"state": "ready", "facts": probe.facts, "notes": notes_on(probe.facts)})
 
 
 def _typed(camera: Camera, body: dict[str, Any]) -> str:
@@ -88,7 +132,7 @@ def _typed(camera: Camera, body: dict[str, Any]) -> str:
     try:
         check_source(url)
     except ValueError as error:
-        raise BodyError(_("The URL %(problem)s.") % {"problem": error}) from None
+        raise BodyError(_("The URL %(problem)s.") % {"problem": _(str(error))}) from None
     return url
 
 

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.forms import BaseInlineFormSet, ModelForm
+from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError as ParametersError
@@ -16,7 +16,7 @@ from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import BaseAdmin, PublishingAdmin, SiteLimitedChoices, VisibleOnly
 from cameras.audit import site_of
 from cameras.core.algorithms import registry
-from cameras.forms import BindingForm, ROIForm
+from cameras.forms import BindingForm, LabelledFormSet, ROIForm
 from cameras.models import ROI, Binding, Site
 from cameras.places import check_places
 from cameras.schedules import Schedule, check_schedule
@@ -36,7 +36,7 @@ class ScheduleChoices(BaseAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
-class BindingFormSet(BaseInlineFormSet[Binding, ROI, ModelForm[Binding]]):
+class BindingFormSet(LabelledFormSet):
     def clean(self) -> None:
         """A new ROI is in no row yet that the binding's own check could find."""
         super().clean()

@@ -9,11 +9,12 @@ from cameras.choices import RequestState
 class CameraProbe(models.Model):
     """A test of a camera's connection. Its state leaves `waiting` once. It holds no URL.
 
-    device: the box that was asked, and the only one that may answer. facts: as `StreamFacts`. message: in English.
+    camera: None for one that is being added and stands in no row yet. device: the box that was asked, and the only one that
+    may answer. facts: as `StreamFacts`. message: in English.
     """
 
     request_id = models.CharField(max_length=64, unique=True)
-    camera = models.ForeignKey("cameras.Camera", models.CASCADE, related_name="probes")
+    camera = models.ForeignKey("cameras.Camera", models.CASCADE, null=True, related_name="probes")
     device = models.ForeignKey("cameras.Device", models.CASCADE, related_name="probes")
     requested_by = models.CharField(max_length=150)
     requested_at = models.DateTimeField(db_index=True)
@@ -30,4 +31,4 @@ class CameraProbe(models.Model):
         ordering = ["-id"]
 
     def __str__(self) -> str:
-        return f"{self.camera_id} {self.request_id}"
+        return f"{self.camera_id or self.device_id} {self.request_id}"

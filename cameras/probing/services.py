@@ -38,13 +38,16 @@ UNKNOWN = gettext_noop("There is no such test. Begin a new one.")
 
 
 def request_probe(*, camera: Camera, author: str, url: str = "") -> CameraProbe:
-    """Asks the camera's box to open `url` (empty: what its configuration says). What goes wrong is the answer."""
+    """Asks the camera's box to open `url` (empty: what its configuration says). What goes wrong is the answer.
+
+    A camera that is being added is in no row: it has its device, and a `url` must be given.
+    """
     now = timezone.now()
     CameraProbe.objects.filter(requested_at__lt=now - KEPT).delete()
     problem = _problem(camera)
     probe = CameraProbe.objects.create(
         request_id=uuid7(),
-        camera=camera,
+        camera=None if camera._state.adding else camera,
         device=camera.device,
         requested_by=author[:150],
         requested_at=now,
@@ -52,7 +55,9 @@ def request_probe(*, camera: Camera, author: str, url: str = "") -> CameraProbe:
         state=RequestState.ERROR if problem else RequestState.WAITING,
         message=problem,
     )
-    log.info("connection test asked for", camera=camera.pk, request_id=probe.request_id, author=author, problem=problem)
+    log.info(
+        "connection test asked for", camera=probe.camera_id, request_id=probe.request_id, author=author, problem=problem
+    )
     if not problem:
         transaction.on_commit(partial(_send, probe, url))
     probe.refresh_from_db()
@@ -64,7 +69,10 @@ def _problem(camera: Camera) -> str:
         return REVOKED
     if camera_state(camera).reason in ("the box is silent", "the box has never reported"):
         return SILENT
-    waiting = CameraProbe.objects.filter(camera=camera, state=RequestState.WAITING, deadline__gt=timezone.now())
+    saved = None if camera._state.adding else camera.pk
+    waiting = CameraProbe.objects.filter(
+        camera=saved, device=camera.device, state=RequestState.WAITING, deadline__gt=timezone.now()
+    )
     return TOO_MANY if waiting.count() >= MOST_WAITING else ""
 
 

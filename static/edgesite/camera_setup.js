@@ -10,7 +10,8 @@ const part = (name) => document.getElementById(`connection-${name}`);
 
 function typed() {
   const form = part("test").form;
-  return Object.fromEntries(FIELDS.map((name) => [name, form.elements[name]?.value ?? ""]));
+  const names = "new" in panel.dataset ? [...FIELDS, "device"] : FIELDS;
+  return Object.fromEntries(names.map((name) => [name, form.elements[name]?.value ?? ""]));
 }
 
 async function call(url, body) {

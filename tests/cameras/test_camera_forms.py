@@ -199,8 +199,20 @@ def test_a_test_of_what_makes_no_url_is_refused_in_words(
     assert TYPED not in text(answer)
 
 
-def test_the_page_has_the_button_and_the_add_page_says_when(site: Site) -> None:
+def test_both_pages_have_the_button(site: Site) -> None:
     assert 'data-url="/admin/cameras/camera/vid1/test"' in visible(browser("operator"), page_of())
     page = visible(browser("superuser"), path(Camera, "add"))
-    assert "Save first with" in page
-    assert 'id="connection"' not in page
+    assert 'data-url="/admin/cameras/camera/add/test" data-new' in page
+    assert "Nothing is saved." in page
+
+
+def test_the_only_device_is_chosen_and_a_new_camera_leads_on(site: Site) -> None:
+    def device(client: Any) -> list[str]:
+        return Form(visible(client, path(Camera, "add"))).fields.get("device", [])
+
+    assert device(browser("superuser")) in ([], [""])
+    limited = browser("operator", sites=[site])
+    assert device(limited) == ["box-1"]
+    page = text(save(limited, path(Camera, "add"), camera_id="gate-1", name="<b>Gate", rtsp_url="rtsp://10.0.0.9/1"))
+    assert 'href="/admin/cameras/camera/gate-1/regions/"' in page
+    assert "draw regions on the picture of &lt;b&gt;Gate" in page

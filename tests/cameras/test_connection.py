@@ -116,6 +116,67 @@ def test_what_is_wrong_at_once_is_the_answer(person: Any, cloud: FakeRedis) -> N
     assert sent(cloud) == []
 
 
+# A camera that is being added
+
+NEW = "/admin/cameras/camera/add/test"
+TYPED = {"device": "box-1", "rtsp_url": "rtsp://10.0.0.9/2", "user": "op", "password": "typed-pw"}
+
+
+@pytest.fixture
+def begin(cloud: FakeRedis, django_capture_on_commit_callbacks: Any) -> Any:
+    def post(client: Any, body: Any) -> Any:
+        with django_capture_on_commit_callbacks(execute=True):
+            return client.post(NEW, json.dumps(body), content_type="application/json")
+
+    return post
+
+
+def test_a_new_camera_is_tested_before_it_is_saved(begin: Any, cloud: FakeRedis) -> None:
+    client, cameras = browser("operator"), Camera.objects.count()
+    begun = begin(client, TYPED).json()
+    assert begun["tested"] == "rtsp://op:***@10.0.0.9/2"
+    [body] = sent(cloud)
+    assert body["camera_id"] == ""
+    assert decrypt(body["url"]) == "rtsp://op:typed-pw@10.0.0.9/2"
+    assert "typed-pw" not in str(cloud.streams) + str(list(CameraProbe.objects.values()))
+    url = f"{NEW}/{begun['request_id']}"
+    assert client.get(url).json() == {"state": "waiting"}
+    answer(begun["request_id"], device_id="box-2", camera_id="")  # not the box that was asked
+    answer(begun["request_id"], camera_id="vid1")
+    assert client.get(url).json() == {"state": "waiting"}
+    answer(begun["request_id"], camera_id="")
+    done = client.get(url).json()
+    assert (done["state"], done["facts"]["codec"]) == ("ready", "h264")
+    assert Camera.objects.count() == cameras
+
+
+def test_an_answer_about_a_new_camera_is_for_who_asked(begin: Any, cloud: FakeRedis) -> None:
+    request_id = begin(browser("operator"), TYPED).json()["request_id"]
+    answer(request_id, camera_id="")
+    other = browser("superuser")
+    assert other.get(f"{NEW}/{request_id}").json()["state"] == "error"
+    assert other.get(f"{PAGE}test/{request_id}").json()["state"] == "error"
+
+
+def test_who_may_not_add_a_camera_tests_none(begin: Any, cloud: FakeRedis) -> None:
+    viewer = browser("viewer")
+    assert begin(viewer, TYPED).status_code == 403
+    assert viewer.get(f"{NEW}/x").status_code == 403
+    elsewhere = browser("operator", sites=[Site.objects.get(name="Warehouse")])
+    refusals = [begin(elsewhere, TYPED | {"device": device}) for device in ("box-1", "no-such-box", "", 7)]
+    assert {refused.status_code for refused in refusals} == {422}
+    assert len({refused.json()["detail"] for refused in refusals}) == 1  # a foreign box is not shown to exist
+    assert sent(cloud) == []
+
+
+@pytest.mark.parametrize("given", [{}, {"rtsp_url": "http://x/"}, {"rtsp_url": "rtsp://op:***@h/1"}, {"x": "y"}])
+def test_a_new_camera_needs_a_url_that_can_be(begin: Any, cloud: FakeRedis, given: dict[str, str]) -> None:
+    refused = begin(browser("operator"), {"device": "box-1"} | given)
+    assert refused.status_code == 422
+    assert refused.json()["detail"]
+    assert sent(cloud) == []
+
+
 def test_a_disabled_camera_can_be_tested(person: Any, cloud: FakeRedis) -> None:
     Camera.objects.filter(pk="vid1").update(enabled=False)
     person.begin({})
