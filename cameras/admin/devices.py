@@ -115,7 +115,9 @@ class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device])
         status: DeviceStatus | None = getattr(device, "status", None)
         if status is None or not status.health:
             return "–"
-        return format_html('<pre class="document">{}</pre>', json.dumps(status.health, indent=2, ensure_ascii=False))
+        return format_html(
+            '<pre class="document" tabindex="0">{}</pre>', json.dumps(status.health, indent=2, ensure_ascii=False)
+        )
 
 
 @admin.register(ConfigVersion)
@@ -141,7 +143,9 @@ class ConfigVersionAdmin(SiteLimitedAdmin[ConfigVersion]):
             return format_html("{}", problem_text(error))
         for camera in document.get("cameras", []):
             camera["rtsp_url"] = mask_url(camera.get("rtsp_url", ""))
-        return format_html('<pre class="document">{}</pre>', json.dumps(document, indent=2, ensure_ascii=False))
+        return format_html(
+            '<pre class="document" tabindex="0">{}</pre>', json.dumps(document, indent=2, ensure_ascii=False)
+        )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ConfigVersion]:
         return super().get_queryset(request).select_related("device").defer("document")

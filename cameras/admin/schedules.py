@@ -139,7 +139,9 @@ class ScheduleAdmin(SchedulePreview, AuditedAdmin[Schedule], PublishingAdmin[Sch
 
     @admin.display(description=gettext_lazy("hours"))
     def written(self, schedule: Schedule) -> SafeString:
-        return format_html('<pre class="document">{}</pre>', format_text(schedule.weekly, schedule.holidays))
+        return format_html(
+            '<pre class="document" tabindex="0">{}</pre>', format_text(schedule.weekly, schedule.holidays)
+        )
 
     @admin.display(description=gettext_lazy("what it means"))
     def meant(self, schedule: Schedule) -> SafeString:
