@@ -8,6 +8,7 @@ from playwright.sync_api import Dialog, expect
 from tests.browser.conftest import Visitor
 from tests.browser.editor_page import GATE, PATH, YARD, EditorPage, near, roi
 
+SHED = [[0.7, 0.1], [0.9, 0.1], [0.9, 0.3]]
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 
@@ -112,6 +113,30 @@ def test_two_people_save_and_neither_loses_work(visitor: Visitor) -> None:
     assert stored["Front gate"]["color"] == 5
     assert mine == stored["Front gate (copy)"]["coordinates"]
     assert stored["Front gate"]["roi_id"] == theirs["Gate"]["roi_id"]
+
+
+def test_undo_after_putting_together_leaves_what_others_did(visitor: Visitor) -> None:
+    editor = EditorPage.log_in(visitor, roi("Gate", GATE), roi("Yard", YARD), roi("Shed", SHED))
+    page, theirs = editor.page, editor.stored()
+    editor.choose("Gate")
+    page.fill("#editor-name", "Front gate")
+    editor.choose("Shed")
+    page.click("#editor-delete")
+    theirs["Yard"]["name"] = "Back yard"
+    editor.store(theirs["Gate"], theirs["Yard"], theirs["Shed"], roi("Door", [[0.1, 0.9], [0.3, 0.95]], "line"))
+    page.click("#editor-save")
+    page.locator("#editor-conflict").get_by_role("button", name="Put together and save").click()
+    expect(page.locator("#editor-unsaved")).to_have_text("All saved", timeout=20_000)
+    assert sorted(editor.stored()) == ["Back yard", "Door", "Front gate"]
+    for names in (["Back yard", "Door", "Front gate", "Shed"], ["Back yard", "Door", "Gate", "Shed"]):
+        page.click("#editor-undo")
+        assert sorted(editor.names()) == names
+    expect(page.locator("#editor-undo")).to_have_attribute("aria-disabled", "true")
+    editor.save()
+    assert sorted(editor.stored()) == ["Back yard", "Door", "Gate", "Shed"]
+    page.click("#editor-redo")
+    page.click("#editor-redo")
+    assert sorted(editor.names()) == ["Back yard", "Door", "Front gate"]
 
 
 def test_undo_goes_back_over_a_save(visitor: Visitor) -> None:

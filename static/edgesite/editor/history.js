@@ -28,6 +28,11 @@ export function createHistory(limit = 500) {
       past = [...past, { ...step, merge: "" }];
       return { state: step.after, label: step.label };
     },
+    // Puts another state in the place of each; `change` answers the same one for the same one.
+    rewrite(change) {
+      const changed = (step) => ({ ...step, before: change(step.before), after: change(step.after) });
+      [past, future] = [past.map(changed), future.map(changed)];
+    },
     get undoable() { return past.at(-1)?.label ?? ""; },
     get redoable() { return future.at(-1)?.label ?? ""; },
   };

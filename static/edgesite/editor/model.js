@@ -129,6 +129,18 @@ export class Model {
     return step.label;
   }
 
+  // What others did goes into every state of the history as well: undo takes back only what was done here.
+  rebase(change) {
+    this.drop();
+    const known = new Map();
+    const changed = (state) => {
+      if (!known.has(state)) known.set(state, { rois: change(state.rois), selection: { keys: state.selection.keys, points: [] } });
+      return known.get(state);
+    };
+    this.#history.rewrite(changed);
+    this.#show(changed(this.#state));
+  }
+
   // Another content without a step: what the server made of it.
   replace(rois) {
     const keys = new Set(rois.map((roi) => roi.key));

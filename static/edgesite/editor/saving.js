@@ -147,18 +147,20 @@ export class Saving {
   // Somebody saved meanwhile: put both together, ask where both changed the same thing, and save again.
   async #conflict(current) {
     const { model } = this.editor;
-    const theirs = model.keyed(current.rois);
-    const merged = merge(model.stored, model.state.rois, theirs);
+    const theirs = model.keyed(current.rois), base = model.stored;
+    const merged = merge(base, model.state.rois, theirs);
     const { answer, choices } = await this.askConflict(merged);
     if (!answer) {
       this.say(say("conflict_open"), "warn");
       return false;
     }
     const copy = (roi) => ({ ...roi, key: newKey(), roi_id: null, name: say("copy_name", { name: nameOf(roi) }), binds: (roi.binds ?? []).map((bind) => ({ ...bind, bind_id: null })) });
-    const rois = resolve(merged, choices, copy).toSorted((a, b) => b.priority - a.priority);
+    const ordered = (rois) => rois.toSorted((a, b) => b.priority - a.priority);
+    const rois = ordered(resolve(merged, choices, copy));
     this.revision = current.revision;
     model.load(current.rois);
-    model.commit((state) => ({ rois, selection: { keys: state.selection.keys.filter((key) => rois.some((roi) => roi.key === key)), points: [] } }), { label: "merged" });
+    model.rebase((mine) => ordered(merge(base, mine, theirs).rois));
+    if (!same(rois, model.state.rois)) model.commit((state) => ({ rois, selection: { keys: state.selection.keys.filter((key) => rois.some((roi) => roi.key === key)), points: [] } }), { label: "merged" });
     this.draw();
     return answer === "save" ? this.save() : false;
   }
