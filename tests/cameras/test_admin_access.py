@@ -56,6 +56,16 @@ def test_the_page_of_a_version_shows_the_document_masked(site: Site) -> None:
     assert "intrusion" in page
 
 
+def test_what_never_changes_leads_to_no_empty_history(site: Site) -> None:
+    client = browser("operator")
+    version, alert = ConfigVersion.objects.filter(device="box-1").latest("pk"), Alert.objects.latest("pk")
+    page = visible(client, path(ConfigVersion, "change", version))
+    assert path(ConfigVersion, "history", version) not in page
+    assert path(Device, "configuration", version.device) in page
+    assert path(Alert, "history", alert) not in visible(client, path(Alert, "change", alert))
+    assert path(Device, "history", version.device) in visible(client, path(Device, "change", version.device))
+
+
 def test_who_may_only_look_sees_the_url_masked(site: Site) -> None:
     page = visible(browser("viewer"), path(Camera, "change", Camera.objects.get(pk="vid1")))
     assert MASKED in page
