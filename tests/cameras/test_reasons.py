@@ -76,7 +76,8 @@ def test_every_sentence_of_the_core_is_named_for_translation() -> None:
 @pytest.fixture
 def mirror(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A language in which what has a translation stands between brackets."""
-    catalog: Any = translation("zh-hans")._catalog
+    found: Any = translation("zh-hans")
+    catalog = found._catalog
     for text in (*SHAPES, *WORDS, *DOCUMENT, *VALUES, *SHAPE_WORDS):
         monkeypatch.setitem(catalog._catalogs[0], text, f"⟦{text}⟧")
     with override("zh-hans"):
