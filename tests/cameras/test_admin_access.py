@@ -200,6 +200,7 @@ def test_nobody_changes_a_version_or_an_alert(site: Site) -> None:
     client = browser("superuser")
     for model, refusals in ((ConfigVersion, (403, 403)), (Alert, (405, 200))):
         row = model._default_manager.first()
+        assert row is not None
         answers = client.post(path(model, "change", row), {"x": "x"}), client.post(path(model, "delete", row))
         assert tuple(answer.status_code for answer in answers) == refusals
         assert vars(model._default_manager.get(pk=row.pk)) | {"_state": None} == vars(row) | {"_state": None}

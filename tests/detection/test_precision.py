@@ -19,7 +19,7 @@ from detection.core.precision import precision
 )
 def test_the_interval(right: int, wrong: int, low: float, high: float) -> None:
     found = precision(right=right, wrong=wrong)
-    assert (found.low, found.high) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+    assert [found.low, found.high] == pytest.approx([low, high], abs=1e-4)
     assert found.judged == right + wrong
 
 
