@@ -31,6 +31,8 @@ def whole_length(read: Callable[[int, int], bytes], size: int) -> int:
 
 def _box(head: bytes, left: int) -> tuple[int, bytes]:
     length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+    if not kind.strip(b"\0"):
+        return 0, kind  # blocks that the disk never got
     if length == 1:
         return (int.from_bytes(head[8:16], "big") if len(head) == 16 else 0), kind
     return (left if length == 0 else length), kind

@@ -45,9 +45,10 @@ def test_every_page_answers(site: Site, model: Any) -> None:
     assert "Traceback" not in visible(client, path(model))
     row = model._default_manager.first()
     visible(client, path(model, "change", row))
-    visible(client, path(model, "history", row))
+    if model is not Alert:  # its steps stand on its own page
+        visible(client, path(model, "history", row))
     if model in NOT_ADDED:
-        assert client.get(path(model, "add")).status_code == 403
+        assert client.get(path(model, "add")).status_code == (404 if model is Alert else 403)
     else:
         visible(client, path(model, "add"))
 

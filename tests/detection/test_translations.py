@@ -66,7 +66,7 @@ def _unquote(text: str) -> str:
 def test_what_a_reader_says_of_its_camera_is_named_for_translation() -> None:
     """What is a plain text at least; one with the camera's address in it is shown as it comes."""
     found: set[str] = set()
-    for path in (ROOT / "detection/ingest").glob("*.py"):
+    for path in [*(ROOT / "detection/ingest").glob("*.py"), *(ROOT / "cameras/streams").glob("*.py")]:
         found |= set(re.findall(r'(?:IngestError\(|reason = |words = |, )"([a-z][^"{]+)"(?:, (?:True|False)\)|, retryable|\n)',
                                 path.read_text(encoding="utf-8")))  # fmt: skip
     assert len(found) > 15

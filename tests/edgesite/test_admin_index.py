@@ -261,7 +261,7 @@ def test_navigation_goes_by_task(site: Site) -> None:
 
 def test_navigation_holds_what_the_role_may_see(site: Site) -> None:
     names = [name for name, _ in groups(visible(browser("viewer"), INDEX))]
-    assert names == ["Watch", "Alerts", "Cameras and regions", "Devices and configuration", "Schedules"]
+    assert names == ["Watch", "Alerts", "Recordings", "Cameras and regions", "Devices and configuration", "Schedules"]
     nobody = browser("")
     assert groups(visible(nobody, INDEX)) == []
 
