@@ -128,7 +128,7 @@ def test_index_lists_and_forms(visitor: Visitor, audit: Audit) -> None:
     audit.look("a camera with nothing in it")
     for path in ("device/", "device/box-1/change/", "binding/"):
         audit.open(ADMIN + path)
-    page.locator("#result_list tbody th a").first.click()
+    page.locator(".alert-row th a").first.click()
     page.locator("#id_params").wait_for()
     audit.look("binding form")
 
@@ -195,8 +195,8 @@ def test_live_page_and_alerts(stack: Stack, visitor: Visitor, audit: Audit, box:
     expect(page.locator(f"[data-event='{alert['event_id']}'], #alerts li").first).to_be_visible()
     audit.look("live page")
     audit.open("/admin/detection/alert/")
-    page.locator("#result_list tbody th a").first.click()
-    page.locator(".evidence").wait_for()
+    page.locator(".alert-row th a").first.click()
+    page.locator(".alert-picture img").wait_for()
     audit.look("alert")
     audit.open("/admin/detection/backtest/")
 
