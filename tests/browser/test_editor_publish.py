@@ -73,7 +73,7 @@ def test_draw_bind_save_publish_and_hear_what_the_box_says(running: Stack, brows
     page.click("#editor-publish-go")
     expect(box).to_have_attribute("data-word", "refused", timeout=30_000)
     expect(state).to_contain_text("version 3: refused")
-    expect(state).to_contain_text("less than or equal to 60")
+    expect(state).to_contain_text("must be 60 or less")
     assert page.url.endswith(PATH)
     assert visitor.complaints == []
     visitor.context.close()

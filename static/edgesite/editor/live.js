@@ -28,7 +28,7 @@ export class Live {
   #heard = 0; // when the latest message came; its picture's age then
   #age = null;
   #times = []; // of the latest pictures
-  #spoke = 0;
+  #spoke = -Infinity;
   #trouble = { ...CALM };
 
   constructor(editor, data) {
