@@ -171,7 +171,7 @@ class Watches:
         self._news.clear()
         now, readers = self.monotonic(), self.readers()
         self._end(now)
-        pictures: dict[tuple[int, int], bytes] = {}
+        pictures: dict[tuple[Frame, int], bytes] = {}
         for watch in list(self._by_id.values()):
             reader = readers.get(watch.camera_id)
             if reader is not None:
@@ -195,12 +195,12 @@ class Watches:
             self._keep({i: watch for i, watch in self._by_id.items() if i not in over})
 
     def _send(
-        self, watch: Watch, reader: CameraReader | None, pictures: dict[tuple[int, int], bytes], now: float
+        self, watch: Watch, reader: CameraReader | None, pictures: dict[tuple[Frame, int], bytes], now: float
     ) -> None:
         look, watch.sent_at = watch.take(), now
         preview, jpeg = watch.message(look, self.clock()), b""
         if look is not None:
-            key = id(look.frame), watch.width
+            key = look.frame, watch.width  # by identity; while it is a key no other frame can take its place
             if key not in pictures:
                 pictures[key] = look.frame.jpeg(quality=QUALITY, max_width=watch.width, max_height=watch.width)
             jpeg = pictures[key]

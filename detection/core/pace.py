@@ -16,7 +16,8 @@ CALM, HURRY = 3, 4  # after so many calm updates the overload is over, and the s
 LEAST_SHARE = 0.05  # key frames are decoded always
 BEHIND_S = 0.5  # under overload, who reads so much later than the camera sends begins anew at its next key frame
 JUMP_S = 30.0  # so far behind is nobody: the camera's clock was set
-DRIFT = 2e-4  # seconds a packet: clocks part, and a network that has become slower is not our lateness
+LEAP_S = 1.0  # so much more than time went by between two packets, or so far back: their stamps say something else from here on
+DRIFT = 5e-3  # seconds a second: clocks part, and a network that has become slower is not our lateness
 
 
 class Pace:
@@ -69,19 +70,22 @@ class Shedding:
 class Delay:
     """How much later a camera's packets are read than the promptest of them, by their own stamps.
 
-    drift: seconds by which the promptest is taken to have been later, with each packet.
+    drift: seconds a second by which the promptest is taken to have been later. A stamp that leaps begins anew.
     """
 
     def __init__(self, drift: float = DRIFT) -> None:
         self._least: float | None = None
+        self._last = (0.0, 0.0)
         self._drift = drift
 
     def behind(self, arrived: float, stamp: float | None) -> float:
         """Seconds; 0 where that is not known. arrived: monotonic seconds; stamp: the stream's."""
         if stamp is None:
             return 0.0
-        lead = arrived - stamp
-        if self._least is None or lead - self._least > JUMP_S:
-            self._least = lead
-        self._least = min(self._least + self._drift, lead)
+        lead, (before, mark) = arrived - stamp, self._last
+        passed, self._last = max(arrived - before, 0.0), (arrived, stamp)
+        least = self._least
+        if least is None or lead - least > JUMP_S or stamp < mark - LEAP_S or stamp - mark > passed + LEAP_S:
+            least = lead
+        self._least = min(least + self._drift * passed, lead)
         return lead - self._least

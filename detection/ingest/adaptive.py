@@ -35,9 +35,7 @@ COST_S = 1.9
 # all else. So what has read everything reads on a little later, and then takes what came at once.
 REST_ASLEEP_S, REST_AWAKE_S = 0.12, 0.03
 ABREAST_ASLEEP_S, ABREAST_AWAKE_S = 0.08, 0.03  # who reads later than this has to catch up first
-SLOW_DRIFT = (
-    4e-6  # seconds a packet: of clocks alone, for who rests would get later and later by the other one's measure
-)
+SLOW_DRIFT = 1e-4  # seconds a second, of clocks alone: by the other measure who rests would get later and later
 LEARN_S = 15.0  # a stream without predicted pictures never has a baseline; after so long its sizes are taken for known
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detection.core.pace import BEHIND_S, GAIN, LEAST_SHARE, SPARE, Delay, Pace, Shedding
+from detection.core.pace import BEHIND_S, DRIFT, GAIN, LEAST_SHARE, SPARE, Delay, Pace, Shedding
 from detection.ingest.reader import ReaderCounters
 from detection.pacing import Pacing
 
@@ -126,7 +126,7 @@ def test_lateness_is_told_by_stamps_and_a_clock_that_jumps_is_not_late() -> None
     delay = Delay()
     assert delay.behind(100.0, 5.0) == 0.0
     assert delay.behind(100.04, 5.04) == pytest.approx(0.0, abs=1e-3)
-    assert delay.behind(101.0, 5.08) == pytest.approx(0.92, abs=1e-3)
+    assert delay.behind(101.0, 5.08) == pytest.approx(0.92 - 0.96 * DRIFT, abs=1e-3)
     assert delay.behind(101.0, None) == 0.0
     assert delay.behind(101.0, 6.0) == 0.0
     assert delay.behind(142.0, 6.04) == 0.0  # forty seconds: nobody is that late
@@ -138,6 +138,23 @@ def test_a_network_that_became_slower_is_late_for_a_while_only() -> None:
     behind = [delay.behind(n / 25 + 0.6, n / 25) for n in range(25 * 130)]
     assert behind[0] > BEHIND_S
     assert behind[-1] < 0.01
+
+
+@pytest.mark.parametrize("leap", [-5.0, -86_400.0, 20.0, 0.0])
+def test_after_stamps_that_leap_nobody_is_late_for_long(leap: float) -> None:
+    """They jump for good, or one alone is wrong (here the one at 30 s, always)."""
+    delay, behind = Delay(), list[float]()
+    for n in range(25 * 60):
+        now = n / 25
+        stamp = now + (leap if now > 30 else 0.0) + (15.0 if now == 30 else 0.0)
+        behind.append(delay.behind(now, stamp))
+    assert max(behind) < 0.01
+
+
+@pytest.mark.parametrize(("fps", "slow"), [(1, 3e-4), (5, 1.5e-3), (25, 4e-3)])
+def test_a_camera_whose_clock_is_slow_is_not_late_whatever_its_rate(fps: int, slow: float) -> None:
+    delay = Delay()
+    assert max(delay.behind(n / fps, n / fps * (1 - slow)) for n in range(fps * 3600)) < 0.01
 
 
 class Reader:
