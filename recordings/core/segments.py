@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -99,11 +99,6 @@ def segment_path(*, camera_id: str, run: str, name: str, start: float) -> str:
 def part_pattern(*, camera_id: str, run: str) -> str:
     """Where ffmpeg writes the segments of a run, with its `%06d` for their number; relative, like `segment_path`."""
     return f"{unique_name(camera_id)}/{run}_%06d{PART}"
-
-
-def overlapping(segments: Iterable[Segment], *, start: float, end: float) -> list[Segment]:
-    """Those that hold something of the time between, in its order."""
-    return sorted((s for s in segments if s.end > start and s.start < end), key=lambda s: (s.start, s.path))
 
 
 def holes(segments: Sequence[Segment], *, start: float, end: float) -> list[tuple[float, float]]:
