@@ -160,7 +160,7 @@ class Stack:
 
     def raised(self) -> list[str]:
         """The event ids of every alert that the detector's log says it raised, in order."""
-        return re.findall(r"alert raised .*?event_id=(\S+)", self.log("detector"))
+        return re.findall(r"(?<!test )alert raised .*?event_id=(\S+)", self.log("detector"))
 
     def api(self) -> httpx.Client:
         """A machine's client with the operator's token."""
