@@ -11,6 +11,7 @@ from detection.alert_life.api import router as alert_router
 from detection.api import router as detection_router
 from edgesite.api_auth import SessionAuth, TokenAuth, signed_in
 from recordings.api import router as media_router
+from recordings.orders.api import router as orders_router
 from recordings.tasks.api import router as recordings_router
 from recordings.uploads.api import router as uploads_router
 
@@ -27,6 +28,7 @@ api.add_router("", cameras_router)
 api.add_router("", detection_router)
 api.add_router("", alert_router)
 api.add_router("", media_router)
+api.add_router("", orders_router)
 api.add_router("", uploads_router)
 api.add_router("/recordings", recordings_router)
 

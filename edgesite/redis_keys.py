@@ -11,6 +11,11 @@ DEVICE_CHANNELS = ("hbd:stats:*", "hbd:events:*")  # where provisioned devices p
 CONFIRMATIONS_LENGTH = 10_000
 COMMANDS_LENGTH = 1_000
 EVENTS_GROUP = "hub"
+SNAP_STREAM = "edge_snap_request"
+SNAP_GROUP = "edge_snap_group"
+SNAP_DEAD = "edge_snap_request:dead"
+SNAP_DEAD_LENGTH = 1_000
+SNAP_RESULT_SECONDS = 60
 
 LOCAL_CURRENT = "local:device:config:current"
 LOCAL_BACKUP = "local:device:config:backup"
@@ -48,6 +53,11 @@ def still(device_id: str, camera_id: str) -> str:
 
 def commands(device_id: str) -> str:
     return f"device:{device_id}:commands"
+
+
+def snap_result(request_id: str) -> str:
+    """The answer to an integrator's request that no callback took."""
+    return f"snap:result:{request_id}"
 
 
 def stats_channel(device_id: str) -> str:

@@ -95,6 +95,15 @@ def open_object(key: str) -> tuple[IO[bytes], int]:
         raise StorageError(f"{key} could not be read: {error}", retryable=True) from error
 
 
+def presigned_url(key: str, *, seconds: int) -> str:
+    """Where anybody fetches the object from its bucket for so many seconds. Raises StorageError; only a bucket has such."""
+    check_key(key)
+    try:
+        return str(default_storage.url(key, expire=seconds))  # type: ignore[call-arg]  # of S3Storage
+    except Exception as error:  # as above
+        raise StorageError(f"{key} cannot be signed for: {error}", retryable=False) from error
+
+
 def is_stored(key: str, *, sha256: str, size: int) -> bool:
     """Whether exactly this content stands under the key, read back from the storage. Raises StorageError.
 

@@ -19,4 +19,5 @@ class RecordingsConfig(AppConfig):
         access.register(SNAPSHOTS, may_see_snapshot)
         grants.register(FRAMES, SNAPSHOT_GRANT)
         grants.register(SNAPSHOTS, SNAPSHOT_GRANT)
+        grants.register_elsewhere(SNAPSHOT_GRANT)  # where integrators want their pictures
         access.register(FOLDER, may_see_recording)

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from cameras.asking import outcome
 from cameras.choices import RequestState
@@ -36,7 +37,8 @@ def may_see_snapshot(user: User | AnonymousUser, key: str) -> bool:
 
 def _asked_of(device: Device, key: str) -> bool:
     """Whether this box was asked for the picture and may still answer."""
-    return SnapshotRequest.objects.filter(device_id=device.pk, key=key, state=RequestState.WAITING).exists()
+    asked = SnapshotRequest.objects.filter(device_id=device.pk, key=key, state=RequestState.WAITING)
+    return asked.filter(deadline__gte=timezone.now()).exists()
 
 
 SNAPSHOT_GRANT = Grant(_asked_of, most=20 * 1024 * 1024, replaces=True)

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 KIND = "snapshot"
 ANSWER_SECONDS = 5.0  # an answer, good or bad, within this
-BOX_SECONDS = 4.5  # what the box has of it: its answer must reach the hub in time
+TELL_SECONDS = 0.5  # which the box does not have of it: its answer must reach the hub in time
 MOST_WAITING = 100
 REPLACED_KEPT = timedelta(minutes=2)  # whoever asked for it may still be looking for the answer
 FRAMES, SNAPSHOTS = "frames", "snapshots"  # folders: one picture a camera for pages; one for each request
@@ -39,12 +39,18 @@ TOO_MANY = gettext_noop("Too many pictures of this camera are being asked for. T
 
 
 def request_snapshot(
-    *, camera: Camera, author: str, key: str = "", folder: str = SNAPSHOTS, request_id: str = ""
+    *,
+    camera: Camera,
+    author: str,
+    key: str = "",
+    folder: str = SNAPSHOTS,
+    request_id: str = "",
+    seconds: float = ANSWER_SECONDS,
 ) -> SnapshotRequest:
     """Asks the camera's box for a picture, to be stored under `key` (empty: a name of our own in `folder`).
 
     Whatever goes wrong, also at once, is the request's answer: state `error` with a message. The same request_id again is
-    the same request, and asks nothing. In a transaction the box is asked after its commit.
+    the same request, and asks nothing. seconds: until its deadline. In a transaction the box is asked after its commit.
     """
     now = timezone.now()
     request_id = request_id or uuid7()
@@ -56,7 +62,7 @@ def request_snapshot(
             "device_id": camera.device_id,
             "requested_by": author[:150],
             "requested_at": now,
-            "deadline": now + timedelta(seconds=ANSWER_SECONDS),
+            "deadline": now + timedelta(seconds=seconds),
             "key": ("" if _key_problem(key) else key) or _own_key(camera.pk, folder, request_id, now),
             "state": RequestState.ERROR if problem else RequestState.WAITING,
             "message": problem,
@@ -65,7 +71,7 @@ def request_snapshot(
     if new:
         log.info("snapshot asked for", camera=camera.pk, request_id=request_id, author=author, problem=problem)
         if not problem:
-            transaction.on_commit(partial(_send, request))
+            transaction.on_commit(partial(ask_again, request))
     request.refresh_from_db()
     return request
 
@@ -100,8 +106,11 @@ def _problem(camera: Camera) -> str:
     return {"disabled": DISABLED, "off": STOPPED}.get(state.word, "")
 
 
-def _send(request: SnapshotRequest) -> None:
-    ask(request, kind=KIND, seconds=BOX_SECONDS, body={"key": request.key})
+def ask_again(request: SnapshotRequest) -> None:
+    """Tells the box, which does a request once however often it is told of it; nothing when no time is left."""
+    left = (request.deadline - timezone.now()).total_seconds() - TELL_SECONDS
+    if request.state == RequestState.WAITING and left > 0:
+        ask(request, kind=KIND, seconds=left, body={"key": request.key})
 
 
 def take_answer(answer: SnapshotAnswer, *, device_id: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, cast
 
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
 from edgesite.redis_clients import Client
 
@@ -166,3 +167,121 @@ class FakeDetector:
             np.array([row[1] for row in rows], np.float32),
             np.array([row[0] for row in rows], np.int32),
         )
+
+
+class GroupRedis(FakeRedis):
+    """Also one consumer group a stream. die_before: the name of the command before which the worker is killed, once.
+
+    ids: by `now`, as those of a Redis.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.die_before = ""
+        self.groups: dict[str, dict[str, Any]] = {}
+        self.expiry: dict[str, int] = {}
+
+    def _command(self, name: str) -> None:
+        super()._command(name)
+        if name == self.die_before:
+            self.die_before = ""
+            raise SystemExit  # no `except Exception` may stop it
+
+    def set(self, key: str, value: str, **options: Any) -> None:
+        super().set(key, value)
+        self.expiry[key] = options.get("ex", 0)
+
+    def xadd(self, stream: str, fields: dict[str, str], **options: Any) -> str:
+        self._command("xadd")
+        entry_id = f"{int(self.now() * 1000)}-{self._next}"
+        self._next += 1
+        self.streams.setdefault(stream, []).append((entry_id, fields))
+        return entry_id
+
+    def xgroup_create(self, stream: str, group: str, *, id: str, mkstream: bool) -> None:
+        self._command("xgroup_create")
+        assert mkstream
+        if stream in self.groups:
+            raise ResponseError("BUSYGROUP Consumer Group name already exists")
+        self.streams.setdefault(stream, [])
+        self.groups[stream] = {"last": id, "pending": {}}
+
+    def xreadgroup(
+        self, group: str, consumer: str, streams: dict[str, str], *, count: int, block: int | None
+    ) -> list[tuple[str, list[Entry]]]:
+        self._command("xreadgroup")
+        answer = []
+        for stream, place in streams.items():
+            known = self.groups.get(stream)
+            if known is None:
+                raise ResponseError("NOGROUP No such key or consumer group")
+            entries = self.streams.get(stream, [])
+            if place == ">":
+                found = [e for e in entries if _place(e[0]) > _place(known["last"])][:count]
+                known["last"] = found[-1][0] if found else known["last"]
+            else:
+                mine = {key for key, held in known["pending"].items() if held["consumer"] == consumer}
+                found = [e for e in entries if e[0] in mine][:count]
+            self._deliver(stream, consumer, found)
+            answer.append((stream, found))
+        return answer
+
+    def _deliver(self, stream: str, consumer: str, entries: list[Entry]) -> None:
+        pending = self.groups[stream]["pending"]
+        for entry_id, _ in entries:
+            times = pending.get(entry_id, {"times": 0})["times"]
+            pending[entry_id] = {"consumer": consumer, "at": self.now(), "times": times + 1}
+
+    def xautoclaim(self, stream: str, group: str, consumer: str, *, min_idle_time: int, count: int) -> list[Any]:
+        self._command("xautoclaim")
+        known = self.groups.get(stream)
+        if known is None:
+            raise ResponseError("NOGROUP No such key or consumer group")
+        old = {k for k, held in known["pending"].items() if (self.now() - held["at"]) * 1000 >= min_idle_time}
+        found = [e for e in self.streams[stream] if e[0] in old][:count]
+        self._deliver(stream, consumer, found)
+        return ["0-0", found, []]
+
+    def xpending_range(self, stream: str, group: str, *, min: str, max: str, count: int) -> list[dict[str, Any]]:
+        self._command("xpending_range")
+        held = self.groups[stream]["pending"].get(min)
+        return [{"message_id": min, "times_delivered": held["times"]}] if held else []
+
+    def pipeline(self, transaction: bool = True) -> GroupPipeline:
+        return GroupPipeline(self)
+
+
+class GroupPipeline:
+    """All or nothing, as MULTI is."""
+
+    def __init__(self, redis: GroupRedis) -> None:
+        self.redis = redis
+        self.acts: list[Callable[[], Any]] = []
+
+    def __enter__(self) -> GroupPipeline:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.acts = []
+
+    def xadd(self, stream: str, fields: dict[str, str], **options: Any) -> None:
+        self.acts.append(lambda: self.redis.xadd(stream, fields))
+
+    def xack(self, stream: str, group: str, *ids: str) -> None:
+        def act() -> None:
+            for one in ids:
+                self.redis.groups.get(stream, {"pending": {}})["pending"].pop(one, None)
+
+        self.acts.append(act)
+
+    def xdel(self, stream: str, *ids: str) -> None:
+        def act() -> None:
+            kept = [entry for entry in self.redis.streams.get(stream, []) if entry[0] not in ids]
+            self.redis.streams[stream] = kept
+
+        self.acts.append(act)
+
+    def execute(self) -> None:
+        self.redis._command("execute")
+        for act in self.acts:
+            act()

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cameras.models import Device
+from recordings.access import is_own_folder
 
 Rule = Callable[[Device, str], bool]
 
 _grants: dict[str, Grant] = {}
+_elsewhere: list[Grant] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,14 @@ def register(prefix: str, grant: Grant) -> None:
     _grants[prefix] = grant
 
 
+def register_elsewhere(grant: Grant) -> None:
+    """The grant decides about keys outside the folders that are the product's own."""
+    _elsewhere[:] = [grant]
+
+
 def grant_for(device: Device, key: str) -> Grant | None:
     """None when the device may not store under the key, for whatever reason: it learns nothing about others' keys."""
     grant = _grants.get(key.partition("/")[0])
+    if grant is None and _elsewhere and not is_own_folder(key):
+        grant = _elsewhere[0]
     return grant if grant is not None and grant.rule(device, key) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -249,7 +250,7 @@ def test_a_picture_on_request_is_taken_while_it_is_waited_for(media: Path) -> No
         device_id="box-1",
         requested_by="kim",
         requested_at=now,
-        deadline=now,
+        deadline=now + timedelta(seconds=5),
         key=key,
     )
     uploader(Flaky()).put(key, b"newer", sha256=sha256(b"newer"))

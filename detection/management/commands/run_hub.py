@@ -29,6 +29,7 @@ from edgesite.redis_clients import connect, describe
 from edgesite.storage import StorageError
 from edgesite.worker import Loop, Step, stop_on_signals
 from recordings.evidence import retention
+from recordings.orders.worker import Orders
 from recordings.tasks import services as recording_tasks
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ TASK_SECONDS = 1.0
 ESCALATE_SECONDS = 5.0
 RETENTION_SECONDS = 60.0
 TRIAL_SECONDS = 2.0
+ORDER_SECONDS = 0.02
 EXPECTED = (RedisError, DatabaseProblem, StorageError)
 
 
@@ -85,6 +87,7 @@ class Command(BaseCommand):
         backtests = BackTestRunner()
         brokers = MqttStates()
         commands = connect(settings.CLOUD_REDIS_URL)
+        orders = Orders(connect(settings.CLOUD_REDIS_URL))
         escalator = Escalator(clock=timezone.now, changed=alerts_changed)
         loops = [
             Loop(
@@ -110,6 +113,7 @@ class Command(BaseCommand):
             ),
             Loop("escalation", _database(escalator.step), stop, ESCALATE_SECONDS, EXPECTED, _explain),
             Loop("recording tasks", _database(recording_tasks.step), stop, TASK_SECONDS, EXPECTED, _explain),
+            Loop("snapshot requests", _database(orders.step), stop, ORDER_SECONDS, EXPECTED, _explain),
             Loop("ingest", _database(ingest.step), stop, 0.2, EXPECTED, _explain),
             Loop("stats", _database(relay.step), stop, 0.1, EXPECTED, _explain),
             Loop("status", _database(status.step), stop, STATUS_SECONDS, EXPECTED, _explain),

@@ -1,0 +1,70 @@
+"""One entry of `edge_snap_request` that is under way in this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from recordings.core.orders import WITHIN_S
+from recordings.orders.delivery import Call
+
+log = structlog.get_logger(__name__)
+
+LEAST_S = 0.3  # less time than this is none for a call
+LATE = "no time was left for the callback"
+DEFECT = "the callback failed; the hub's log says more"
+
+
+@dataclass(slots=True)
+class Flight:
+    """fields: None for an entry that is gone. age: seconds when it was read. due: monotonic, when it must be answered.
+
+    again: it was read before, by somebody who may have ended. tries: how often our own code failed. problem: why the
+    receiver was not told.
+    """
+
+    entry_id: str
+    fields: Mapping[str, str] | None
+    age: float
+    due: float
+    again: bool = False
+    tries: int = 0
+    answer: dict[str, Any] | None = None
+    host: str = ""
+    problem: str = ""
+    delivered: bool = False
+    _thread: threading.Thread | None = None
+    _over: bool = field(default=False)
+
+    def is_calling(self) -> bool:
+        return self._thread is not None and self._thread.is_alive()
+
+    def told(self) -> bool:
+        """Whether the receiver was asked for the last time."""
+        return self._over or (self._thread is not None and not self._thread.is_alive())
+
+    def may_call(self, *, now: float) -> bool:
+        """Whether there is time for it; when there is none it is over."""
+        if self.due - now >= LEAST_S:
+            return True
+        self.problem, self._over = LATE, True
+        return False
+
+    def begin_call(self, call: Call, url: str, *, now: float) -> None:
+        """In a thread of its own: the stream's reader waits for nobody. The call ends by itself when the time is over."""
+        seconds, body = min(WITHIN_S, self.due - now), dict(self.answer or {})
+
+        def run() -> None:
+            try:
+                self.problem = call(url, body, seconds)
+            except Exception:  # the boundary of the thread
+                log.exception("callback failed", entry=self.entry_id)
+                self.problem = DEFECT
+            self.delivered = not self.problem
+
+        self._thread = threading.Thread(target=run, name="snapshot callback", daemon=True)
+        self._thread.start()

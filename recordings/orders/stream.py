@@ -1,0 +1,105 @@
+"""The stream `edge_snap_request` with its group, its dead letters and the keys of answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, cast
+
+from redis.exceptions import ResponseError
+
+from edgesite import redis_keys
+from edgesite.redis_clients import Client, read_group
+
+CONSUMER = "run_hub"
+RECLAIM_MS = 7_000  # nobody who lives takes longer for one entry
+LONGEST_LETTER = 4_000  # characters of an entry that are kept of one that is set aside
+
+STREAM, GROUP = redis_keys.SNAP_STREAM, redis_keys.SNAP_GROUP
+
+
+class Read(NamedTuple):
+    """again: it was read before. fields: None for an entry that was deleted meanwhile."""
+
+    entry_id: str
+    fields: dict[str, str] | None
+    again: bool
+
+
+@dataclass(slots=True)
+class OrderStream:
+    """Every method raises RedisError."""
+
+    client: Client
+    _grouped: bool = field(default=False)
+    _history: bool = field(default=True)
+
+    def read(self, *, count: int, wait_ms: int, claim: bool) -> list[Read]:
+        """At most so many entries, after `wait_ms` perhaps none. claim: also those that a reader who is gone left.
+
+        What this consumer read before it was started comes first, and at once.
+        """
+        if not self._grouped:
+            self._make_group()
+        try:
+            left = self._own(count) if self._history else []
+            left = left or (self._claimed(count) if claim else [])
+            return left or self._new(count, wait_ms)
+        except ResponseError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            self._grouped = False  # Redis lost its data
+            return []
+
+    def _make_group(self) -> None:
+        try:
+            # From the beginning: a group made at `$` would miss what was written before.
+            self.client.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+        except ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+        self._grouped = True
+
+    def _own(self, count: int) -> list[Read]:
+        found = self._group(count, None)
+        self._history = False
+        return [Read(entry_id, fields, True) for entry_id, fields in found]
+
+    def _new(self, count: int, wait_ms: int) -> list[Read]:
+        return [Read(entry_id, fields, False) for entry_id, fields in self._group(count, wait_ms)]
+
+    def _group(self, count: int, wait_ms: int | None) -> list[tuple[str, dict[str, str] | None]]:
+        answer = read_group(self.client, [STREAM], group=GROUP, consumer=CONSUMER, count=count, block_ms=wait_ms)
+        return [(entry_id, fields or None) for entry_id, fields in answer.get(STREAM, [])]
+
+    def _claimed(self, count: int) -> list[Read]:
+        answer = cast(Any, self.client.xautoclaim(STREAM, GROUP, CONSUMER, min_idle_time=RECLAIM_MS, count=count))
+        return [Read(entry_id, fields or None, True) for entry_id, fields in answer[1] if entry_id]
+
+    def deliveries(self, entry_id: str) -> int:
+        """How often the entry was handed to a reader."""
+        pending = cast(Any, self.client.xpending_range(STREAM, GROUP, min=entry_id, max=entry_id, count=1))
+        return int(pending[0]["times_delivered"]) if pending else 0
+
+    def keep_answer(self, answer: Mapping[str, Any]) -> None:
+        """Where the integrator looks for it."""
+        key = redis_keys.snap_result(str(answer["request_id"]))
+        self.client.set(key, json.dumps(answer, ensure_ascii=False), ex=redis_keys.SNAP_RESULT_SECONDS)
+
+    def done(self, entry_id: str) -> None:
+        """Acknowledged, and out of the stream: it holds nothing but what is still to be answered."""
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.xack(STREAM, GROUP, entry_id)
+            pipe.xdel(STREAM, entry_id)
+            pipe.execute()
+
+    def bury(self, entry_id: str, fields: Mapping[str, str], *, reason: str) -> None:
+        """Into the dead letters, whose oldest go."""
+        text = json.dumps(dict(fields), ensure_ascii=False)[:LONGEST_LETTER]
+        letter = {"entry_id": entry_id, "reason": reason, "fields": text}
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.xadd(redis_keys.SNAP_DEAD, letter, maxlen=redis_keys.SNAP_DEAD_LENGTH, approximate=True)  # type: ignore[arg-type]
+            pipe.xack(STREAM, GROUP, entry_id)
+            pipe.xdel(STREAM, entry_id)
+            pipe.execute()

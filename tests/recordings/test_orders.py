@@ -1,0 +1,393 @@
+"""Snapshots through `edge_snap_request`: routed, answered once and for all, whatever goes wrong and whoever is killed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.core import signing
+from django.test import Client
+from django.utils import timezone
+
+from cameras import asking
+from cameras.asking import LATE, SILENT
+from cameras.models import Camera, Device, DeviceStatus
+from detection import snapshots as box_words
+from edgesite import redis_keys
+from edgesite.storage import StorageError
+from recordings import snapshots
+from recordings.core import orders as words
+from recordings.core.orders import NO_ID, Order, age_of, callback_address, parse_order, time_to_tell
+from recordings.models import SnapshotOrder, SnapshotRequest
+from recordings.orders import links, services, stream, worker
+from recordings.uploads.grants import grant_for
+from tests.fakes import GroupRedis
+from tests.recordings.orders import CALLBACK, JPEG, KEY, Desk, make_hub
+from tests.rows import make_camera, make_device, make_site
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def desk(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path, django_capture_on_commit_callbacks: Any
+) -> Desk:
+    cloud = GroupRedis()
+    monkeypatch.setattr(asking, "cloud_redis", lambda url: cloud.client())
+    make_hub(settings, tmp_path)
+    return Desk(cloud, django_capture_on_commit_callbacks)
+
+
+async def content_of(response: Any) -> bytes:
+    return b"".join([chunk async for chunk in response.streaming_content])
+
+
+def failed(message: str, code: str = "vid1", request_id: str = "r1") -> dict[str, str]:
+    return {"request_id": request_id, "camera_code": code, "status": "error", "message": message}
+
+
+def test_a_picture_is_asked_of_the_one_box_and_answered(desk: Desk) -> None:
+    desk.ask()  # before there is a group
+    desk.step()
+    [command] = desk.commands()
+    assert command["kind"] == "snapshot"
+    assert f'"key": "{KEY}"' in command["body"]
+    assert 3.0 < float(command["deadline"]) - timezone.now().timestamp() <= 3.5
+    assert desk.result() is None
+    assert len(desk.pending()) == 1
+    desk.box_answers()
+    desk.run()
+    answer = desk.result()
+    assert answer | {"url": ""} == {"request_id": "r1", "camera_code": "vid1", "status": "ok", "url": ""}
+    assert desk.cloud.expiry[redis_keys.snap_result("r1")] == 60
+    assert answer["url"].startswith("https://hub.example.org/api/snapshots/signed/")
+    fetched = Client().get(answer["url"].removeprefix("https://hub.example.org"))
+    assert (fetched.status_code, fetched["Content-Type"]) == (200, "image/jpeg")
+    assert async_to_sync(content_of)(fetched) == JPEG
+    fetched.close()
+    assert (desk.waiting(), desk.pending(), desk.dead(), desk.told) == ([], {}, [], [])
+
+
+ONE = "The request lacks fields: "
+WRONG: list[tuple[dict[str, str], str]] = [
+    ({"camera_code": ""}, ONE + "camera_code"),
+    ({"cos_path": ""}, ONE + "cos_path"),
+    ({"camera_code": "", "cos_path": ""}, ONE + "camera_code, cos_path"),
+    ({"camera_code": "nope"}, "No camera has this code."),
+    ({"camera_code": "x" * 300}, "No camera has this code."),
+    *(
+        (
+            {"cos_path": path},
+            "The key must be a relative path without “..”, outside the folders that are the product's own.",
+        )
+        for path in (
+            "/x.jpg", "a/../b.jpg", "../x.jpg", "a//b.jpg", "a\\b.jpg", "./a.jpg", "x" * 501, "x" * 5000, "a\x00.jpg",
+            "captures/x.jpg", "recordings/x.jpg", "frames/x.jpg", "snapshots/x.jpg", "backtests/x.jpg", "captures",
+        )
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "message"), WRONG)
+def test_what_is_wrong_is_answered_at_once_and_nobody_is_asked(
+    desk: Desk, fields: dict[str, str], message: str
+) -> None:
+    desk.ask(**fields)
+    desk.step()
+    assert desk.result() == failed(message, fields.get("camera_code", "vid1")[:200])
+    assert (desk.commands(), desk.pending(), desk.waiting(), desk.dead()) == ([], {}, [], [])
+
+
+def test_what_the_hub_knows_of_a_camera_is_answered_at_once(desk: Desk, settings: Any) -> None:
+    cases: list[tuple[Any, dict[str, Any], str]] = [
+        (DeviceStatus.objects, {"reported_at": timezone.now() - timedelta(seconds=20)}, SILENT),
+        (DeviceStatus.objects, {"reported_at": None}, snapshots.NEVER),
+        (Camera.objects, {"analyse": False}, SILENT),
+        (Camera.objects, {"enabled": False}, snapshots.DISABLED),
+        (Device.objects, {"revoked_at": timezone.now()}, asking.REVOKED),
+    ]
+    for number, (rows, values, message) in enumerate(cases):
+        rows.update(**values)
+        if "analyse" in values:
+            DeviceStatus.objects.update(reported_at=timezone.now() - timedelta(seconds=20))
+        desk.ask(request_id=f"r{number}")
+        desk.step()
+        assert desk.result(f"r{number}") == failed(message, request_id=f"r{number}")
+    settings.PUBLIC_URL = ""
+    desk.ask(request_id="none")
+    desk.step()
+    assert desk.result("none")["message"] == words.NO_LINK
+    assert desk.commands() == []
+
+
+def test_what_the_box_says_is_the_answer(desk: Desk) -> None:
+    for number, message in enumerate((box_words.NOT_STORED, f"{box_words.NO_FRAME}: {box_words.SLOW}")):
+        desk.ask(request_id=f"b{number}")
+        desk.step()
+        desk.box_answers(f"b{number}", status="error", at=None, message=message)
+        desk.run()
+        assert desk.result(f"b{number}") == failed(message, request_id=f"b{number}")
+
+
+def test_a_dead_box_is_told_for_while_there_is_time_to_tell(desk: Desk) -> None:
+    desk.ask()
+    desk.step()
+    left = (desk.request().deadline - timezone.now()).total_seconds()
+    assert 3.0 < left <= 4.0
+    SnapshotRequest.objects.update(deadline=timezone.now() - timedelta(seconds=0.1))
+    desk.run()
+    assert desk.result() == failed(LATE)
+    desk.box_answers()
+    desk.cloud.strings.clear()
+    desk.ask()
+    desk.run()
+    assert desk.result() == failed(LATE)  # late news change no answer
+
+
+def test_a_request_that_waited_too_long_is_not_begun(desk: Desk) -> None:
+    real, desk.cloud.now = desk.cloud.now, lambda: timezone.now().timestamp() - 3.6
+    desk.ask()
+    desk.cloud.now = real
+    desk.step()
+    assert desk.result() == failed(words.EXPIRED)
+    assert desk.commands() == []
+
+
+def test_a_picture_that_the_hub_does_not_find_is_an_error(desk: Desk) -> None:
+    desk.ask()
+    desk.step()
+    desk.box_answers(store=False)
+    desk.run()
+    assert desk.result() == failed(words.NOT_HERE)
+
+
+def test_a_bucket_signs_for_an_hour(desk: Desk, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.S3_BUCKET, settings.PUBLIC_URL = "shop", ""
+    settings.STORAGES = settings.STORAGES | {
+        "default": {
+            "BACKEND": "storages.backends.s3.S3Storage",
+            "OPTIONS": {"bucket_name": "shop", "endpoint_url": "http://s3.example.org", "region_name": "eu-1",
+                        "access_key": "a", "secret_key": "b", "addressing_style": "path"},
+        }
+    }  # fmt: skip
+    desk.ask()
+    desk.step()
+    desk.box_answers(store=False)
+    desk.run()
+    url = desk.result()["url"]
+    assert url.startswith(f"http://s3.example.org/shop/{KEY}?")
+    assert "3600" in url or "Expires=" in url
+
+    def no(key: str, *, seconds: int) -> str:
+        raise StorageError("no keys", retryable=False)
+
+    monkeypatch.setattr(links.storage, "presigned_url", no)
+    desk.ask(request_id="r2")
+    desk.step()
+    desk.box_answers("r2", store=False)
+    desk.run()
+    assert desk.result("r2") == failed(words.NOT_SIGNED, request_id="r2")
+
+
+def test_the_same_request_gives_the_same_answer_and_takes_no_second_picture(desk: Desk) -> None:
+    desk.ask()
+    desk.ask()
+    desk.step()
+    assert len(desk.commands()) == 1
+    desk.box_answers()
+    desk.run()
+    first = desk.result()
+    desk.cloud.strings.clear()
+    desk.ask(cos_path="other/x.jpg", camera_code="nope")
+    desk.run()
+    assert desk.result() == first
+    assert len(desk.commands()) == SnapshotRequest.objects.count() == 1
+    SnapshotOrder.objects.update(received_at=timezone.now() - timedelta(seconds=3601))
+    assert services.prune(now=timezone.now())
+    assert SnapshotOrder.objects.count() == SnapshotRequest.objects.count() == 0
+    desk.ask()
+    desk.step()
+    assert len(desk.commands()) == 2
+
+
+STEPS = ["xgroup_create", "xreadgroup", "time", "xadd", "set", "execute"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("callback", ["", CALLBACK])
+def test_a_kill_between_any_two_steps_costs_no_answer_and_makes_one_picture(
+    desk: Desk, step: str, callback: str
+) -> None:
+    desk.says = "" if step != "set" else "refused"
+    desk.ask(callback_url=callback)
+    desk.cloud.die_before = step
+
+    def begin() -> None:
+        desk.step()
+        if not SnapshotRequest.objects.filter(state="ready").exists():
+            desk.box_answers()
+        desk.run()
+
+    with pytest.raises(SystemExit):
+        begin()
+    desk.restart()
+    begin()
+    answers = [desk.result()] if step == "set" or not callback else [body for _, body, _ in desk.told]
+    assert {answer["status"] for answer in answers} == {"ok"}
+    assert len({answer["url"] for answer in answers}) == 1
+    assert SnapshotRequest.objects.count() == 1
+    assert len({command["request_id"] for command in desk.commands()}) == 1
+    assert (desk.waiting(), desk.pending(), desk.dead()) == ([], {}, [])
+
+
+def test_what_a_dead_worker_left_is_claimed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.step()
+    desk.ask()
+    desk.cloud.xreadgroup(redis_keys.SNAP_GROUP, "another", {redis_keys.SNAP_STREAM: ">"}, count=1, block=0)
+    desk.clock.advance(10)
+    desk.step()
+    assert next(iter(desk.pending().values()))["consumer"] == "another"  # it may live
+    later = timezone.now().timestamp() + 8
+    monkeypatch.setattr(desk.cloud, "now", lambda: later)
+    desk.clock.advance(10)
+    desk.run()
+    assert desk.result() == failed(words.EXPIRED)
+
+
+def test_without_a_request_id_there_is_a_dead_letter(desk: Desk) -> None:
+    for value in ("", "x" * 129, "a\nb", "\x00"):
+        desk.ask(request_id=value)
+    desk.ask(request_id="good", camera_code="nope")
+    desk.run()
+    assert [letter["reason"] for letter in desk.dead()] == [NO_ID] * 4
+    assert '"camera_code": "vid1"' in desk.dead()[0]["fields"]
+    assert desk.result("good") == failed(words.UNKNOWN_CAMERA, "nope", "good")
+    assert list(desk.cloud.strings) == ["snap:result:good"]
+    assert len(desk.dead()[1]["fields"]) <= stream.LONGEST_LETTER
+
+
+def test_an_entry_that_our_code_cannot_handle_holds_up_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = services.open_order
+
+    def broken(order: Order, **values: Any) -> Any:
+        if order.request_id == "bad":
+            raise ValueError("defect")
+        return real(order, **values)
+
+    monkeypatch.setattr(services, "open_order", broken)
+    desk.ask(request_id="bad", callback_url=CALLBACK)
+    desk.ask(request_id="good", camera_code="nope")
+    desk.run()
+    assert desk.result("bad") == failed(words.FAILED, request_id="bad")
+    assert desk.result("good")["message"] == words.UNKNOWN_CAMERA
+    assert [letter["reason"] for letter in desk.dead()] == [worker.POISON]
+
+
+def test_an_entry_that_ends_every_worker_is_set_aside(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ends(order: Order, **values: Any) -> Any:
+        raise SystemExit
+
+    monkeypatch.setattr(services, "open_order", ends)
+    desk.ask()
+    ended = 0
+    while desk.waiting() and ended < 50:
+        desk.restart()
+        try:
+            desk.step()
+        except SystemExit:
+            ended += 1
+    assert ended == worker.DELIVERIES
+    assert (desk.result(), len(desk.dead())) == (failed(words.FAILED), 1)
+
+
+def test_redis_away_and_back_loses_nothing(desk: Desk) -> None:
+    desk.ask()
+    desk.step()
+    desk.box_answers()
+    desk.cloud.down = True
+    with pytest.raises(worker.RedisError):
+        desk.step()
+    desk.cloud.down = False
+    desk.run()
+    assert desk.result()["status"] == "ok"
+    desk.cloud.streams.clear()
+    desk.cloud.groups.clear()
+    desk.ask(request_id="after", camera_code="nope")
+    desk.step()
+    desk.run()
+    assert desk.result("after")["message"] == words.UNKNOWN_CAMERA
+
+
+def test_no_more_is_taken_on_than_can_be_under_way(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "CAPACITY", 3)
+    for number in range(5):
+        desk.ask(request_id=f"r{number}", cos_path=f"a/{number}.jpg")
+    desk.step()
+    desk.step()
+    assert (len(desk.pending()), len(desk.commands())) == (3, 3)
+    desk.box_answers("r0")
+    desk.step()
+    desk.step()
+    assert len(desk.commands()) == 4
+
+
+def test_a_link_is_for_its_picture_and_for_an_hour(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.ask()
+    desk.step()
+    desk.box_answers()
+    desk.run()
+    path = desk.result()["url"].removeprefix("https://hub.example.org")
+    token = path.rpartition("/")[2]
+    assert Client().get(path[:-1] + ("A" if path[-1] != "A" else "B")).status_code == 404
+    assert Client().get("/api/snapshots/signed/" + signing.TimestampSigner().sign("x")).status_code == 404
+    assert links.linked(token) is not None
+    real = signing.time.time
+    with monkeypatch.context() as patch:
+        patch.setattr(signing.time, "time", lambda: real() + 3601)
+        assert links.linked(token) is None
+    make_camera("vid2", device=Device.objects.get(pk="box-1"))
+    other = SnapshotRequest.objects.get()
+    other.pk, other.request_id, other.camera_id = None, "other", "vid2"
+    other.save()
+    assert links.linked(token) is None  # another camera's picture stands there now
+
+
+def test_a_box_uploads_only_what_it_was_asked_for_while_it_may(desk: Desk) -> None:
+    mine, other = Device.objects.get(pk="box-1"), make_device("box-2", site=make_site("Yard"))
+    assert grant_for(mine, KEY) is None
+    desk.ask()
+    desk.step()
+    grant = grant_for(mine, KEY)
+    assert grant is not None
+    assert grant.most == 20 * 1024 * 1024
+    assert grant_for(other, KEY) is None
+    assert grant_for(mine, "shop/7/other.jpg") is None
+    SnapshotRequest.objects.update(key="backtests/x.jpg")
+    assert grant_for(mine, "backtests/x.jpg") is None
+    SnapshotRequest.objects.update(key=KEY, deadline=timezone.now() - timedelta(seconds=1))
+    assert grant_for(mine, KEY) is None
+
+
+def test_answers_and_links_are_encrypted_in_the_database(desk: Desk) -> None:
+    from django.db import connection
+
+    desk.ask()
+    desk.step()
+    desk.box_answers()
+    desk.run()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT url FROM recordings_snapshotorder")
+        assert cursor.fetchone()[0].startswith("gAAAA")
+
+
+def test_the_pure_parts() -> None:
+    assert parse_order({"request_id": "r", "camera_code": "a\x00b"}) == Order("r", "a?b")
+    assert [age_of(text, now=10.0) for text in ("4000-1", "12000-0", "x")] == [6.0, 0.0, 0.0]
+    assert [time_to_tell(age) for age in (0.0, 4.5, 6.0)] == [5.0, 1.0, 5.0]
+    assert callback_address("http://a/b/") == "http://a/b/api/ai/roi/snap/callback"
+    for base in ("http://a?x=1", "http://a#x"):
+        with pytest.raises(ValueError, match="no query"):
+            callback_address(base)
