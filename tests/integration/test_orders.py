@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -18,10 +18,10 @@ from django.utils import timezone
 from cameras.models import DeviceStatus
 from detection.snapshots import NOT_STORED
 from edgesite import redis_keys
-from edgesite.redis_clients import connect
+from edgesite.redis_clients import connect, get_texts
 from recordings.core import orders as words
-from recordings.models import SnapshotOrder
 from recordings.orders.links import linked
+from recordings.orders.models import SnapshotOrder
 from recordings.orders.worker import Orders
 from tests.integration.test_commands import Line, live
 from tests.rows import make_all
@@ -43,18 +43,25 @@ class Office:
         self.orders = Orders(connect(line.server.url()))
 
     def ask(self, **fields: str) -> str:
-        return str(self.redis.xadd(STREAM, {"camera_code": "vid1", **fields}))
+        return str(self.redis.xadd(STREAM, {"camera_code": "vid1"} | fields))  # type: ignore[arg-type]
 
     def step(self) -> None:
         self.orders.step()
         self.line.ingest.step()
 
-    def answer(self, request_id: str) -> dict[str, Any]:
-        def found() -> str | None:
+    def until(self, probe: Callable[[], Any], *, seconds: float = 10, what: str) -> Any:
+        def stepped() -> Any:
             self.step()
-            return self.redis.get(redis_keys.snap_result(request_id))  # type: ignore[return-value]
+            return probe()
 
-        answer: dict[str, Any] = json.loads(wait_until(found, seconds=10, what=f"answer to {request_id}"))
+        return wait_until(stepped, seconds=seconds, what=what)
+
+    def pending(self) -> int:
+        return int(cast(Any, self.redis.xpending(STREAM, GROUP))["pending"])
+
+    def answer(self, request_id: str) -> dict[str, Any]:
+        key = redis_keys.snap_result(request_id)
+        answer: dict[str, Any] = json.loads(self.until(lambda: self.redis.get(key), what=f"answer to {request_id}"))
         return answer
 
 
@@ -74,6 +81,12 @@ def office(redis_server: RedisServer, tmp_path: Path, settings: Any) -> Iterator
         line = Line(redis_server, tmp_path)
         yield Office(line)
         line.close()
+
+
+def get_all(office: Office, keys: list[str]) -> list[str]:
+    """All of them, or none."""
+    found = get_texts(office.redis, keys)
+    return [text for text in found if text] if all(found) else []
 
 
 def picture(url: str, folder: Path) -> tuple[int, int]:
@@ -99,9 +112,9 @@ def test_pictures_and_errors_reach_the_integrator(
         assert time.monotonic() - began < 5.0
         assert first["status"] == "ok", first
         assert picture(first["url"], tmp_path) == (768, 576)
-        assert 0 < int(office.redis.ttl(redis_keys.snap_result("before"))) <= 60  # type: ignore[arg-type]
+        assert 0 < int(office.redis.ttl(redis_keys.snap_result("before"))) <= 60
         office.ask(request_id="called", cos_path="shop/called.jpg", callback_url=f"http://127.0.0.1:{receiver.port}")
-        wait_until(lambda: office.step() or receiver.received, seconds=10, what="callback")
+        office.until(lambda: receiver.received, seconds=10, what="callback")
         told = json.loads(receiver.received[0].body)
         assert (told["request_id"], told["camera_code"], told["status"]) == ("called", "vid1", "ok")
         assert picture(told["url"], tmp_path) == (768, 576)
@@ -117,10 +130,10 @@ def test_pictures_and_errors_reach_the_integrator(
             assert office.answer(request_id)["message"] == message
             assert time.monotonic() - began < 5.0
     office.ask(request_id="")
-    wait_until(lambda: office.step() or office.redis.xlen(redis_keys.SNAP_DEAD), seconds=5, what="dead letter")
+    office.until(lambda: office.redis.xlen(redis_keys.SNAP_DEAD), seconds=5, what="dead letter")
     assert not office.redis.exists(redis_keys.snap_result("called"))
-    wait_until(lambda: office.step() or not office.redis.xlen(STREAM), seconds=5, what="an empty stream")
-    assert office.redis.xpending(STREAM, GROUP)["pending"] == 0  # type: ignore[index]
+    office.until(lambda: not office.redis.xlen(STREAM), seconds=5, what="an empty stream")
+    assert office.pending() == 0
 
 
 def test_a_hub_that_is_killed_leaves_its_work_to_the_next(office: Office, street_clip: Path) -> None:
@@ -128,13 +141,13 @@ def test_a_hub_that_is_killed_leaves_its_work_to_the_next(office: Office, street
         live(office.line.read("vid1", camera.url()))
         office.ask(request_id="mine", cos_path="shop/mine.jpg")
         office.orders.step()  # the box is asked; nobody is told
-        assert office.redis.xpending(STREAM, GROUP)["pending"] == 1  # type: ignore[index]
+        assert office.pending() == 1
         office.orders = Orders(connect(office.line.server.url()))
         assert office.answer("mine")["status"] == "ok"
         # Another one read an entry and ended; it is claimed when it has been idle for long enough.
         entry = office.ask(request_id="theirs", cos_path="shop/theirs.jpg")
         office.redis.xreadgroup(GROUP, "another", {STREAM: ">"}, count=1)
-        office.redis.execute_command("XCLAIM", STREAM, GROUP, "another", 0, entry, "IDLE", 8000, "JUSTID")
+        office.redis.xclaim(STREAM, GROUP, "another", 0, [entry], idle=8000)
         office.orders = Orders(connect(office.line.server.url()))
         assert office.answer("theirs")["status"] == "ok"
         office.redis.flushall()
@@ -150,10 +163,8 @@ def test_a_hundred_at_once_are_all_answered_in_time(office: Office, street_clip:
         for number in range(100):
             office.ask(request_id=f"n{number}", cos_path=f"many/{number}.jpg")
         keys = [redis_keys.snap_result(f"n{number}") for number in range(100)]
-        answers = wait_until(
-            lambda: office.step() or (all(found := office.redis.mget(keys)) and found), seconds=15, what="100 answers"
-        )
+        texts = office.until(lambda: get_all(office, keys), seconds=15, what="100 answers")
         took = time.monotonic() - began
-    told = [json.loads(text) for text in answers]
+    told = [json.loads(text) for text in texts]
     assert took < 7.0
     assert sum(one["status"] == "ok" for one in told) >= 10  # the rest of a machine that is busy is told so

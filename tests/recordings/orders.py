@@ -13,8 +13,9 @@ from cameras.models import Device, DeviceStatus
 from detection.hub.store import store_event
 from edgesite import redis_keys
 from edgesite.storage import put
-from recordings.models import SnapshotOrder, SnapshotRequest
+from recordings.models import SnapshotRequest
 from recordings.orders.delivery import Call, call_back
+from recordings.orders.models import SnapshotOrder
 from recordings.orders.worker import Orders
 from tests.fakes import Clock, GroupRedis
 from tests.recordings.uploads import use_files
@@ -92,7 +93,13 @@ class Desk:
 
     def request(self, request_id: str = "r1") -> SnapshotRequest:
         row = SnapshotOrder.objects.get(request_id=request_id)
-        return SnapshotRequest.objects.get(pk=row.snapshot_id)
+        assert row.snapshot is not None
+        return row.snapshot
+
+
+def failed(message: str, code: str = "vid1", request_id: str = "r1") -> dict[str, str]:
+    """An answer that is an error."""
+    return {"request_id": request_id, "camera_code": code, "status": "error", "message": message}
 
 
 def make_hub(settings: Any, folder: Path) -> None:

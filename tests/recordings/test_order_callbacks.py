@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cameras import asking
 from recordings.core.orders import UNKNOWN_CAMERA
 from recordings.orders import worker
-from tests.fakes import GroupRedis
-from tests.recordings.orders import CALLBACK, Desk, make_hub
+from tests.recordings.orders import CALLBACK, Desk
 from tests.servers.http import HttpReceiver, Says
 
 pytestmark = pytest.mark.django_db
@@ -22,16 +19,9 @@ pytestmark = pytest.mark.django_db
 PATH = "/base/api/ai/roi/snap/callback"
 
 
-@pytest.fixture
-def desk(
-    monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path, django_capture_on_commit_callbacks: Any
-) -> Desk:
-    cloud = GroupRedis()
-    monkeypatch.setattr(asking, "cloud_redis", lambda url: cloud.client())
-    make_hub(settings, tmp_path)
-    desk = Desk(cloud, django_capture_on_commit_callbacks)
+@pytest.fixture(autouse=True)
+def real_calls(desk: Desk) -> None:
     desk.real_calls()
-    return desk
 
 
 def base(receiver: HttpReceiver) -> str:

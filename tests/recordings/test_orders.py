@@ -3,50 +3,32 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.core import signing
 from django.test import Client
 from django.utils import timezone
+from redis.exceptions import RedisError
 
 from cameras import asking
 from cameras.asking import LATE, SILENT
 from cameras.models import Camera, Device, DeviceStatus
 from detection import snapshots as box_words
 from edgesite import redis_keys
-from edgesite.storage import StorageError
 from recordings import snapshots
 from recordings.core import orders as words
 from recordings.core.orders import NO_ID, Order, age_of, callback_address, parse_order, time_to_tell
-from recordings.models import SnapshotOrder, SnapshotRequest
-from recordings.orders import links, services, stream, worker
-from recordings.uploads.grants import grant_for
-from tests.fakes import GroupRedis
-from tests.recordings.orders import CALLBACK, JPEG, KEY, Desk, make_hub
-from tests.rows import make_camera, make_device, make_site
+from recordings.models import SnapshotRequest
+from recordings.orders import services, stream, worker
+from recordings.orders.models import SnapshotOrder
+from tests.recordings.orders import CALLBACK, JPEG, KEY, Desk, failed
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def desk(
-    monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path, django_capture_on_commit_callbacks: Any
-) -> Desk:
-    cloud = GroupRedis()
-    monkeypatch.setattr(asking, "cloud_redis", lambda url: cloud.client())
-    make_hub(settings, tmp_path)
-    return Desk(cloud, django_capture_on_commit_callbacks)
-
-
 async def content_of(response: Any) -> bytes:
     return b"".join([chunk async for chunk in response.streaming_content])
-
-
-def failed(message: str, code: str = "vid1", request_id: str = "r1") -> dict[str, str]:
-    return {"request_id": request_id, "camera_code": code, "status": "error", "message": message}
 
 
 def test_a_picture_is_asked_of_the_one_box_and_answered(desk: Desk) -> None:
@@ -162,34 +144,6 @@ def test_a_picture_that_the_hub_does_not_find_is_an_error(desk: Desk) -> None:
     desk.box_answers(store=False)
     desk.run()
     assert desk.result() == failed(words.NOT_HERE)
-
-
-def test_a_bucket_signs_for_an_hour(desk: Desk, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.S3_BUCKET, settings.PUBLIC_URL = "shop", ""
-    settings.STORAGES = settings.STORAGES | {
-        "default": {
-            "BACKEND": "storages.backends.s3.S3Storage",
-            "OPTIONS": {"bucket_name": "shop", "endpoint_url": "http://s3.example.org", "region_name": "eu-1",
-                        "access_key": "a", "secret_key": "b", "addressing_style": "path"},
-        }
-    }  # fmt: skip
-    desk.ask()
-    desk.step()
-    desk.box_answers(store=False)
-    desk.run()
-    url = desk.result()["url"]
-    assert url.startswith(f"http://s3.example.org/shop/{KEY}?")
-    assert "3600" in url or "Expires=" in url
-
-    def no(key: str, *, seconds: int) -> str:
-        raise StorageError("no keys", retryable=False)
-
-    monkeypatch.setattr(links.storage, "presigned_url", no)
-    desk.ask(request_id="r2")
-    desk.step()
-    desk.box_answers("r2", store=False)
-    desk.run()
-    assert desk.result("r2") == failed(words.NOT_SIGNED, request_id="r2")
 
 
 def test_the_same_request_gives_the_same_answer_and_takes_no_second_picture(desk: Desk) -> None:
@@ -308,7 +262,7 @@ def test_redis_away_and_back_loses_nothing(desk: Desk) -> None:
     desk.step()
     desk.box_answers()
     desk.cloud.down = True
-    with pytest.raises(worker.RedisError):
+    with pytest.raises(RedisError):
         desk.step()
     desk.cloud.down = False
     desk.run()
@@ -332,55 +286,6 @@ def test_no_more_is_taken_on_than_can_be_under_way(desk: Desk, monkeypatch: pyte
     desk.step()
     desk.step()
     assert len(desk.commands()) == 4
-
-
-def test_a_link_is_for_its_picture_and_for_an_hour(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    desk.ask()
-    desk.step()
-    desk.box_answers()
-    desk.run()
-    path = desk.result()["url"].removeprefix("https://hub.example.org")
-    token = path.rpartition("/")[2]
-    assert Client().get(path[:-1] + ("A" if path[-1] != "A" else "B")).status_code == 404
-    assert Client().get("/api/snapshots/signed/" + signing.TimestampSigner().sign("x")).status_code == 404
-    assert links.linked(token) is not None
-    real = signing.time.time
-    with monkeypatch.context() as patch:
-        patch.setattr(signing.time, "time", lambda: real() + 3601)
-        assert links.linked(token) is None
-    make_camera("vid2", device=Device.objects.get(pk="box-1"))
-    other = SnapshotRequest.objects.get()
-    other.pk, other.request_id, other.camera_id = None, "other", "vid2"
-    other.save()
-    assert links.linked(token) is None  # another camera's picture stands there now
-
-
-def test_a_box_uploads_only_what_it_was_asked_for_while_it_may(desk: Desk) -> None:
-    mine, other = Device.objects.get(pk="box-1"), make_device("box-2", site=make_site("Yard"))
-    assert grant_for(mine, KEY) is None
-    desk.ask()
-    desk.step()
-    grant = grant_for(mine, KEY)
-    assert grant is not None
-    assert grant.most == 20 * 1024 * 1024
-    assert grant_for(other, KEY) is None
-    assert grant_for(mine, "shop/7/other.jpg") is None
-    SnapshotRequest.objects.update(key="backtests/x.jpg")
-    assert grant_for(mine, "backtests/x.jpg") is None
-    SnapshotRequest.objects.update(key=KEY, deadline=timezone.now() - timedelta(seconds=1))
-    assert grant_for(mine, KEY) is None
-
-
-def test_answers_and_links_are_encrypted_in_the_database(desk: Desk) -> None:
-    from django.db import connection
-
-    desk.ask()
-    desk.step()
-    desk.box_answers()
-    desk.run()
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT url FROM recordings_snapshotorder")
-        assert cursor.fetchone()[0].startswith("gAAAA")
 
 
 def test_the_pure_parts() -> None:

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from cameras.models import Site
 from edgesite.tokens import create_token
-from recordings.models import ReceivedAnswer
 from recordings.orders import services
+from recordings.orders.models import ReceivedAnswer
 from tests.cameras.pages import browser, two_sites
 
 pytestmark = pytest.mark.django_db
