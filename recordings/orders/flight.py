@@ -11,6 +11,7 @@ import structlog
 
 from recordings.core.orders import WITHIN_S
 from recordings.orders.delivery import Call
+from recordings.orders.models import SnapshotOrder
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +34,7 @@ class Flight:
     due: float
     again: bool = False
     tries: int = 0
+    row: SnapshotOrder | None = None
     answer: dict[str, Any] | None = None
     host: str = ""
     problem: str = ""

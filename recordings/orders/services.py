@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -72,6 +72,13 @@ def _ask(row: SnapshotOrder, order: Order, age: float) -> None:
     row.save(update_fields=["state", "message", "snapshot"])
 
 
+def still_waiting(rows: Iterable[SnapshotOrder], *, now: datetime) -> set[int]:
+    """The keys of those rows of which the box may still say something. Raises django.db.Error."""
+    asked = {row.snapshot_id: row.pk for row in rows if row.snapshot_id}
+    waiting = SnapshotRequest.objects.filter(pk__in=asked, state=RequestState.WAITING, deadline__gte=now)
+    return {asked[pk] for pk in waiting.values_list("pk", flat=True)}
+
+
 def answer_of(row: SnapshotOrder) -> dict[str, Any] | None:
     """The answer to the order, which never changes afterwards; None while the box may still say something.
 
@@ -79,17 +86,22 @@ def answer_of(row: SnapshotOrder) -> dict[str, Any] | None:
     """
     if row.state == RequestState.WAITING:
         _settle(row)
-        row.refresh_from_db()
+        try:
+            row.refresh_from_db()
+        except SnapshotOrder.DoesNotExist:  # with its camera
+            return answer_body(request_id=row.request_id, camera_code=row.camera_code, message=UNKNOWN_CAMERA)
     if row.state == RequestState.WAITING:
         return None
     return answer_body(request_id=row.request_id, camera_code=row.camera_code, url=row.url, message=row.message)
 
 
 def _settle(row: SnapshotOrder) -> None:
-    request = outcome(SnapshotRequest.objects.get(pk=row.snapshot_id)) if row.snapshot_id else None
-    if request is None:
+    found = SnapshotRequest.objects.filter(pk=row.snapshot_id).first() if row.snapshot_id else None
+    if found is None:
         settle(row, state=RequestState.ERROR, message=FAILED)
-    elif request.state == RequestState.ERROR:
+        return
+    request = outcome(found)
+    if request.state == RequestState.ERROR:
         settle(row, state=RequestState.ERROR, message=request.message)
     elif request.state == RequestState.READY:
         try:

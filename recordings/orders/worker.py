@@ -59,8 +59,12 @@ class Orders:
             self._prune_due = self.monotonic() + PRUNE_S
         busy = self._read()
         calls = Counter(flight.host for flight in self._flights.values() if flight.is_calling())
+        rows = [flight.row for flight in self._flights.values() if flight.row and flight.answer is None]
+        waiting = services.still_waiting(rows, now=self.now()) if rows else set()
         problem: Exception | None = None
         for flight in list(self._flights.values()):
+            if flight.row and flight.row.pk in waiting:
+                continue
             try:
                 if self._advance(flight, calls):
                     del self._flights[flight.entry_id]
@@ -124,9 +128,9 @@ class Orders:
             self.stream.keep_answer(flight.answer)
             return self._bury(flight, POISON)
         if flight.answer is None:
-            row = services.open_order(order, age=flight.age, again=flight.again)
+            flight.row = flight.row or services.open_order(order, age=flight.age, again=flight.again)
             flight.again = False
-            flight.answer = services.answer_of(row)
+            flight.answer = services.answer_of(flight.row)
             if flight.answer is None:
                 return False
         return self._tell(flight, order.callback_url, calls)

@@ -18,7 +18,7 @@ from detection import snapshots as box_words
 from edgesite import redis_keys
 from recordings import snapshots
 from recordings.core import orders as words
-from recordings.core.orders import NO_ID, Order, age_of, callback_address, parse_order, time_to_tell
+from recordings.core.orders import NO_ID, Order
 from recordings.models import SnapshotRequest
 from recordings.orders import services, stream, worker
 from recordings.orders.models import SnapshotOrder
@@ -127,6 +127,14 @@ def test_a_dead_box_is_told_for_while_there_is_time_to_tell(desk: Desk) -> None:
     desk.ask()
     desk.run()
     assert desk.result() == failed(LATE)  # late news change no answer
+
+
+def test_a_camera_that_is_deleted_meanwhile_is_unknown(desk: Desk) -> None:
+    desk.ask()
+    desk.step()
+    Camera.objects.all().delete()
+    desk.run()
+    assert desk.result() == failed(words.UNKNOWN_CAMERA)
 
 
 def test_a_request_that_waited_too_long_is_not_begun(desk: Desk) -> None:
@@ -286,13 +294,3 @@ def test_no_more_is_taken_on_than_can_be_under_way(desk: Desk, monkeypatch: pyte
     desk.step()
     desk.step()
     assert len(desk.commands()) == 4
-
-
-def test_the_pure_parts() -> None:
-    assert parse_order({"request_id": "r", "camera_code": "a\x00b"}) == Order("r", "a?b")
-    assert [age_of(text, now=10.0) for text in ("4000-1", "12000-0", "x")] == [6.0, 0.0, 0.0]
-    assert [time_to_tell(age) for age in (0.0, 4.5, 6.0)] == [5.0, 1.0, 5.0]
-    assert callback_address("http://a/b/") == "http://a/b/api/ai/roi/snap/callback"
-    for base in ("http://a?x=1", "http://a#x"):
-        with pytest.raises(ValueError, match="no query"):
-            callback_address(base)
