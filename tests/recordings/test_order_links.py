@@ -14,12 +14,14 @@ from django.utils import timezone
 
 from cameras.models import Device
 from edgesite import storage
+from edgesite.hub_upload import NotExpectedError
 from edgesite.storage import StorageError
 from recordings.core import orders as words
 from recordings.models import SnapshotRequest
 from recordings.orders import links
 from recordings.uploads.grants import grant_for
-from tests.recordings.orders import KEY, Desk, failed
+from tests.recordings.orders import JPEG, KEY, Desk, failed
+from tests.recordings.uploads import give_token, sha256, uploader
 from tests.rows import make_camera, make_device, make_site
 
 pytestmark = pytest.mark.django_db
@@ -99,3 +101,17 @@ def test_answers_and_links_are_encrypted_in_the_database(desk: Desk) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT url FROM recordings_snapshotorder")
         assert cursor.fetchone()[0].startswith("gAAAA")
+
+
+def test_a_box_without_bucket_uploads_it_to_the_hub(desk: Desk) -> None:
+    give_token(Device.objects.get(pk="box-1"))
+    desk.ask()
+    with pytest.raises(NotExpectedError):
+        uploader().put(KEY, JPEG, sha256=sha256(JPEG))
+    desk.step()
+    uploader().put(KEY, JPEG, sha256=sha256(JPEG))
+    desk.box_answers(store=False)
+    desk.run()
+    assert desk.result()["status"] == "ok"
+    with pytest.raises(NotExpectedError):  # what was answered changes no more
+        uploader().put(KEY, b"other", sha256=sha256(b"other"))
