@@ -48,6 +48,7 @@ log = structlog.get_logger(__name__)
 EXPECTED = (RedisError, EdgeStoreError, StorageError)
 SWEEP_SECONDS = 10.0
 BEAT_SECONDS = 2.0
+LEAD_SECONDS = 2.0  # a recorder gives the lead back in less
 EXECUTORS = ("inline", "processes")
 
 
@@ -244,8 +245,7 @@ class EdgeWorker:
 
     def start(self) -> None:
         """Boots from the store and starts every loop."""
-        self.presence.beat()
-        if self.lead.held():
+        if self._takes_lead():
             self._sweep()
             if self.analysis is not None:
                 end_leftovers(self.settings.run_folder)
@@ -254,6 +254,16 @@ class EdgeWorker:
                 self.reconciler.step()  # first what a predecessor left running: cameras stay where they are
         self.sync.boot(leads=self.lead.held())
         self.threads = [loop.start() for loop in self.loops]
+
+    def _takes_lead(self) -> bool:
+        """Waits for a recorder that leads to give the lead back: else this start would not count, and sweep nothing."""
+        first = not self.presence.fresh()  # else a detector lives, and a recorder has not taken the lead
+        self.presence.beat()
+        ends = time.monotonic() + LEAD_SECONDS
+        while first and not self.lead.held() and time.monotonic() < ends:
+            if self.stop.wait(0.1):
+                break
+        return self.lead.held()
 
     def close(self, *, timeout: float = 4.0) -> bool:
         """Ends everything; True when all ended in time. The stop event must be set."""

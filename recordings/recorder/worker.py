@@ -124,6 +124,7 @@ class RecorderWorker:
             registry=registry,
             apply=lambda document: None,  # the recorder's next look follows `current`
             unhealthy=lambda: "",
+            arrived=self._may_confirm,
             sender=ReportSender(cloud, health=lambda: {"outbox": outbox.count(), "recording": self.recorder.health()}),
         )
         lane = Lane(self.tasks)
@@ -162,12 +163,20 @@ class RecorderWorker:
     def _document(self) -> Document | None:
         return self.sync.current
 
+    def _may_confirm(self) -> bool:
+        """Whether the document needs no detector to be judged, or one has judged it since. Raises EdgeStoreError."""
+        running = self.sync.running
+        if running.current is None or not any(c.enabled and c.analyse for c in running.current.content.cameras):
+            return True
+        stored = self.sync.documents.confirmed()
+        return stored is not None and stored.text == running.text
+
     def _loop(self, name: str, step: Step, *, idle_s: float) -> Loop:
         return Loop(name, step, self.stop, idle_s, EXPECTED, explain)
 
     def start(self) -> None:
         """Finds what a recorder that was killed left, boots from the store and starts every loop but `record`."""
-        self.sync.boot(leads=self.lead.held())
+        self.sync.boot(leads=False)  # how a recorder starts says nothing of a document
         document = self.sync.current
         cameras = [c.camera_id for c in document.content.cameras] if document else []
         if saved := self.recorder.indexer.sweep(cameras):

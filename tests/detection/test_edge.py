@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cameras.boot import FAILED_BOOTS
+from cameras.lead import Lead, Presence
 from detection.edge import EdgeSettings, EdgeWorker
 from detection.executors import reconciler
 from edgesite.edge_store.database import EdgeDatabase
@@ -57,3 +58,27 @@ def test_a_worker_that_is_stopped_in_its_health_window_spoils_no_document(tmp_pa
         assert worker.sync.report.applied == 7
         stop.set()
         assert worker.close()
+
+
+def test_a_worker_that_starts_while_a_recorder_leads_waits_for_the_lead_so_that_its_start_counts(
+    tmp_path: Path,
+) -> None:
+    store, gone = tmp_path / "edge.sqlite3", threading.Event()
+    apply_version_7(store)
+    recorder = Lead(store, stand_back=Presence(store).fresh)
+    assert recorder.held()
+
+    def ask() -> None:  # as its loops do
+        while recorder.held():
+            gone.wait(0.2)
+
+    asking, stop = threading.Thread(target=ask), threading.Event()
+    asking.start()
+    worker = worker_on(store, stop)
+    worker.start()
+    counted = worker.database.rows("SELECT value FROM meta WHERE key = 'boots'")
+    stop.set()
+    gone.set()
+    assert worker.close()
+    asking.join(5)
+    assert [row["value"].split()[-1] for row in counted] == ["1"]
