@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -97,15 +97,20 @@ class Indexer:
         log.info("segment of an ffmpeg that was killed taken in", camera=camera_id, seconds=round(duration, 2))
         return True
 
-    def sweep(self, cameras: Iterable[str]) -> int:
-        """At the start, when no ffmpeg runs: what a recorder that was killed left. How many segments were saved."""
+    def sweep(self, cameras: Iterable[str], *, spare: Collection[str] = ()) -> int:
+        """What a recorder that was killed left; how many segments were saved. Raises OSError, EdgeStoreError.
+
+        spare: runs whose ffmpeg still writes.
+        """
+        waiting = {finished.part for finished in self._waiting}  # closed by an ffmpeg of ours, which knows their time
         known = {unique_name(c): c for c in [*self.store.cameras(), *cameras]}
         self.store.finish_deleting(folder=self.folder)
         saved = 0
         for folder in sorted(p for p in self.folder.glob("*") if p.is_dir()):
             camera_id = known.get(folder.name, folder.name)
             for part in sorted(folder.glob(f"*{PART}")):
-                saved += self._take_part(camera_id, part)
+                if part not in waiting and part_run(part.name) not in spare:
+                    saved += self._take_part(camera_id, part)
             saved += self.reconcile(camera_id)
         return saved
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import structlog
 
-from recordings.core.retention import Limits, Stock, plan
+from edgesite.edge_store.database import EdgeStoreError
+from recordings.core.retention import Limits, Plan, Stock, plan
 from recordings.recorder.segment_store import SegmentStore
 from recordings.recorder.task_store import TaskStore
 
@@ -57,10 +58,21 @@ class Keeping:
         self._cleaning = decision.cleaning
         self._tell(suspicious=decision.suspicious, short=decision.short)
         if decision.doomed:
-            self.segments.delete(decision.doomed, folder=self.folder)
+            self._delete(decision)
             log.info("segments deleted", segments=len(decision.doomed), bytes=sum(s.size for s in decision.doomed))
             self._due = self.monotonic()  # there may be more
         return bool(decision.doomed)
+
+    def _delete(self, decision: Plan) -> None:
+        try:
+            self.segments.delete(decision.doomed, folder=self.folder)
+        except EdgeStoreError:
+            if not decision.cleaning:
+                raise
+            # A disk that is quite full takes no mark either: room first. A kill here leaves rows that a look forgets.
+            for segment in decision.doomed:
+                (self.folder / segment.path).unlink(missing_ok=True)
+            self.segments.delete(decision.doomed, folder=self.folder)
 
     def _needed(self) -> list[tuple[str, float, float]]:
         """What the clips of unfinished tasks are made of."""

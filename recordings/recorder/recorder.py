@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 0.1
 RECONCILE_SECONDS = 60.0
+SWEEP_SECONDS = 10.0  # until a sweep that failed is tried again
 
 
 @dataclass(slots=True)
@@ -47,6 +48,9 @@ class Recorder:
     _wake: tuple[int, int] = field(default_factory=os.pipe)
     _reconcile_at: float = 0.0
     _turn: int = 0
+    _to_sweep: tuple[str, ...] | None = None  # cameras; None: swept
+    _sweep_at: float = 0.0
+    _trouble: dict[str, str] = field(default_factory=dict)  # by what cannot be done, told once
 
     def step(self) -> bool:
         """One look at everything, waiting a moment for something to happen. Raises EdgeStoreError; the cameras go on."""
@@ -54,18 +58,45 @@ class Recorder:
         Process.pump(running, self._wake[0], POLL_SECONDS)
         for segmenter in list(self.segmenters.values()):
             segmenter.step()
+        self._attempt("segments cannot be deleted", self.keeping.step)  # first: on a full disk the rest may fail
         self.indexer.step()
+        self._sweep()
         self.think()
         self._follow(self.wanted())
         self._reconcile()
-        self._keep()
         return True
 
-    def _keep(self) -> None:
+    def sweep(self, cameras: Iterable[str]) -> None:
+        """At the start: what a recorder that was killed left. What a full disk prevents, `step` tries again."""
+        self._to_sweep = tuple(cameras)
+        self._sweep()
+
+    def _sweep(self) -> None:
+        if self._to_sweep is None or self.monotonic() < self._sweep_at:
+            return
+        self._sweep_at = self.monotonic() + SWEEP_SECONDS
+        cameras = [*self._to_sweep, *self.segmenters]
+        written = [s.run.name for s in self.segmenters.values() if s.run is not None]
+
+        def attempt() -> None:
+            if saved := self.indexer.sweep(cameras, spare=written):
+                log.info("segments of a recorder that was killed saved", segments=saved)
+
+        if self._attempt("what a recorder that was killed left cannot be taken in", attempt):
+            self._to_sweep = None
+
+    def _attempt(self, what: str, act: Callable[[], object]) -> bool:
+        """Whether it could be done; `what` is logged when that begins to fail, and when it is over."""
         try:
-            self.keeping.step()
-        except OSError as error:
-            log.error("segments cannot be deleted", reason=str(error))
+            act()
+        except (OSError, EdgeStoreError) as error:
+            if what not in self._trouble:
+                log.error(what, reason=str(error))
+            self._trouble[what] = str(error)
+            return False
+        if self._trouble.pop(what, None):
+            log.info("this is over", trouble=what)
+        return True
 
     def _follow(self, wanted: Mapping[str, str]) -> None:
         for camera_id in wanted:

@@ -178,9 +178,7 @@ class RecorderWorker:
         """Finds what a recorder that was killed left, boots from the store and starts every loop but `record`."""
         self.sync.boot(leads=False)  # how a recorder starts says nothing of a document
         document = self.sync.current
-        cameras = [c.camera_id for c in document.content.cameras] if document else []
-        if saved := self.recorder.indexer.sweep(cameras):
-            log.info("segments of a recorder that was killed saved", segments=saved)
+        self.recorder.sweep([c.camera_id for c in document.content.cameras] if document else [])
         self.threads = [loop.start() for loop in self.loops]
 
     def close(self, *, timeout: float = 4.5) -> bool:
