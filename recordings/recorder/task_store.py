@@ -72,8 +72,8 @@ class TaskStore:
             return bool(cursor.rowcount)
 
     def change(
-        self, task: Task, state: State, *, now: float, only: Iterable[str] = (), started_at: float | None = None,
-        stopped_at: float | None = None, key: str = "", **told: Any,
+        self, task: Task, state: State, *, now: float, only: Iterable[str] = (), asked_at: float | None = None,
+        started_at: float | None = None, stopped_at: float | None = None, key: str = "", **told: Any,
     ) -> Task | None:  # fmt: skip
         """The task's next state, reported. None, and nothing happens, unless its state was one of `only` (empty: its own)."""
         allowed = tuple(only) or (task.state,)
@@ -83,16 +83,17 @@ class TaskStore:
                 return None
             held = _task(row)
             changed = Task(
-                task.task_id, task.camera_id, task.task_name, state, held.revision + 1, held.asked_at, held.seconds,
+                task.task_id, task.camera_id, task.task_name, state, held.revision + 1,
+                held.asked_at if asked_at is None else asked_at, held.seconds,
                 held.started_at if started_at is None else started_at,
                 held.stopped_at if stopped_at is None else stopped_at,
                 held.told | told,
             )  # fmt: skip
             db.execute(
-                "UPDATE tasks SET state = ?, revision = ?, started_at = ?, stopped_at = ?, told = ?,"
+                "UPDATE tasks SET state = ?, revision = ?, asked_at = ?, started_at = ?, stopped_at = ?, told = ?,"
                 " key = CASE WHEN ? = '' THEN key ELSE ? END WHERE task_id = ?",
-                (state, changed.revision, changed.started_at, changed.stopped_at, json.dumps(changed.told), key, key,
-                 task.task_id),
+                (state, changed.revision, changed.asked_at, changed.started_at, changed.stopped_at,
+                 json.dumps(changed.told), key, key, task.task_id),
             )  # fmt: skip
             self._report(db, changed, now)
         return changed

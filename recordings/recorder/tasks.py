@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 KIND = "record"
 CLOSING_SECONDS = 20.0  # a segment in progress is waited for so long
 EARLY_SECONDS = 0.3  # so much before the end the last segment may end
+SET_BACK_SECONDS = 2.0  # a clock that is further back than a task's beginning was set
 
 NO_TOOL = gettext_noop("ffmpeg is not installed on the box. Install it, or set FFMPEG_PATH.")
 NO_CAMERA = gettext_noop("The box's configuration does not have this camera. Publish the device's configuration.")
@@ -103,7 +104,8 @@ class Tasks:
     def step(self) -> None:
         """Moves every task that its camera, its configuration or the time moves. Raises EdgeStoreError."""
         now = self.clock()
-        for task in self.store.in_states("starting", "recording"):
+        for held in self.store.in_states("starting", "recording"):
+            task = self._placed(held, now)
             segmenter = self.segmenters.get(task.camera_id)
             recording = segmenter is not None and segmenter.recording
             act = next_state(
@@ -119,6 +121,16 @@ class Tasks:
             else:
                 self._stop(task, now, reason=reason)
         self.ready = frozenset(t.task_id for t in self.store.in_states("stopping") if self._closed(t, now))
+
+    def _placed(self, task: Task, now: float) -> Task:
+        """A task that begins after now, by a clock that was set back meanwhile, begins now: segments come by that clock."""
+        begun = task.asked_at if task.started_at is None else task.started_at
+        if now >= begun - SET_BACK_SECONDS:
+            return task
+        log.warning("the clock was set back, the task begins anew", task=task.task_id, seconds=round(begun - now, 1))
+        if task.started_at is None:
+            return self.store.change(task, task.state, now=now, asked_at=now) or task
+        return self.store.change(task, task.state, now=now, asked_at=min(task.asked_at, now), started_at=now) or task
 
     def _stop(self, task: Task, now: float, *, reason: str) -> None:
         """It records no more; one that never saw a picture has failed."""

@@ -207,6 +207,30 @@ def test_a_segment_that_never_closes_is_not_waited_for(box: Box) -> None:
     assert box.tasks.ready == {"t1"}
 
 
+def test_a_clock_that_is_set_back_costs_only_what_was_before(box: Box) -> None:
+    box.order()
+    box.cameras["vid1"] = FakeSegmenter(recording=True)
+    box.look(1)
+    box.look(-1.9)  # no more than clocks are corrected by
+    assert box.states() == ["starting", "recording"]
+    box.look(-3600)
+    began = box.clock.now
+    box.look(20)
+    box.order("stop")
+    last = box.told()[-1]
+    assert (last["state"], last["started_at"], last["stopped_at"]) == ("stopping", began, began + 20)
+    assert box.states() == ["starting", "recording", "recording", "stopping"]
+
+
+def test_a_clock_that_is_set_back_before_the_first_picture_does_not_lengthen_the_wait(box: Box) -> None:
+    box.order(seconds=30)
+    box.look(-3600)
+    box.look(29)
+    assert set(box.states()) == {"starting"}
+    box.look(2)
+    assert box.states()[-1] == "failed"
+
+
 @pytest.mark.parametrize("body", [{"task_id": ""}, {"action": "pause"}, {"seconds": -1}, {"camera_id": 5}])
 def test_an_order_that_cannot_be_read_is_ignored(box: Box, body: dict[str, Any]) -> None:
     box.order(**body)
