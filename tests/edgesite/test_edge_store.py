@@ -162,6 +162,43 @@ def test_a_file_of_an_older_edgesite_is_brought_up_and_keeps_what_it_has(path: P
     assert not list(path.parent.glob("*.damaged-*"))
 
 
+def test_what_waits_in_an_older_file_keeps_its_severity_and_its_alert(path: Path) -> None:
+    """The quota goes by both: a critical alert that waits over the upgrade must not be the first to go."""
+    _first_schema(path)
+    bodies = {
+        "e2": ("alert", {"severity": "critical", "data": {}}),
+        "e3": ("alert", {"severity": "critical", "data": {"started_event_id": "e2"}}),
+        "e4": ("alert", {"severity": "info"}),
+        "n2": ("evidence", {"alert_id": "e2"}),
+        "n9": ("evidence", {"alert_id": "e9"}),  # the hub has its alert
+        "x": ("snapshot", {"severity": "critical"}),
+    }
+    connection = sqlite3.connect(path)
+    for event_id, (kind, body) in bodies.items():
+        connection.execute(
+            "INSERT INTO outbox (event_id, camera_id, kind, body, created_at) VALUES (?, 'vid1', ?, ?, 2.0)",
+            (event_id, kind, json.dumps(body)),
+        )
+    connection.execute("UPDATE outbox SET body = 'no JSON' WHERE event_id = 'e1'")
+    connection.execute("INSERT INTO evidence VALUES ('e2', 'vid1', 'captures/2.jpg', 2.0)")
+    connection.commit()
+    connection.close()
+    database = EdgeDatabase(path)
+    rows = database.rows("SELECT event_id, alert_id, severity FROM outbox ORDER BY seq")
+    assert [tuple(row) for row in rows] == [
+        ("e1", "e1", ""),
+        ("e2", "e2", "critical"),
+        ("e3", "e2", "critical"),
+        ("e4", "e4", "info"),
+        ("n2", "e2", "critical"),
+        ("n9", "e9", ""),
+        ("x", "", ""),
+    ]
+    promised = database.rows("SELECT event_id, severity FROM evidence ORDER BY event_id")
+    assert [tuple(row) for row in promised] == [("e1", ""), ("e2", "critical")]
+    database.close()
+
+
 def test_a_file_brought_up_has_the_tables_of_a_new_one(path: Path, tmp_path: Path) -> None:
     _first_schema(path)
     tables = []
