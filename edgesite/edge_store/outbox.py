@@ -64,9 +64,10 @@ class Outbox:
         """
         with self.database.transaction() as db:
             for alert in alerts:
+                started = alert.body.get("data", {}).get("started_event_id") or alert.event_id
                 insert_event(
                     db, alert.event_id, alert.camera_id, alert.kind, alert.body, now,
-                    alert_id=str(alert.body.get("data", {}).get("started_event_id") or alert.event_id),
+                    alert_id=str(started) if alert.kind == "alert" else "",  # the quota takes nothing but alerts
                     severity=str(alert.body.get("severity", "")),
                 )  # fmt: skip
                 if alert.capture:

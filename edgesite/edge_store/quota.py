@@ -205,7 +205,5 @@ def _tell_given_up(db: sqlite3.Connection, picture: sqlite3.Row, now: float) -> 
         "status": "lost", "sha256": picture["sha256"], "bytes": picture["bytes"], "reason": GIVEN_UP,
         "link": json.loads(picture["link"]) if picture["link"] else None,
     }  # fmt: skip
-    insert_event(
-        db, event_id, picture["camera_id"], "evidence", body, now,
-        alert_id=picture["event_id"], severity=picture["severity"],
-    )  # fmt: skip
+    # Of no alert, for the quota: else its next step would take the report too, and the hub would wait for ever.
+    insert_event(db, event_id, picture["camera_id"], "evidence", body, now)

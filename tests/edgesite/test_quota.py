@@ -149,6 +149,24 @@ def test_of_an_alert_that_the_hub_has_it_is_told_that_no_picture_comes(bench: Be
     assert bench.told()["counts"] == {"pictures": 1}
 
 
+def test_the_report_that_a_picture_was_given_up_is_not_given_up_itself(bench: Bench) -> None:
+    bench.alert("e1", "info")
+    bench.deliver("e1", picture=False)
+    bench.quota(size=SIZE - 100)
+    bench.alert("e2", "critical", picture=False)
+    bench.quota(rows=1)
+    [report] = [json.loads(row.body) for row in bench.outbox.head("vid1", 9)]
+    assert (report["alert_id"], report["reason"]) == ("e1", GIVEN_UP)
+    assert bench.told()["counts"] == {"pictures": 1, "critical": 1}
+
+
+def test_what_is_no_alert_is_never_taken_for_one(bench: Bench) -> None:
+    bench.outbox.add_alerts([NewAlert("t1", "", {"type": "trial"}, kind="trial")], now=bench.now)
+    bench.alert("e1", "critical", picture=False)
+    bench.quota(rows=1)
+    assert bench.waiting() == ["t1"]
+
+
 def test_many_at_once_are_given_up_until_it_fits(bench: Bench) -> None:
     for number in range(700):
         bench.alert(f"e{number:03}", "info", picture=False)
