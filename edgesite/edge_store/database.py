@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import glob
 import os
 import sqlite3
 import threading
@@ -172,6 +173,10 @@ class EdgeDatabase:
                     return self._open()
         except (OSError, sqlite3.Error) as error:
             raise EdgeStoreError(f"The edge store {self.path} cannot be opened: {error}", retryable=True) from error
+
+    def set_aside(self) -> list[Path]:
+        """Damaged files in whose place this one was begun, oldest first; they stay until somebody takes them away."""
+        return sorted(self.path.parent.glob(f"{glob.escape(self.path.name)}.damaged-*"))
 
     def _set_aside(self, reason: str) -> None:
         stem, number = f"{self.path.name}.damaged-{int(time.time())}", 0

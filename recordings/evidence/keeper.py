@@ -94,6 +94,12 @@ class EvidenceKeeper:
         return bool(old)
 
     def _clear_up(self) -> None:
+        if (
+            damaged := self.database.set_aside()
+        ):  # what it knew the present store does not: nothing is an orphan for sure
+            log.warning("files without an alert are kept: the edge store was damaged", damaged=str(damaged[0]))
+            self._cleared = True
+            return
         known = {row["key"] for row in self.database.rows("SELECT key FROM evidence")}
         if gone := self.spool.clear_up(known):
             log.info("files without an alert removed", files=gone)

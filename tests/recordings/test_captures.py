@@ -212,3 +212,29 @@ def test_files_that_belong_to_nothing_are_removed_at_the_start(bench: Bench, set
     assert [bench.spool.path(k).exists() for k in (known, "captures/young.jpg", "captures/orphan.jpg")] == [
         True, True, False,
     ]  # fmt: skip
+
+
+def test_after_damage_to_the_edge_store_pictures_that_it_no_longer_knows_stay(tmp_path: Path, settings: Any) -> None:
+    """They may be all that is left of what the hub never got."""
+    import os
+    import time
+
+    bench = Bench(tmp_path)
+    key = bench.raise_alert("e1")
+    bench.captures.drain()
+    bench.database.close()
+    os.utime(bench.spool.path(key), (time.time() - YOUNG_S - 60,) * 2)
+    bench.database.path.write_bytes(b"no database" * 500)
+    bench = Bench(tmp_path)
+    kept = Kept(bench, settings)
+    with capture_logs() as logs:
+        kept.keeper.step()
+        kept.keeper.step()
+    assert [e["event"] for e in logs] == ["files without an alert are kept: the edge store was damaged"]
+    assert bench.spool.path(key).read_bytes() == b"e1"
+    assert bench.database.set_aside()
+    for file in bench.database.set_aside():  # somebody has seen to it
+        file.unlink()
+    Kept(bench, settings).keeper.step()
+    assert not bench.spool.path(key).exists()
+    bench.database.close()
