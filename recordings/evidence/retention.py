@@ -13,6 +13,7 @@ from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from edgesite import storage
+from edgesite.storage import StorageError
 from recordings.evidence.models import Evidence
 from recordings.uploads import services as uploads
 
@@ -34,19 +35,27 @@ def register(told: Told) -> None:
 def step(*, now: datetime | None = None) -> bool:
     """Removes what is too old or too much, a bounded number at a time; True when something went.
 
-    What is to go is first marked, so that a kill in between leaves no object that nobody knows of. Raises StorageError,
-    django.db.Error.
+    What is to go is first marked, so that a kill in between leaves no object that nobody knows of. One that cannot be
+    removed holds up no other. Raises StorageError when not one could be, django.db.Error.
     """
     now = now or timezone.now()
     _mark(_too_old(now) or _too_much(), now)
-    marked = list(Evidence.objects.filter(gone=False, removed_at__isnull=False).order_by("pk")[:AT_ONCE])
+    marked = list(Evidence.objects.filter(gone=False, removed_at__isnull=False).order_by("removed_at", "pk")[:AT_ONCE])
+    removed, problems = 0, list[StorageError]()
     for row in marked:
-        storage.remove(row.key)
-        Evidence.objects.filter(pk=row.pk).update(gone=True)
-    if marked:
-        log.info("evidence removed: its time is over", pictures=len(marked))
+        try:
+            storage.remove(row.key)
+        except StorageError as error:
+            problems.append(error)
+            Evidence.objects.filter(pk=row.pk).update(removed_at=timezone.now())  # behind all others
+        else:
+            removed += Evidence.objects.filter(pk=row.pk).update(gone=True)
+    if removed:
+        log.info("evidence removed: its time is over", pictures=removed, stuck=len(problems))
     uploads.clear_up(now=time.time())
-    return bool(marked)
+    if problems and not removed:
+        raise problems[-1]
+    return bool(removed)
 
 
 def _too_old(now: datetime) -> list[Evidence]:

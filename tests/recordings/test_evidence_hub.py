@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -282,3 +283,29 @@ def test_a_kill_while_it_removes_leaves_nothing_behind(
     assert verified(capsys) == (0, [])
     assert retention.step()
     assert not list(media.rglob("*.jpg"))
+
+
+def test_an_object_that_cannot_be_removed_holds_up_no_other(
+    box: Box, media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = [box.alert() for _ in range(5)]
+    stuck, remove = set(keys[:2]), storage.remove
+
+    def partly(key: str) -> None:
+        if key in stuck:
+            raise StorageError(f"{key}: not permitted", retryable=True)
+        remove(key)
+
+    age(8)
+    monkeypatch.setattr("edgesite.storage.remove", partly)
+    monkeypatch.setattr(retention, "AT_ONCE", 2)  # as many as stick
+    for _ in range(6):
+        with contextlib.suppress(StorageError):
+            retention.step()
+    assert [(media / key).exists() for key in keys] == [True, True, False, False, False]
+    with pytest.raises(StorageError, match="not permitted"):  # what is left is told, not forgotten
+        retention.step()
+    stuck.clear()
+    assert retention.step()
+    assert not list(media.rglob("*.jpg"))
+    assert not retention.step()
