@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 import structlog
@@ -46,3 +47,17 @@ def test_another_error_keeps_the_connection(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(KeyError):
         run_hub._database(step)()
     assert closed == []
+
+
+def test_all_loops_together_have_one_deadline_to_end_in() -> None:
+    free, threads = threading.Event(), []
+    for _ in range(10):
+        threads.append(threading.Thread(target=free.wait))
+        threads[-1].start()
+    begun = time.monotonic()
+    run_hub._wait_for(threads, 0.2)
+    took = time.monotonic() - begun
+    free.set()
+    run_hub._wait_for(threads, 30.0)
+    assert 0.2 <= took < 1.0  # not 0.2 s each
+    assert not any(thread.is_alive() for thread in threads)

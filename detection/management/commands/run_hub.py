@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
@@ -43,6 +46,7 @@ ESCALATE_SECONDS = 5.0
 RETENTION_SECONDS = 60.0
 TRIAL_SECONDS = 2.0
 ORDER_SECONDS = 0.02
+END_SECONDS = 4.0  # for all loops together
 EXPECTED = (RedisError, DatabaseProblem, StorageError)
 
 
@@ -63,6 +67,13 @@ def _database(step: Step) -> Step:
             raise
 
     return guarded
+
+
+def _wait_for(threads: Iterable[threading.Thread], seconds: float) -> None:
+    """Until all have ended, at most so long for all of them."""
+    deadline = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
 class Command(BaseCommand):
@@ -125,8 +136,7 @@ class Command(BaseCommand):
         log.info("hub started")
         threads = [loop.start() for loop in loops]
         stop.wait()
-        for thread in threads:
-            thread.join(4)
+        _wait_for(threads, END_SECONDS)
         backtests.close()
         brokers.close()
         pusher.close()
