@@ -18,6 +18,7 @@ from detection.models import Alert
 from detection.selectors import visible_alerts
 from edgesite import storage
 from edgesite.storage import StorageError
+from recordings.evidence import services
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -62,15 +63,26 @@ def delete_alert(*, event_id: str, user: User | AnonymousUser, reason: str, now:
         )
         key = alert.capture
         Alert.objects.filter(pk=alert.pk).delete()
-        if key and not Alert.objects.filter(capture=key).exists():
+        if let_picture_go(key, now):
             transaction.on_commit(partial(_delete_picture, key))
         tell_after_commit([alert.event_id])
     log.info("alert deleted", event_id=alert.event_id, author=user.get_username())
     return step
 
 
+def let_picture_go(key: str, now: datetime) -> bool:
+    """Of a deleted alert: False when there is none, or another alert shows it. In the caller's transaction."""
+    if not key or Alert.objects.filter(capture=key).exists():
+        return False
+    services.let_go(key=key, now=now)
+    return True
+
+
 def _delete_picture(key: str) -> None:
+    """At once. Where that fails retention tries again, once the box has told of the picture."""
     try:
         storage.remove(key)
     except StorageError as error:
         log.error("the picture of a deleted alert is left behind", key=key, reason=str(error))
+        return
+    services.taken_away(key=key)

@@ -39,3 +39,9 @@ def steps_of(alert: Alert) -> QuerySet[AlertStep]:
 def was_deleted(*event_ids: str) -> bool:
     """Whether one of these was an alert that somebody deleted: a device that sends it again does not bring it back."""
     return AlertStep.objects.filter(event_id__in=event_ids, kind=StepKind.DELETED).exists()
+
+
+def deleted_capture(event_id: str, *, device_id: str) -> str | None:
+    """The key of the picture of the device's alert that somebody deleted; None when there was no such alert."""
+    deleted = AlertStep.objects.filter(event_id=event_id, device_id=device_id, kind=StepKind.DELETED).first()
+    return None if deleted is None else str(deleted.details.get("capture", ""))

@@ -8,11 +8,13 @@ from typing import Any
 import structlog
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import F, Q
+from django.utils import timezone
 
 from cameras.core.probe import ProbeAnswer
 from cameras.models import ROI
 from cameras.probing.services import take_probe_answer
-from detection.alert_life.selectors import was_deleted
+from detection.alert_life.deleting import let_picture_go
+from detection.alert_life.selectors import deleted_capture, was_deleted
 from detection.core.events import AlertEvent, EventError, EvidenceEvent, TrialEvent, parse_event
 from detection.models import Alert, AlertState
 from detection.notifying.trials import take_trial
@@ -146,9 +148,10 @@ def _take_answer(answer: SnapshotAnswer | ProbeAnswer | RecordingReport, device_
 
 def _store_evidence(event: EvidenceEvent, device_id: str) -> str | None:
     alert = Alert.objects.filter(event_id=event.alert_id, device_id=device_id).first()
-    if alert is None:
+    promised = deleted_capture(event.alert_id, device_id=device_id) if alert is None else alert.capture
+    if promised is None:
         raise EventError("the alert that the evidence belongs to is unknown")
-    if event.key != alert.capture:
+    if event.key != promised:
         raise EventError("the key is not the one that the alert promised")
     ready, problem = event.status == "stored", event.reason
     place = event.link
@@ -157,6 +160,9 @@ def _store_evidence(event: EvidenceEvent, device_id: str) -> str | None:
             device_id=device_id, event_id=event.alert_id, key=event.key, sha256=event.sha256, size=event.bytes,
             link=None if place is None else Link(place.chain, place.n, place.previous, place.link), lost=not ready,
         )  # fmt: skip
+    if alert is None:  # deleted meanwhile: its picture goes too, its place in the chain stays
+        let_picture_go(event.key, timezone.now())
+        return None
     if (alert.capture_ready, alert.capture_problem) == (ready, problem):
         return None
     Alert.objects.filter(pk=alert.pk).update(capture_ready=ready, capture_problem=problem)

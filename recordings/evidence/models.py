@@ -10,8 +10,8 @@ class Evidence(models.Model):
     """A stored picture. chain, number, previous, link: its place (`edgesite.core.chain`), chain "" when the box told none.
 
     event_id: the alert's. lost: the box had it and gave it up before it was stored here; the place in the chain counts.
-    removed_at: when its time was over; gone: the object was taken away, too. No reference to device or alert: evidence that
-    something was here outlives both.
+    removed_at: when its time was over or its alert deleted; gone: the object was taken away, too. No reference to device or
+    alert: evidence that something was here outlives both.
     """
 
     device_id = models.CharField(_("device ID"), max_length=64)

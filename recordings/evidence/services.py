@@ -28,6 +28,19 @@ def record_evidence(
     return created
 
 
+def let_go(*, key: str, now: datetime) -> bool:
+    """The object goes whatever its age, and is not missed: retention takes away what the caller does not. False when no
+    stored picture has that key. Its place in the chain stays."""
+    known = Evidence.objects.filter(key=key, lost=False)
+    known.filter(removed_at=None).update(removed_at=now)
+    return known.exists()
+
+
+def taken_away(*, key: str) -> None:
+    """The object of one that was let go is not there any more."""
+    Evidence.objects.filter(key=key, removed_at__isnull=False).update(gone=True)
+
+
 def take_loss(event: LossEvent, *, device_id: str) -> bool:
     """What a box had to give up; False when it is known."""
     _, created = Loss.objects.get_or_create(

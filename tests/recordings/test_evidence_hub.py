@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from cameras.models import DeviceStatus
+from detection.alert_life.deleting import delete_alert
 from detection.core.events import EventError
 from detection.hub.store import store_event
 from detection.models import Alert
@@ -25,7 +26,7 @@ from recordings.evidence.models import Evidence, Loss
 from tests.cameras.pages import browser, path, text, visible
 from tests.detection.alerts import alert_body, entry, evidence_body
 from tests.recordings.uploads import sha256, use_files
-from tests.rows import make_all
+from tests.rows import make_all, make_person
 
 pytestmark = pytest.mark.django_db
 
@@ -309,3 +310,81 @@ def test_an_object_that_cannot_be_removed_holds_up_no_other(
     assert retention.step()
     assert not list(media.rglob("*.jpg"))
     assert not retention.step()
+
+
+# Deleted alerts
+
+
+def delete(key: str) -> None:
+    event_id = Path(key).stem
+    delete_alert(event_id=event_id, user=make_person("kim", superuser=True), reason="x", now=timezone.now())
+
+
+def test_the_evidence_of_a_deleted_alert_is_not_missed(
+    box: Box, media: Path, capsys: pytest.CaptureFixture[str], django_capture_on_commit_callbacks: Any
+) -> None:
+    keys = [box.alert() for _ in range(3)]
+    with django_capture_on_commit_callbacks(execute=True):
+        delete(keys[1])
+    box.report()
+    assert [(media / key).exists() for key in keys] == [True, False, True]
+    assert verified(capsys) == (0, [])
+    assert Evidence.objects.get(key=keys[1]).gone
+    assert not retention.step()
+
+
+def test_the_picture_of_a_deleted_alert_that_cannot_be_removed_at_once_goes_later(
+    box: Box,
+    media: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    def away(key: str) -> None:
+        raise StorageError("away", retryable=True)
+
+    key = box.alert()
+    with monkeypatch.context() as patch, django_capture_on_commit_callbacks(execute=True):
+        patch.setattr("edgesite.storage.remove", away)
+        delete(key)
+        assert (media / key).exists()
+    with monkeypatch.context() as patch:
+        patch.setattr("edgesite.storage.remove", away)
+        with pytest.raises(StorageError):
+            retention.step()
+    assert retention.step()
+    assert not (media / key).exists()
+    box.report()
+    assert verified(capsys) == (0, [])
+
+
+def test_evidence_that_comes_after_its_alert_was_deleted_goes_and_keeps_its_place(
+    box: Box, media: Path, capsys: pytest.CaptureFixture[str], django_capture_on_commit_callbacks: Any
+) -> None:
+    box.alert()
+    key, picture = "captures/20261122/late.jpg", b"late"
+    box.send(entry(alert_body("late", capture=key)))
+    with django_capture_on_commit_callbacks(execute=True):
+        delete(key)
+    storage.put(key, picture)  # the upload was under way
+    box.last = next_link(box.last, Content("late", key, sha256(picture), len(picture)))
+    body = evidence_body("n-late", "late", key=key, sha256=sha256(picture), bytes=len(picture))
+    for _ in range(2):
+        box.send(entry(body | {"link": box.last.message()}))
+    assert retention.step()
+    assert not (media / key).exists()
+    box.alert()
+    box.report()
+    assert verified(capsys) == (0, [])
+    assert not Alert.objects.filter(event_id="late").exists()
+
+
+def test_what_a_deleted_alert_showed_is_no_way_to_remove_anything_else(box: Box, media: Path) -> None:
+    kept, key = box.alert(), box.alert()
+    delete(key)
+    other = Box("box-2", 2)
+    event_id = Path(key).stem
+    for sender, name in ((box, kept), (other, key), (other, kept)):
+        with pytest.raises(EventError):
+            sender.send(entry(evidence_body("n-x", event_id, key=name, sha256="1" * 64)))
+    assert Evidence.objects.get(key=kept).removed_at is None
