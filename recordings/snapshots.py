@@ -17,7 +17,7 @@ from cameras.states import camera_state
 from edgesite.ids import uuid7
 from edgesite.storage import StorageError, check_key
 from recordings.access import is_own_folder
-from recordings.core.names import safe_name
+from recordings.core.names import safe_name, unique_name
 from recordings.core.snapshots import SnapshotAnswer
 from recordings.models import SnapshotRequest
 
@@ -77,9 +77,11 @@ def request_snapshot(
 
 
 def _own_key(camera_id: str, folder: str, request_id: str, now: datetime) -> str:
-    """Under `frames` the newest replaces the one before: a page that is opened often fills no disk."""
+    """Under `frames` the newest replaces the one before: a page that is opened often fills no disk. Only its own: names
+    that become the same on a disk are kept apart.
+    """
     if folder == FRAMES:
-        return f"{FRAMES}/{safe_name(camera_id)}.jpg"
+        return f"{FRAMES}/{unique_name(camera_id)}.jpg"
     return f"{SNAPSHOTS}/{now.astimezone(UTC):%Y%m%d}/{safe_name(camera_id)}_{safe_name(request_id)}.jpg"
 
 

@@ -220,6 +220,15 @@ def test_frames_of_pages_replace_one_another(ask: Any, camera: Camera) -> None:
     assert frames().answer(camera, first.request_id).state == "error"
 
 
+def test_no_camera_shares_the_frame_of_another(ask: Any, camera: Camera) -> None:
+    """Also where both IDs make the same file name: who sees one site would be shown the other's picture."""
+    there = Device.objects.get(pk="box-2")
+    other = Camera.objects.create(camera_id="vid1.", device=there, name="Other", rtsp_url="webcam:0")
+    mine, others = ask(folder=FRAMES), snapshots.request_snapshot(camera=other, author="kim", folder=FRAMES)
+    assert mine.key == "frames/vid1.jpg"
+    assert others.key != mine.key
+
+
 def test_a_request_of_another_camera_is_unknown(ask: Any) -> None:
     request = ask()
     found = frames().answer(Camera.objects.get(pk="vid2"), request.request_id)
