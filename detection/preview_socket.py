@@ -11,6 +11,7 @@ import contextlib
 import json
 import time
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
@@ -35,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 TRY_AGAIN_LATER, INTERNAL_ERROR, TOO_MUCH = 4503, 4500, 4400
 LARGEST = 512 * 1024
-MOST_SOCKETS = 40
+MOST_SOCKETS, MOST_EACH = 40, 4  # of one process: in all, and of one person
 UNSEEN = 2  # messages that a page may have on the way
 
 
@@ -57,7 +58,7 @@ class PreviewConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels
     renew_seconds: ClassVar[float] = 4.0
     silence_seconds: ClassVar[float] = 10.0
     gap_seconds: ClassVar[float] = 0.2
-    _open: ClassVar[int] = 0
+    _open: ClassVar[Counter[int]] = Counter()  # slots taken, by person
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         self._access: Access | None = None
@@ -69,25 +70,26 @@ class PreviewConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels
         self._content: dict[str, Any] | None = None
         self._news, self._listening = asyncio.Event(), asyncio.Event()
         self._unseen = 0
-        PreviewConsumer._open += 1
+        self._person: int | None = None  # who has the slot of this socket
         try:
             await super().__call__(scope, receive, send)
         finally:
-            PreviewConsumer._open -= 1
+            self._give_back()
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def connect(self) -> None:
         await self.accept()  # a browser learns the code of a refusal only from an open socket
-        if PreviewConsumer._open > MOST_SOCKETS:
-            await self.close(TRY_AGAIN_LATER)
-            return
         try:
-            self._access = await self._allowed()
+            access = await self._allowed()
         except AccessDeniedError as denied:
             await self.close(denied.code)
             return
+        if not self._take_slot(access.user.pk):
+            await self.close(TRY_AGAIN_LATER)
+            return
+        self._access = access
         await self._tell({"type": "hello", "problem": self._problem()})
         for work in (self._listen, self._ask, self._watch):
             self._tasks.append(asyncio.create_task(self._guarded(work)))
@@ -227,6 +229,20 @@ class PreviewConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels
         await self.send(bytes_data=pack(preview.model_copy(update=words), jpeg))
 
     # Small things
+
+    def _take_slot(self, person: int) -> bool:
+        """Only of who may see the camera: nobody else can keep people out, and no person all others."""
+        if PreviewConsumer._open.total() >= MOST_SOCKETS or PreviewConsumer._open[person] >= MOST_EACH:
+            return False
+        PreviewConsumer._open[person] += 1
+        self._person = person
+        return True
+
+    def _give_back(self) -> None:
+        if self._person is None:
+            return
+        PreviewConsumer._open[self._person] -= 1
+        PreviewConsumer._open += Counter()  # forgets whoever has none
 
     async def _allowed(self) -> Access:
         session = self.scope["session"].session_key

@@ -80,7 +80,7 @@ def cloud(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[Cloud
     monkeypatch.setattr(PreviewConsumer, "renew_seconds", 0.3)
     monkeypatch.setattr(PreviewConsumer, "gap_seconds", 0.02)
     yield made
-    assert PreviewConsumer._open == 0
+    assert not PreviewConsumer._open
 
 
 class Page:
@@ -475,3 +475,52 @@ def test_there_are_only_so_many_sockets(cloud: Cloud, monkeypatch: pytest.Monkey
         assert await page.closing_code() == 4503
 
     run(make_user(*EDITS), cloud, scenario)
+
+
+def test_who_is_refused_takes_no_place(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else anybody, without a password, could keep all places taken."""
+    a_camera()
+    monkeypatch.setattr(preview_socket, "MOST_SOCKETS", 1)
+    viewer = make_user(*EDITS)
+
+    async def scenario(page: Page) -> None:
+        strangers = [Page(None, "north-1", cloud) for _ in range(2)]
+        for stranger in strangers:
+            await stranger.socket.connect()
+            assert await stranger.closing_code() == 4401
+        await page.open()
+        for stranger in strangers:
+            await stranger.socket.disconnect()
+
+    run(viewer, cloud, scenario)
+
+
+def test_one_person_does_not_take_every_place(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next one of a person is refused, and taken once another was closed; other people have theirs."""
+    a_camera()
+    monkeypatch.setattr(preview_socket, "MOST_EACH", 1)
+    one, other = make_user(*EDITS), User.objects.create_superuser("other")
+
+    async def quiet(socket: PreviewConsumer) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(PreviewConsumer, "_listen", quiet)
+
+    async def another(user: User) -> Page:
+        page: Page = await database_sync_to_async(Page)(user, "north-1", cloud)
+        await page.socket.connect()
+        return page
+
+    async def scenario(page: Page) -> None:
+        await page.socket.connect()
+        await page.next("hello")
+        second, beside = await another(one), await another(other)
+        assert await asyncio.wait_for(second.closing_code(), 3) == 4503
+        await beside.next("hello")
+        await page.socket.disconnect()
+        third = await another(one)
+        await third.next("hello")
+        for each in (second, beside, third):
+            await each.socket.disconnect()
+
+    run(one, cloud, scenario)
