@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,4 +90,4 @@ def _point(given: Any) -> tuple[float, float] | None:
 
 def _is_share(value: Any) -> bool:
     """A number about 0..1: a box may reach over the picture's edge."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and -1 <= value <= 2
+    return isinstance(value, int | float) and not isinstance(value, bool) and -1 <= value <= 2

@@ -38,7 +38,7 @@ def _no_constant(name: str) -> Any:
 
 
 def _storable(data: dict[str, Any]) -> dict[str, Any]:
-    """Nothing that a database's JSON column refuses: depth, and numbers such as 1e999."""
+    """Nothing that a database's JSON column or a page refuses: depth, numbers such as 1e999, half a character."""
     level: list[Any] = [data]
     for _ in range(DEEPEST):
         level = [
@@ -49,7 +49,7 @@ def _storable(data: dict[str, Any]) -> dict[str, Any]:
         ]
     if level:
         raise ValueError(f"is nested more than {DEEPEST} deep")
-    json.dumps(data, allow_nan=False)
+    json.dumps(data, allow_nan=False, ensure_ascii=False).encode()
     return data
 
 

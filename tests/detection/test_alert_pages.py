@@ -337,7 +337,18 @@ def test_what_the_device_sent_is_what_is_drawn(sites: list[Site]) -> None:
 
 
 @pytest.mark.parametrize(
-    "box", [None, [], "x", [0.1, 0.2, 0.3], [0, 0, "a", 1], [0.5, 0.5, 0.4, 0.6], [0, 0, 1e9, 1], [True] * 4]
+    "box",
+    [
+        None,
+        [],
+        "x",
+        [0.1, 0.2, 0.3],
+        [0, 0, "a", 1],
+        [0.5, 0.5, 0.4, 0.6],
+        [0, 0, 1e9, 1],
+        [True] * 4,
+        [10**400, 0, 1, 1],
+    ],
 )
 def test_a_shape_that_is_none_is_not_drawn(sites: list[Site], box: Any) -> None:
     told = {"objects": [{"box": box}, box], "roi": {"type": "polygon", "points": box}}
@@ -345,6 +356,11 @@ def test_a_shape_that_is_none_is_not_drawn(sites: list[Site], box: Any) -> None:
     for data in ({"box": box}, {"overlay": told}, {"overlay": box}):
         Alert.objects.filter(event_id="e1").update(data=data, capture="captures/a.jpg", capture_ready=True)
         assert "alert-box" not in page(client)
+
+
+def test_half_a_character_in_stored_data_does_not_keep_the_page_away(sites: list[Site]) -> None:
+    Alert.objects.filter(event_id="e1").update(data={"x": "a\ud800b"})
+    assert "&quot;a?b&quot;" in page(browser("viewer"))
 
 
 def test_names_and_notes_are_text(sites: list[Site]) -> None:

@@ -104,6 +104,8 @@ def test_evidence_that_is_refused(changes: dict[str, Any], words: str) -> None:
         ({"kind": "alert", "body": '{"x": ' + "9" * 5000 + "}"}, "not a JSON object"),
         (entry(json.dumps(alert_body()).replace('"person"', "NaN"), event_id="e1"), "not a JSON object"),
         (entry(json.dumps(alert_body()).replace('"person"', "1e999"), event_id="e1"), "data: "),
+        (entry(alert_body(data={"x": "\ud800"})), "data: "),
+        (entry(alert_body(data={"\ud800": 1})), "data"),
         (entry(alert_body(), event_id="e2"), "event_id of the body and of the entry differ"),
     ],
 )
