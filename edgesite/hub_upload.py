@@ -53,7 +53,8 @@ class HubUpload:
 
     def put(self, key: str, content: bytes, *, sha256: str) -> None:
         """A small object at once, in one part. Raises StorageError."""
-        self._content(key, content, 0, sha256=sha256, size=len(content))
+        if not self._content(key, content, 0, sha256=sha256, size=len(content))["stored"]:
+            raise StorageError(f"{key}: the hub has not stored it", retryable=True)
 
     def _part(self, key: str, source: Any, offset: int, *, sha256: str, size: int) -> dict[str, Any]:
         if not 0 <= offset < size:

@@ -69,13 +69,19 @@ class Progress:
 
 
 def progress_of(*, device: Device, announced: Announced) -> Progress:
-    """How far an upload is. Raises UploadError, StorageError."""
+    """How far an upload is; stores one that is whole and was not, as after a kill. Raises UploadError, StorageError."""
     grant = _granted(device, announced)
     if _stands(grant, announced):
         return Progress(announced.size, True)
-    with contextlib.suppress(FileNotFoundError):
-        return Progress(_part_file(device, announced).stat().st_size, False)
-    return Progress(0, False)
+    path = _part_file(device, announced)
+    try:
+        have = path.stat().st_size
+    except FileNotFoundError:
+        return Progress(0, False)
+    if have < announced.size:
+        return Progress(have, False)
+    with _locked(path) as file:
+        return _finished(file, path, device, announced)
 
 
 def take_part(*, device: Device, announced: Announced, first: int, content: bytes) -> Progress:
@@ -90,6 +96,8 @@ def take_part(*, device: Device, announced: Announced, first: int, content: byte
         _begin(path, announced)
     with _locked(path) as file:
         have = os.fstat(file.fileno()).st_size
+        if have >= announced.size:  # an earlier try ended between its last part and the storage
+            return _finished(file, path, device, announced)
         if have != first:
             raise UploadError(409, "The part does not follow what is here.", offset=have)
         file.seek(have)
@@ -99,9 +107,7 @@ def take_part(*, device: Device, announced: Announced, first: int, content: byte
         have += len(content)
         if have < announced.size:
             return Progress(have, False)
-        _finish(file, path, announced)
-    log.info("upload stored", device=device.pk, key=announced.key, bytes=announced.size)
-    return Progress(have, True)
+        return _finished(file, path, device, announced)
 
 
 def parse_range(header: str) -> tuple[int, int, int]:
@@ -184,7 +190,8 @@ def _locked(path: Path) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _finish(file: IO[bytes], path: Path, announced: Announced) -> None:
+def _finished(file: IO[bytes], path: Path, device: Device, announced: Announced) -> Progress:
+    """Stores what is whole. Raises UploadError when it is not what was announced, StorageError."""
     file.seek(0)
     if storage.sha256_of(file) != announced.sha256:
         path.unlink(missing_ok=True)
@@ -194,3 +201,5 @@ def _finish(file: IO[bytes], path: Path, announced: Announced) -> None:
         storage.remove(announced.key)  # else it would stand in the way of the next try
         raise StorageError(f"{announced.key} was stored and reads back as something else", retryable=True)
     path.unlink(missing_ok=True)
+    log.info("upload stored", device=device.pk, key=announced.key, bytes=announced.size)
+    return Progress(announced.size, True)

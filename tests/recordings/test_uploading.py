@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from structlog.testing import capture_logs
 
@@ -19,7 +20,7 @@ from edgesite.spool import Spool
 from edgesite.storage import StorageError
 from recordings.evidence.uploading import DAMAGED, GIVE_UP_S, UNKNOWN, Uploads
 from tests.fakes import Clock
-from tests.recordings.uploads import sha256, use_files
+from tests.recordings.uploads import sha256, uploader, use_files
 
 
 class Storage:
@@ -181,6 +182,13 @@ def test_a_bucket_is_read_back_before_the_copy_may_go(
     monkeypatch.setattr("edgesite.storage.put", lambda key, content: None)
     with pytest.raises(StorageError, match="reads back") as caught:
         ObjectStorage().send("captures/y.jpg", file, sha256=sha256(b"picture"), size=7)
+    assert caught.value.retryable
+
+
+def test_a_small_object_that_the_hub_has_and_did_not_store_is_no_success() -> None:
+    answer = httpx.MockTransport(lambda request: httpx.Response(409, json={"detail": "", "offset": 5}))
+    with pytest.raises(StorageError) as caught:
+        uploader(answer).put("frames/vid1.jpg", b"newer", sha256=sha256(b"newer"))
     assert caught.value.retryable
 
 

@@ -119,6 +119,29 @@ def test_what_the_storage_did_not_keep_is_not_called_stored(
     assert caught.value.retryable
 
 
+@pytest.mark.parametrize("asked", [True, False])
+def test_what_came_whole_and_was_not_stored_is_stored_by_the_next_try(
+    media: Path, file: Path, monkeypatch: pytest.MonkeyPatch, asked: bool
+) -> None:
+    def away(key: str, content: Any) -> None:
+        raise StorageError("the storage is away", retryable=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("edgesite.storage.put", away)
+        with pytest.raises(StorageError, match="503"):
+            send(file, Flaky())
+    if asked:
+        hub = Flaky()
+        send(file, hub)
+        assert hub.sent() == []  # nothing of it travels twice
+    else:
+        size, whole = len(PICTURE), sha256(PICTURE)
+        last = {"Content_Range": f"bytes {size - 1}-{size - 1}/{size}", "X_Content_SHA256": whole}
+        assert call("PUT", KEY, body=PICTURE[-1:], **last)[0] == 200
+    assert (media / KEY).read_bytes() == PICTURE
+    assert list((media.parent / "uploads").rglob("*.part")) == []
+
+
 @pytest.mark.parametrize(
     "key",
     [
