@@ -43,7 +43,7 @@ class HubUpload:
         query = {"sha256": sha256, "size": str(size)}
         answer = self._call("GET", key, params=query)
         with file.open("rb") as source:
-            for _ in range(2 * (size // PART + 2)):  # each part may be answered once with another place
+            for _ in range(2 * (size // PART + 2)):  # each part may be answered once with another place, or come twice
                 if answer["stored"]:
                     return
                 if self.stop.is_set():
@@ -87,7 +87,7 @@ class HubUpload:
             raise StorageError("the hub's answer is none", retryable=True)
         if response.status_code == 200 and {"offset", "stored"} <= answer.keys():
             return answer
-        if response.status_code == 409 and "offset" in answer:
+        if response.status_code in (409, 422) and "offset" in answer:  # go on there; 422: what came was spoiled
             return {"offset": answer["offset"], "stored": False}
         detail = str(answer.get("detail", ""))[:200]
         if response.status_code == 404:
