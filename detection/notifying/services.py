@@ -21,7 +21,7 @@ from edgesite.ids import uuid7
 log = structlog.get_logger(__name__)
 
 MOST_TRIES = 12  # about an hour and a half with the pauses between them
-LEASE = timedelta(seconds=120)  # longer than any try may take
+LEASE = timedelta(seconds=120)  # renewed while a try goes on: a slow mail server takes a minute and more
 KEPT = timedelta(days=30)
 MOST_KEPT = 100_000
 PRUNE_BATCH = 1000
@@ -114,14 +114,30 @@ def put_back(delivery: Delivery, *, now: datetime) -> bool:
     return bool(_mine(delivery).update(state=DeliveryState.WAITING, lease="", due_at=now, problem=LOST))
 
 
+def renew(delivery: Delivery, *, now: datetime) -> bool:
+    """Its try goes on: nobody else takes it up. False: its lease had ended, and somebody has. Raises django.db.Error."""
+    return bool(_mine(delivery).update(leased_until=now + LEASE))
+
+
 def recover(*, now: datetime) -> int:
-    """Messages whose try never ended, because the hub was killed: once more, under the same key."""
+    """Messages whose try never ended, because the hub was killed: once more, under the same key; how many.
+
+    The last try counts as any other: a message that ends the hub each time must not do so for ever.
+    """
     lost = Delivery.objects.filter(state=DeliveryState.SENDING, leased_until__lt=now)
     if not lost.exists():  # without a write, which would take SQLite's lock at every step
         return 0
-    count = lost.update(state=DeliveryState.WAITING, lease="", due_at=now, problem=LOST)
-    log.warning("notifications whose try never ended are tried again", deliveries=count)
-    return count
+    with transaction.atomic():
+        ids = list(lost.filter(tries__gte=MOST_TRIES).values_list("pk", flat=True))
+        dead = lost.filter(pk__in=ids).update(state=DeliveryState.DEAD, lease="", ended_at=now, problem=LOST)
+        led = Delivery.objects.filter(leader__in=ids, leader__state=DeliveryState.DEAD)
+        led.exclude(state__in=ENDED).update(state=DeliveryState.DEAD, ended_at=now)
+        again = lost.update(state=DeliveryState.WAITING, lease="", due_at=now, problem=LOST)
+    if dead:
+        log.error("notifications given up: their last try never ended", deliveries=dead)
+    if again:
+        log.warning("notifications whose try never ended are tried again", deliveries=again)
+    return dead + again
 
 
 def give_up_disabled(*, now: datetime) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
+from django.db import Error as DatabaseError
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
@@ -25,6 +26,7 @@ log = structlog.get_logger(__name__)
 SENDERS = 3
 IDLE_S = 0.5
 PRUNE_S = 600.0
+RENEW_S = 30.0  # four times in a lease: one that the database cannot take now ends no lease
 
 GONE = gettext_noop("The alert is no longer stored")
 LOST_KEY = gettext_noop("The channel's secret cannot be decrypted")
@@ -89,18 +91,30 @@ class Notifier:
         except DecryptionError:
             return Outcome("retry", LOST_KEY)
         message = message_of(delivery)
-        return Outcome("dead", GONE) if message is None else self._sent(delivery.channel, message)
+        return Outcome("dead", GONE) if message is None else self._sent(delivery, message)
 
-    def _sent(self, channel: Channel, message: Message) -> Outcome | None:
+    def _sent(self, delivery: Delivery, message: Message) -> Outcome | None:
         """In a thread that is left behind when the hub ends: its end must not wait for a receiver."""
         outcomes: list[Outcome] = []
+        channel = delivery.channel
         thread = threading.Thread(
             target=lambda: outcomes.append(attempt(channel, message, self.send)), name="notification", daemon=True
         )
         thread.start()
+        renew_due = self.monotonic() + RENEW_S
         while thread.is_alive() and not self.stop.is_set():
             thread.join(0.1)
+            if self.monotonic() >= renew_due:
+                renew_due = self.monotonic() + RENEW_S
+                _renew(delivery, self.clock())
         return outcomes[0] if outcomes else None
+
+
+def _renew(delivery: Delivery, now: datetime) -> None:
+    try:
+        services.renew(delivery, now=now)
+    except DatabaseError as error:  # the message is under way: left here, it would be sent twice
+        log.warning("a notification's lease is not renewed", delivery=delivery.pk, reason=type(error).__name__)
 
 
 def attempt(channel: Channel, message: Message, way: Send = send) -> Outcome:
