@@ -164,10 +164,14 @@ class MqttStates:
 
     def _leave(self, pk: int) -> None:
         connection = self._connections.pop(pk)
-        if connection.client.is_connected():
-            prefix = connection.key[0]
-            connection.client.publish(status_topic(prefix), OFFLINE, qos=1, retain=True).wait_for_publish(GOODBYE_S)
-        connection.client.disconnect()
+        client, prefix = connection.client, connection.key[0]
+        try:
+            if client.is_connected():
+                client.publish(status_topic(prefix), OFFLINE, qos=1, retain=True).wait_for_publish(GOODBYE_S)
+        except (RuntimeError, ValueError) as error:  # as paho says that the connection went just now
+            log.info("a broker was left without a goodbye", channel=pk, reason=str(error))
+        finally:
+            client.disconnect()  # else its thread would connect again for ever
 
     def close(self) -> None:
         """Says goodbye, shortly; whom it does not reach hears of the last will."""
