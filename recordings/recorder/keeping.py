@@ -12,7 +12,7 @@ import structlog
 
 from edgesite.edge_store.database import EdgeStoreError
 from recordings.core.retention import Limits, Plan, Stock, plan
-from recordings.recorder.segment_store import SegmentStore
+from recordings.recorder.segment_store import SegmentStore, Span
 from recordings.recorder.task_store import TaskStore
 
 log = structlog.get_logger(__name__)
@@ -46,17 +46,20 @@ class Keeping:
             return False
         self._due = self.monotonic() + LOOK_SECONDS
         count, size = self.segments.total()
+        needed = self._needed()
+        oldest = self.segments.oldest(AT_ONCE, needed=needed)
         decision = plan(
-            self.segments.oldest(AT_ONCE),
+            oldest,
             stock=Stock(count, size, self.free(self.folder), self._cleaning),
             limits=self.limits,
             now=self.clock(),
-            needed=self._needed(),
+            needed=needed,
         )
         if decision.cleaning and not self._cleaning:
             log.warning("the disk is filling, the oldest segments go", free=self.free(self.folder))
         self._cleaning = decision.cleaning
-        self._tell(suspicious=decision.suspicious, short=decision.short)
+        more = len(oldest) == AT_ONCE  # the next look gives them
+        self._tell(suspicious=decision.suspicious, short=0 if more else decision.short)
         if decision.doomed:
             self._delete(decision)
             log.info("segments deleted", segments=len(decision.doomed), bytes=sum(s.size for s in decision.doomed))
@@ -74,7 +77,7 @@ class Keeping:
                 (self.folder / segment.path).unlink(missing_ok=True)
             self.segments.delete(decision.doomed, folder=self.folder)
 
-    def _needed(self) -> list[tuple[str, float, float]]:
+    def _needed(self) -> list[Span]:
         """What the clips of unfinished tasks are made of."""
         now = self.clock()
         tasks = self.tasks.in_states("starting", "recording", "stopping", "uploading")

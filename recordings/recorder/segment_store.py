@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 from edgesite.edge_store.database import EdgeDatabase
 from recordings.core.segments import Segment
 from recordings.recorder.files import sync_folder
 
 COLUMNS = "camera_id, path, run, start, stop, size"
+# One parameter for any number of spans, read once.
+LEFT_OUT = f"""
+WITH needed (camera, since, till) AS MATERIALIZED
+    (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?))
+SELECT {COLUMNS} FROM segments WHERE NOT doomed
+    AND NOT EXISTS (SELECT 1 FROM needed WHERE camera = camera_id AND stop > since AND start < till)
+ORDER BY start, path LIMIT ?"""  # noqa: S608  names of ours
+
+Span = tuple[str, float, float]  # of a camera, from and to, Unix seconds
 
 
 class SegmentStore:
@@ -37,9 +48,12 @@ class SegmentStore:
         found = self._found("camera_id = ? AND NOT doomed ORDER BY start DESC LIMIT 1", camera_id)
         return found[0] if found else None
 
-    def oldest(self, limit: int) -> list[Segment]:
-        """Of all cameras, the oldest first."""
-        return self._found("NOT doomed ORDER BY start, path LIMIT ?", limit)
+    def oldest(self, limit: int, *, needed: Sequence[Span] = ()) -> list[Segment]:
+        """Of all cameras, the oldest first, without those that hold something of what is needed."""
+        if not needed:
+            return self._found("NOT doomed ORDER BY start, path LIMIT ?", limit)
+        rows = self.database.rows(LEFT_OUT, json.dumps(needed), limit)
+        return [_segment(r) for r in rows]
 
     def of_camera(self, camera_id: str) -> list[Segment]:
         return self._found("camera_id = ? AND NOT doomed ORDER BY start, path", camera_id)
@@ -79,4 +93,8 @@ class SegmentStore:
 
     def _found(self, where: str, *values: object) -> list[Segment]:
         rows = self.database.rows(f"SELECT {COLUMNS} FROM segments WHERE {where}", *values)  # noqa: S608  as above
-        return [Segment(r["camera_id"], r["path"], r["run"], r["start"], r["stop"], r["size"]) for r in rows]
+        return [_segment(r) for r in rows]
+
+
+def _segment(row: Any) -> Segment:
+    return Segment(row["camera_id"], row["path"], row["run"], row["start"], row["stop"], row["size"])

@@ -9,6 +9,7 @@ import pytest
 
 from recordings.core.retention import Limits
 from recordings.core.segments import Segment
+from recordings.recorder import keeping
 from recordings.recorder.keeping import Keeping
 from recordings.recorder.task_store import Task
 from tests.fakes import Clock
@@ -87,4 +88,18 @@ def test_what_a_task_needs_stays(disk: Disk, state: Any, left: list[int]) -> Non
     disk.space = 0
     disk.keeping.step()
     assert disk.left() == left
+    assert disk.keeping.alarm != ""
+
+
+def test_a_long_task_at_the_beginning_keeps_nothing_else(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "AT_ONCE", 2)
+    disk.fill(900, 890, 880, 500, 400, 300)
+    disk.store.add(Task("t1", "vid1", "shift", "uploading", 1, T - 910, 60.0, T - 904, T - 870), now=T)
+    disk.store.add(Task("t2", "vid2", "shift", "uploading", 1, T - 910, 60.0, T - 904, T), now=T)
+    disk.space = 0
+    disk.keeping.step()
+    assert disk.left() == [900, 890, 880, 300]
+    assert disk.keeping.alarm == ""  # there is more to give
+    disk.keeping.step()
+    assert disk.left() == [900, 890, 880]
     assert disk.keeping.alarm != ""
