@@ -51,6 +51,10 @@ class HubUpload:
                 answer = self._part(key, source, int(answer["offset"]), sha256=sha256, size=size)
         raise StorageError(f"{key}: the hub never has enough of it", retryable=True)
 
+    def is_stored(self, key: str, *, sha256: str, size: int) -> bool:
+        """Whether the hub has stored exactly this. Raises StorageError."""
+        return bool(self._call("GET", key, params={"sha256": sha256, "size": str(size)})["stored"])
+
     def put(self, key: str, content: bytes, *, sha256: str) -> None:
         """A small object at once, in one part. Raises StorageError."""
         if not self._content(key, content, 0, sha256=sha256, size=len(content))["stored"]:

@@ -11,7 +11,7 @@ class RecordingsConfig(AppConfig):
         from recordings import access  # noqa: PLC0415
         from recordings.selectors import SNAPSHOT_GRANT, SnapshotFrames, may_see_snapshot  # noqa: PLC0415
         from recordings.snapshots import FRAMES, SNAPSHOTS  # noqa: PLC0415
-        from recordings.tasks.selectors import FOLDER, may_see_recording  # noqa: PLC0415
+        from recordings.tasks.selectors import FOLDER, may_see_recording, may_store_recording  # noqa: PLC0415
         from recordings.uploads import grants  # noqa: PLC0415
 
         frames.register(SnapshotFrames())
@@ -21,3 +21,4 @@ class RecordingsConfig(AppConfig):
         grants.register(SNAPSHOTS, SNAPSHOT_GRANT)
         grants.register_elsewhere(SNAPSHOT_GRANT)  # where integrators want their pictures
         access.register(FOLDER, may_see_recording)
+        grants.register(FOLDER, grants.Grant(may_store_recording, most=64 * 2**30))

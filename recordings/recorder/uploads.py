@@ -16,6 +16,8 @@ from django.utils.translation import gettext_noop
 
 from cameras.core.document import Document
 from edgesite.core.backoff import Backoff
+from edgesite.destination import destination
+from edgesite.hub_upload import HubUpload, NotExpectedError
 from edgesite.storage import StorageError, is_stored, put
 from recordings.core.ffmpeg import Tool
 from recordings.core.names import clip_key, clip_name
@@ -63,6 +65,8 @@ class Uploads:
             except Stopped:
                 return False
             except (OSError, StorageError, ClipError) as error:
+                if self.stop.is_set():  # an upload ends between two parts, and goes on there after the start
+                    return False
                 self._set_aside(task, error)
             else:
                 self._later.pop(task.task_id, None)
@@ -75,10 +79,11 @@ class Uploads:
             log.error("clip cannot be made", task=task.task_id, reason=str(error))
             self._fail(task, f"{NOT_CUT}: {error}")
             return
+        early = isinstance(error, NotExpectedError) and task.task_id not in self._later  # our report is under way
         _, backoff = self._later.get(task.task_id, (0.0, Backoff(1.0, 60.0)))
         self._later[task.task_id] = (self.monotonic() + backoff.next(), backoff)
         told = one_line(f"{NOT_CUT if task.state == 'stopping' else NOT_STORED}: {error}")
-        if task.told.get("error") != told:
+        if task.told.get("error") != told and not early:
             log.warning("clip waits", task=task.task_id, reason=str(error))
             self.store.change(task, task.state, now=self.clock(), error=told)
 
@@ -134,25 +139,43 @@ class Uploads:
         key = str(task.told["object_name"])
         work = self._work_file(key)
         expected = {"sha256": task.told["sha256"], "size": task.told["bytes"]}
-        if not work.is_file():
-            if is_stored(key, **expected):  # a kill came between the deletion and its row
-                self._done(task, key)
+        target = destination(self.stop)
+        hub = target if isinstance(target, HubUpload) else None
+        try:
+            if not work.is_file():
+                # Perhaps a kill came between the deletion and its row.
+                if (hub.is_stored if hub else is_stored)(key, **expected):
+                    self._done(task, key, at_hub=hub is not None)
+                    return
+                told = self._made(task, work)
+                if told is not None:
+                    self.store.change(task, "uploading", now=self.clock(), **told)
                 return
-            told = self._made(task, work)
-            if told is not None:
-                self.store.change(task, "uploading", now=self.clock(), **told)
-            return
-        if not is_stored(key, **expected):
-            with open(work, "rb") as file:
-                put(key, File(file, name=work.name))
-            if not is_stored(key, **expected):
-                raise StorageError(CHANGED, retryable=True)
+            if hub:
+                hub.send(key, work, **expected)
+            else:
+                self._put(key, work, expected)
+        finally:
+            if hub:
+                hub.close()
         work.unlink()
-        self._done(task, key)
+        self._done(task, key, at_hub=hub is not None)
 
-    def _done(self, task: Task, key: str) -> None:
-        if settings.S3_BUCKET:
-            place: dict[str, Any] = {"storage_type": "s3", "bucket": settings.S3_BUCKET, "local_file_deleted": True}
+    @staticmethod
+    def _put(key: str, work: Path, expected: dict[str, Any]) -> None:
+        if is_stored(key, **expected):
+            return
+        with open(work, "rb") as file:
+            put(key, File(file, name=work.name))
+        if not is_stored(key, **expected):
+            raise StorageError(CHANGED, retryable=True)
+
+    def _done(self, task: Task, key: str, *, at_hub: bool) -> None:
+        place: dict[str, Any]
+        if at_hub:
+            place = {"storage_type": "local", "local_file": "", "local_file_deleted": True}
+        elif settings.S3_BUCKET:
+            place = {"storage_type": "s3", "bucket": settings.S3_BUCKET, "local_file_deleted": True}
         else:
             place = {"storage_type": "local", "local_file": str(settings.MEDIA_ROOT / key)}
         state = "uploaded" if settings.S3_BUCKET else "completed"

@@ -8,8 +8,9 @@ from urllib.parse import quote
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 
-from cameras.models import Camera
+from cameras.models import Camera, Device
 from cameras.selectors import visible_cameras
+from recordings.core.names import clip_folder
 from recordings.core.tasks import answer
 from recordings.tasks.models import RecordingTask, TaskState
 
@@ -28,6 +29,12 @@ def visible_tasks(user: User | AnonymousUser) -> QuerySet[RecordingTask]:
 def may_see_recording(user: User | AnonymousUser, key: str) -> bool:
     """A recording is seen by those who see its camera."""
     return visible_tasks(user).filter(object_name=key, state__in=STORED).exists()
+
+
+def may_store_recording(device: Device, key: str) -> bool:
+    """A box stores the clips of its own tasks, under the keys that it told, each in its camera's folder."""
+    tasks = RecordingTask.objects.filter(device_id=device.pk, object_name=key)
+    return any(key.startswith(f"{clip_folder(c)}/") for c in tasks.values_list("camera_id", flat=True))
 
 
 def newest_task(camera: Camera, *, task_name: str = "") -> RecordingTask | None:
