@@ -64,6 +64,7 @@ class LeftBehind:
             log.warning("alerts of a camera that went stay open", camera=camera_id, reason=str(error))
             return False
         if events:
+            self._sink.camera_comes(camera_id)
             frame = Frame(camera_id, av.VideoFrame(16, 16, "yuv420p"), 0.0, self._clock(), 0)
             self._sink.raise_alerts(events, frame, Plan(camera_id), state=pipeline.latest)
         return bool(events)

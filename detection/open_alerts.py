@@ -37,6 +37,10 @@ class StartedAlerts:
         known.note(event, event_id)
         return KEY + camera_id, json.dumps(known.ids)
 
+    def forget(self, camera_id: str) -> None:
+        """Another process may have written meanwhile what is newest: the edge store is read again at the next event."""
+        self._cameras.pop(camera_id, None)
+
     def _camera(self, camera_id: str) -> Started:
         if camera_id not in self._cameras:
             try:

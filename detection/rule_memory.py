@@ -32,12 +32,15 @@ class RuleMemory:
         self._database = database
         self._pipelines = pipelines
         self._stored: dict[str, Any] = {}
+        self._sink = sink
         self._at_rest = sink.at_rest if sink else lambda: contextlib.nullcontext(frozenset[str]())
         if sink is not None:
             sink.on_state = self._stored.__setitem__
 
     def recall(self, camera_id: str) -> object:
         """What `CameraPipeline.restore` takes; None when there is nothing, or nothing that can be read."""
+        if self._sink is not None:
+            self._sink.camera_comes(camera_id)
         try:
             rows = self._database.rows("SELECT value FROM meta WHERE key = ?", RULES + camera_id)
             self._stored.pop(camera_id, None)  # another process may have stored it since

@@ -190,6 +190,12 @@ class AlertSink:
         event_id = batch.alerts[0].row.event_id
         log.error("alert lost", camera=batch.camera_id, event_id=event_id, lost=self.lost, exc_info=error)
 
+    def camera_comes(self, camera_id: str) -> None:
+        """From another process, perhaps: which alerts of it have started is read from the edge store again."""
+        with self._lock:
+            if all(batch.camera_id != camera_id for batch in self._held):  # what is held is known here only
+                self._started.forget(camera_id)
+
     @contextlib.contextmanager
     def at_rest(self) -> Iterator[frozenset[str]]:
         """Inside the block no alert is written. Its value: the cameras of which alerts are still held in memory."""

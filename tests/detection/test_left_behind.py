@@ -88,6 +88,16 @@ def test_the_alert_of_a_camera_that_nobody_analyses_ends_once(box: LeftBox) -> N
     assert len(box.bodies()) == len(before) + 1
 
 
+def test_the_alert_that_ends_is_that_of_the_process_that_had_the_camera_last(box: LeftBox) -> None:
+    (start,) = [b for b in box.bodies() if b["algo_code"] == "leave_post" and b["phase"] == "started"]
+    first = RuleEvent("b1", "r1", "leave_post", "warning", "started", 0.0, None, start["data"])
+    box.tell(first)  # this one had it before
+    newest = Box(box.folder).tell(first)["event_id"]
+    box.nobodys = {"vid1"}
+    assert box.left.step()
+    assert box.bodies()[-1]["data"]["started_event_id"] == newest
+
+
 def test_what_else_its_rules_know_is_there_when_the_camera_comes_back(box: LeftBox) -> None:
     box.nobodys = {"vid1"}
     box.left.step()

@@ -17,6 +17,7 @@ from detection.core.started import MOST, MOST_OF_ONE
 from detection.ingest.frame import Frame
 from detection.open_alerts import KEY, StartedAlerts
 from detection.plan import Plan
+from detection.rule_memory import RuleMemory
 from detection.sink import AlertSink
 from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
 from edgesite.edge_store.outbox import Outbox
@@ -81,6 +82,29 @@ def test_an_end_after_a_restart_names_the_start_from_before_and_so_does_its_repe
     assert box.tell(END)["data"]["started_event_id"] == start
     box.restart()
     assert box.tell(END)["data"]["started_event_id"] == start
+
+
+def test_a_camera_that_was_with_another_process_meanwhile_ends_the_alert_from_there(box: Box) -> None:
+    box.tell(START)
+    newest = Box(box.folder).tell(START)["event_id"]
+    RuleMemory(box.database, dict, box.sink).recall("vid1")  # as every camera does that comes
+    assert box.tell(END)["data"]["started_event_id"] == newest
+
+
+def test_what_is_held_in_memory_is_not_forgotten_when_its_camera_comes(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: Any, **values: Any) -> None:
+        raise EdgeStoreError("the disk is full", retryable=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(box.outbox, "add_alerts", full)
+        with pytest.raises(IndexError):
+            box.tell(START)
+        RuleMemory(box.database, dict, box.sink).recall("vid1")
+    end = box.tell(END)
+    start, _ = (json.loads(row.body) for row in box.outbox.head("vid1", 9))
+    assert end["data"]["started_event_id"] == start["event_id"]
 
 
 def test_an_end_without_a_start_says_nothing_of_one(box: Box) -> None:
