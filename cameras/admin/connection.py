@@ -18,6 +18,7 @@ from cameras.admin.regions import BodyError, body_of, json_call
 from cameras.asking import outcome
 from cameras.camera_forms import SOURCE_FIELDS, SourceForm
 from cameras.choices import RequestState
+from cameras.core.regions import UNSTORABLE
 from cameras.core.values import check_source
 from cameras.models import Camera, Device
 from cameras.probing.models import CameraProbe
@@ -82,7 +83,7 @@ class ConnectionTest(admin.ModelAdmin[Camera]):
             raise PermissionDenied
         body = body_of(request, *SOURCE_FIELDS, "device")
         code = body.pop("device", "")
-        usable = isinstance(code, str) and "\x00" not in code
+        usable = isinstance(code, str) and not UNSTORABLE.search(code)
         device = _visible_devices(request).filter(pk=code).first() if usable else None
         if device is None:
             raise BodyError(_("Choose a device first: its box opens the stream."))
@@ -122,6 +123,8 @@ def _typed(camera: Camera, body: dict[str, Any]) -> str:
     for name, value in body.items():
         if not isinstance(value, str):
             raise BodyError(f"{name}: {_('must be text; put it in quotes')}")
+        if UNSTORABLE.search(value):
+            raise BodyError(f"{name}: {_('holds a character that cannot be stored')}")
     if not any(value.strip() for name, value in body.items() if name != "stream"):
         return ""
     form = SourceForm(body, stored=camera.rtsp_url)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 ACT = "detection.change_alert"
 MOST_AT_ONCE = 500
 LINES = "\n\t"
+LONGEST_USERNAME = 150  # Django's
 
 
 def acknowledge(*, event_id: str, user: User | AnonymousUser, now: datetime, note: str = "") -> Alert:
@@ -181,6 +182,7 @@ def _resolve(alert: Alert, user: User | AnonymousUser, now: datetime, verdict: s
 
 
 def _assign(alert: Alert, user: User | AnonymousUser, now: datetime, assignee: str, note: str) -> None:
+    assignee = _checked("assignee", assignee, LONGEST_USERNAME, allowed="")
     if assignee and not assignable_people(alert).filter(username=assignee).exists():
         raise InvalidInputError(gettext_noop("`assignee` is nobody who may act on this alert."))
     changed = Alert.objects.filter(pk=alert.pk).exclude(state=AlertState.RESOLVED).update(assignee=assignee)

@@ -84,7 +84,17 @@ def test_a_typed_url_travels_encrypted(person: Any, cloud: FakeRedis) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ["rtsp://op:***@elsewhere/1", "http://x/", "rtsp://", "x" * 2001, 7, ["rtsp://a/b"], "rtsp://a b/"]
+    "given",
+    [
+        "rtsp://op:***@elsewhere/1",
+        "http://x/",
+        "rtsp://",
+        "x" * 2001,
+        7,
+        ["rtsp://a/b"],
+        "rtsp://a b/",
+        "rtsp://a/\ud800",
+    ],
 )
 def test_a_url_that_no_camera_can_have_is_refused(person: Any, cloud: FakeRedis, given: Any) -> None:
     refused = person.begin({"rtsp_url": given})
@@ -119,6 +129,7 @@ def test_what_is_wrong_at_once_is_the_answer(person: Any, cloud: FakeRedis) -> N
 # A camera that is being added
 
 NEW = "/admin/cameras/camera/add/test"
+HALF = {"rtsp_url": "rtsp://10.0.0.9/2", "user": "op", "password": "\ud800"}  # half a character
 TYPED = {"device": "box-1", "rtsp_url": "rtsp://10.0.0.9/2", "user": "op", "password": "typed-pw"}
 
 
@@ -163,13 +174,15 @@ def test_who_may_not_add_a_camera_tests_none(begin: Any, cloud: FakeRedis) -> No
     assert begin(viewer, TYPED).status_code == 403
     assert viewer.get(f"{NEW}/x").status_code == 403
     elsewhere = browser("operator", sites=[Site.objects.get(name="Warehouse")])
-    refusals = [begin(elsewhere, TYPED | {"device": device}) for device in ("box-1", "no-such-box", "", 7)]
+    refusals = [
+        begin(elsewhere, TYPED | {"device": device}) for device in ("box-1", "no-such-box", "", 7, "\ud800", "\x00")
+    ]
     assert {refused.status_code for refused in refusals} == {422}
     assert len({refused.json()["detail"] for refused in refusals}) == 1  # a foreign box is not shown to exist
     assert sent(cloud) == []
 
 
-@pytest.mark.parametrize("given", [{}, {"rtsp_url": "http://x/"}, {"rtsp_url": "rtsp://op:***@h/1"}, {"x": "y"}])
+@pytest.mark.parametrize("given", [{}, {"rtsp_url": "http://x/"}, {"rtsp_url": "rtsp://op:***@h/1"}, {"x": "y"}, HALF])
 def test_a_new_camera_needs_a_url_that_can_be(begin: Any, cloud: FakeRedis, given: dict[str, str]) -> None:
     refused = begin(browser("operator"), {"device": "box-1"} | given)
     assert refused.status_code == 422

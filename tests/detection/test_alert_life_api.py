@@ -66,6 +66,8 @@ def test_a_machine_acts_with_its_token(sites: list[Site]) -> None:
         ("e1", "ack", {"note": "a\x07bell"}, (422, "`note` holds a control character.")),
         ("e1", "note", {"note": " "}, (422, "`note` is empty.")),
         ("e1", "assign", {"assignee": "a stranger"}, (422, "`assignee` is nobody who may act on this alert.")),
+        ("e1", "assign", {"assignee": "a\ud800"}, (422, "`assignee` holds a control character.")),
+        ("e1", "assign", {"assignee": "a\x00"}, (422, "`assignee` holds a control character.")),
         ("e1", "resolve", {"reason": "x" * 501}, (422, "`reason` has more than 500 characters.")),
         ("..", "ack", None, (404, "There is no such alert.")),
     ],
