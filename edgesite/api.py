@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
-from ninja.errors import ValidationError
+from ninja.errors import HttpError, ValidationError
 
 from cameras.api import router as cameras_router
 from detection.alert_life.api import router as alert_router
@@ -38,3 +38,10 @@ def invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     """422 with what is wrong where, without repeating the input."""
     detail = [{"loc": e.get("loc"), "msg": e.get("msg")} for e in error.errors]
     return api.create_response(request, {"detail": detail}, status=422)
+
+
+@api.exception_handler(HttpError)
+def refused(request: HttpRequest, error: HttpError) -> HttpResponse:
+    """As it was raised; a body that is no JSON, 400 of the framework, is 422 as every other body that cannot be used."""
+    status = 422 if error.status_code == 400 else error.status_code
+    return api.create_response(request, {"detail": str(error)}, status=status)

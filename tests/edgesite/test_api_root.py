@@ -39,6 +39,27 @@ def test_an_unknown_call_is_404_by_any_method(machine: dict[str, str]) -> None:
         assert (answer.status_code, list(answer.json())) == (404, ["detail"])
 
 
+@pytest.mark.parametrize("body", ["{", "x", '{"a": }', "\x00", b"\xff"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/recordings/start_task",
+        "/api/recordings/query_task",
+        "/api/alerts/e1/assign",
+        "/api/devices/box-1/rollback",
+    ],
+)
+def test_a_body_that_is_no_json_is_422_with_a_detail(path: str, body: str | bytes) -> None:
+    client = Client(headers={"Authorization": f"Bearer {create_token(name='boss', role='admin')}"})
+    answer = client.post(path, body, content_type="application/json")
+    assert (answer.status_code, list(answer.json())) == (422, ["detail"])
+
+
+def test_who_is_not_known_is_401_whatever_the_body() -> None:
+    answer = Client().post("/api/recordings/start_task", "{", content_type="application/json")
+    assert (answer.status_code, list(answer.json())) == (401, ["detail"])
+
+
 def test_the_documentation_is_for_people_with_a_login() -> None:
     assert Client().get("/api/docs").status_code == 302
     client = Client()
