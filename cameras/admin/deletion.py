@@ -1,9 +1,9 @@
-"""Deleting a device in the admin: with its history and what it has in Redis, or not at all."""
+"""Deleting a device in the admin: with its history and what it has in Redis, or not at all; rows that go with another."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -19,6 +19,8 @@ from cameras.provisioning import delete_device
 from cameras.services import cloud_redis
 from edgesite.redis_clients import describe
 
+Row = TypeVar("Row", bound=models.Model)
+
 # What goes with a device, and how it is reached from there. Config versions need no permission of their own: nobody may
 # delete one alone, whoever may delete the device decides about its history.
 GOES: list[tuple[type[models.Model], str]] = [
@@ -27,6 +29,26 @@ GOES: list[tuple[type[models.Model], str]] = [
     (Binding, "roi__camera__device"),
     (ConfigVersion, "device"),
 ]
+
+
+class GoesWithAnother(admin.ModelAdmin[Row]):
+    """Rows that nobody deletes by themselves, and that go with the row that they belong to.
+
+    parent_right: who may delete that one decides about them. Django asks them too, on the other's page and list; were the
+    answer no, nothing that has such rows could ever be deleted.
+    """
+
+    parent_right = ""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        page = (request.resolver_match.url_name if request.resolver_match else None) or ""
+        own = page.startswith(f"{self.opts.app_label}_{self.opts.model_name}_")
+        of_deleting = page.endswith(("_delete", "_changelist"))
+        return of_deleting and not own and request.user.has_perm(self.parent_right)
+
+    def get_model_perms(self, request: HttpRequest) -> dict[str, bool]:
+        """For menus."""
+        return super().get_model_perms(request) | {"delete": False}
 
 
 class DeviceDeletion(admin.ModelAdmin[Device]):

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 
 from cameras.admin.base import VisibleOnly
 from cameras.admin.chips import chip
+from cameras.admin.deletion import GoesWithAnother
 from cameras.models import Camera
 from cameras.selectors import visible_cameras
 from edgesite.told import told
@@ -59,8 +60,9 @@ class StartForm(TaskForm):
 
 
 @admin.register(RecordingTask)
-class RecordingTaskAdmin(admin.ModelAdmin[RecordingTask]):
+class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
     form = StartForm
+    parent_right = "cameras.delete_camera"
     list_display = ["name", "camera_name", "condition", "began", "length", "requested_by"]
     list_filter = ["state", ("camera", VisibleOnly)]
     search_fields = ["task_name", "camera__camera_id", "camera__name", "requested_by"]
@@ -88,9 +90,6 @@ class RecordingTaskAdmin(admin.ModelAdmin[RecordingTask]):
         return request.user.has_perm(SEE) and request.user.has_perm(OPERATE)
 
     def has_change_permission(self, request: HttpRequest, obj: RecordingTask | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: RecordingTask | None = None) -> bool:
         return False
 
     def has_stop_permission(self, request: HttpRequest) -> bool:

@@ -222,3 +222,19 @@ def test_the_lists_cost_no_query_for_each_row(django_assert_max_num_queries: Any
     for model in PAGES:
         with django_assert_max_num_queries(25):
             client.get(path(model))
+
+
+def test_a_channel_or_its_site_goes_with_its_deliveries_and_those_never_alone() -> None:
+    place = Site.objects.create(name="Empty")
+    channel, of_site = make_channel(), make_channel("Second", site=place)
+    row = Delivery.objects.create(channel=channel, key="k1")
+    Delivery.objects.create(channel=of_site, key="k2")
+    admin, operator = browser("admin"), browser("operator")
+    admin.post(path(Delivery), {"action": "delete_selected", "_selected_action": [str(row.pk)], "post": "yes"})
+    assert admin.post(path(Delivery, "delete", row), {"post": "yes"}).status_code == 403
+    assert operator.post(path(Channel, "delete", channel), {"post": "yes"}).status_code == 403
+    assert Delivery.objects.count() == 2
+    admin.post(path(Channel, "delete", channel), {"post": "yes"})
+    assert list(Delivery.objects.values_list("key", flat=True)) == ["k2"]
+    admin.post(path(Site, "delete", place), {"post": "yes"})
+    assert (Delivery.objects.count(), Site.objects.filter(name="Empty").count()) == (0, 0)

@@ -118,3 +118,23 @@ def test_the_list_asks_the_database_no_more_for_more_rows(django_assert_max_num_
         task(state="failed", error=f"reason {number}")
     with django_assert_max_num_queries(len(few)):
         assert text(client.get(path(RecordingTask))).count("chip-bad") == 9
+
+
+def test_a_camera_goes_with_its_recordings_and_those_never_alone() -> None:
+    row, camera = task(), Camera.objects.get(pk="vid1")
+    operator, viewer = browser("operator"), browser("viewer")
+    chosen = {"action": "delete_selected", "_selected_action": [str(row.pk)], "post": "yes"}
+    operator.post(path(RecordingTask), chosen)
+    assert operator.post(path(RecordingTask, "delete", row), {"post": "yes"}).status_code == 403
+    assert viewer.post(path(Camera, "delete", camera), {"post": "yes"}).status_code == 403
+    assert RecordingTask.objects.count() == 1
+    assert "Yes, I’m sure" in text(operator.get(path(Camera, "delete", camera)))
+    operator.post(path(Camera, "delete", camera), {"post": "yes"})
+    assert (RecordingTask.objects.count(), Camera.objects.filter(pk="vid1").count()) == (0, 0)
+
+
+def test_cameras_chosen_in_the_list_go_with_their_recordings() -> None:
+    task()
+    chosen = {"action": "delete_selected", "_selected_action": ["vid1", "vid2"], "post": "yes"}
+    browser("operator").post(path(Camera), chosen)
+    assert (RecordingTask.objects.count(), Camera.objects.count()) == (0, 0)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from cameras.admin.chips import chip
+from cameras.admin.deletion import GoesWithAnother
 from detection.notifying.models import Delivery
 from detection.notifying.selectors import visible_channels, visible_deliveries, visible_rules
 from detection.notifying.services import replay
@@ -57,9 +58,10 @@ class RuleFilter(_OfPerson):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(admin.ModelAdmin[Delivery]):
+class DeliveryAdmin(GoesWithAnother[Delivery]):
     """Looked at, never typed; what was given up can be sent again."""
 
+    parent_right = "detection.delete_channel"
     list_display = ["created", "condition", "about", "rule_name", "channel_name", "tries", "took"]
     list_filter = ["state", ChannelFilter, RuleFilter, "created_at"]
     search_fields = ["key__startswith"]
@@ -82,9 +84,6 @@ class DeliveryAdmin(admin.ModelAdmin[Delivery]):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Delivery | None = None) -> bool:
         return False
 
     def has_send_again_permission(self, request: HttpRequest) -> bool:
