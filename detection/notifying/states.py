@@ -39,17 +39,22 @@ IDLE_S = 2.0
 GOING_ON = timedelta(hours=1)  # an alert that nobody ended or took up is not told as going on for longer
 LARGEST_PICTURE = 1_000_000
 GOODBYE_S = 1.0
+WITHDRAWAL_S = 5.0  # hundreds of topics
 
 
 @dataclass(slots=True)
 class _Connection:
-    """One broker. said: topic → what it holds; discovered: camera → its topics. After a loss everything is said anew."""
+    """One broker. After a loss everything is said anew.
+
+    said: topic → what it holds. pictures: topic → key of the one that it holds. held: topics that may hold something of ours,
+    over losses and changed channels, so that nothing stays retained that the channel may no longer tell.
+    """
 
     key: tuple[Any, ...]
     client: GuardedClient
+    held: set[str]
     said: dict[str, bytes] = field(default_factory=dict)
-    discovered: dict[str, set[str]] = field(default_factory=dict)
-    pictures: dict[str, str] = field(default_factory=dict)  # camera → key of the one that it holds
+    pictures: dict[str, str] = field(default_factory=dict)
     times: int = 0  # of its client's connections, those that were told
 
     def start_anew(self) -> None:
@@ -63,8 +68,24 @@ class _Connection:
             value if isinstance(value, bytes) else (value if isinstance(value, str) else json.dumps(value)).encode()
         )
         if self.said.get(topic) != payload:
-            self.client.publish(topic, payload, qos=1, retain=True)
+            self.retain(topic, payload)
             self.said[topic] = payload
+
+    def retain(self, topic: str, payload: bytes) -> None:
+        self.held.add(topic)
+        self.client.publish(topic, payload, qos=1, retain=True)
+
+    def withdraw(self, topics: set[str], *, others: set[str]) -> None:
+        """An empty message is retained no more, and takes a camera out of Home Assistant.
+
+        others: topics that another channel tells there, which stay.
+        """
+        for topic in sorted(topics):
+            if topic not in others:
+                self.client.publish(topic, b"", qos=1, retain=True)
+            self.held.discard(topic)
+            self.said.pop(topic, None)
+            self.pictures.pop(topic, None)
 
 
 @dataclass(slots=True)
@@ -78,11 +99,19 @@ class MqttStates:
     def step(self) -> bool:
         """Connects, says what has changed, leaves what is no more. Raises django.db.Error."""
         channels = self._channels()
-        for pk in list(self._connections):
-            if pk not in channels or self._connections[pk].key != _key(channels[pk]):
+        if channels is None:
+            self.close()
+            return False
+        held: dict[int, set[str]] = {}
+        for pk, old in list(self._connections.items()):
+            key = _key(channels[pk]) if pk in channels else None
+            if key is not None and key != old.key and _broker(key) == _broker(old.key):
+                held[pk] = old.held  # the next connection withdraws what it does not say
                 self._leave(pk)
+            elif key != old.key:
+                self._leave(pk, withdraw=True)
         for pk, channel in channels.items():
-            connection = self._connections.get(pk) or self._connect(channel)
+            connection = self._connections.get(pk) or self._connect(channel, held.get(pk, set()))
             if connection is None:
                 continue
             if connection.client.is_connected():
@@ -91,15 +120,16 @@ class MqttStates:
                 self._note(pk, connection.client.problem)
         return False
 
-    def _channels(self) -> dict[int, Channel]:
+    def _channels(self) -> dict[int, Channel] | None:
+        """None where a key is lost: nobody knows then what may be told, and nothing is withdrawn for it."""
         rows = Channel.objects.filter(kind=ChannelKind.MQTT, enabled=True)
         try:
             return {channel.pk: channel for channel in rows}
         except DecryptionError:
             log.error("brokers are not told: a channel's secret cannot be decrypted")
-            return {}
+            return None
 
-    def _connect(self, channel: Channel) -> _Connection | None:
+    def _connect(self, channel: Channel, held: set[str]) -> _Connection | None:
         try:
             client = GuardedClient(channel, target_of(channel))
         except GuardedError as error:
@@ -109,47 +139,32 @@ class MqttStates:
         client.reconnect_delay_set(1, 60)
         client.connect_async(client.target.host, client.target.port, KEEPALIVE_S)
         client.loop_start()
-        connection = self._connections[channel.pk] = _Connection(_key(channel), client)
+        connection = self._connections[channel.pk] = _Connection(_key(channel), client, held)
         return connection
 
     def _tell(self, channel: Channel, connection: _Connection) -> None:
         if connection.times != connection.client.times:
             connection.start_anew()
-        connection.say(status_topic(channel.topic), ONLINE)
         cameras = list(_cameras(channel))
         facts = _facts(cameras, now=self.clock())
+        told: dict[str, Any] = {status_topic(channel.topic): ONLINE}
         for camera in facts:
-            for topic, value in state_messages(channel.topic, camera).items():
-                connection.say(topic, value)
-        for camera_id, key in _pictures(cameras) if channel.pictures else ():
-            if connection.pictures.get(camera_id) != key:
-                self._picture(channel, connection, camera_id, key)
-        self._discover(channel, connection, facts)
+            told |= state_messages(channel.topic, camera)
+        if channel.discovery:
+            told |= _discovery(channel, facts)
+        for topic, value in told.items():
+            connection.say(topic, value)
+        keys = _pictures(cameras) if channel.pictures else ()
+        pictures = {picture_topic(channel.topic, camera_id): key for camera_id, key in keys}
+        for topic, key in pictures.items():
+            if connection.pictures.get(topic) != key:
+                _show(connection, topic, key)
+        connection.withdraw(connection.held - told.keys() - pictures.keys(), others=self._held_by_others(connection))
 
-    def _discover(self, channel: Channel, connection: _Connection, facts: Iterable[CameraFacts]) -> None:
-        with translation.override(channel.language):
-            labels = {"connected": _("Connected"), "alert": _("Alert"), "picture": _("Newest alert")}
-        there = set()
-        for camera in facts if channel.discovery else ():
-            there.add(camera.camera_id)
-            told = discovery_messages(channel.topic, camera, labels, pictures=channel.pictures)
-            for topic, value in told.items():
-                connection.say(topic, value)
-            connection.discovered[camera.camera_id] = set(told)
-        for camera_id in set(connection.discovered) - there:
-            for topic in connection.discovered.pop(camera_id):
-                connection.say(topic, b"")  # an empty message takes it out of Home Assistant
-
-    def _picture(self, channel: Channel, connection: _Connection, camera_id: str, key: str) -> None:
-        try:
-            file, _size = storage.open_object(key)
-            with file:
-                picture = file.read(LARGEST_PICTURE + 1)
-        except (StorageError, FileNotFoundError):
-            picture = b""
-        connection.pictures[camera_id] = key
-        if 0 < len(picture) <= LARGEST_PICTURE:
-            connection.client.publish(picture_topic(channel.topic, camera_id), picture, qos=1, retain=True)
+    def _held_by_others(self, connection: _Connection) -> set[str]:
+        """Topics of other channels at the same broker, which may begin alike."""
+        others = (other for other in self._connections.values() if other is not connection)
+        return {topic for other in others if _broker(other.key) == _broker(connection.key) for topic in other.held}
 
     def _note(self, pk: int, problem: str) -> None:
         """Each change once: in the log and at the channel."""
@@ -162,12 +177,16 @@ class MqttStates:
         else:
             log.info("broker told of cameras", channel=pk)
 
-    def _leave(self, pk: int) -> None:
+    def _leave(self, pk: int, *, withdraw: bool = False) -> None:
+        """withdraw: nobody tells anything there any more, so nothing but `offline` may stay retained."""
         connection = self._connections.pop(pk)
-        client, prefix = connection.client, connection.key[0]
+        client, status = connection.client, status_topic(connection.key[0])
         try:
             if client.is_connected():
-                client.publish(status_topic(prefix), OFFLINE, qos=1, retain=True).wait_for_publish(GOODBYE_S)
+                if withdraw:
+                    connection.withdraw(connection.held - {status}, others=self._held_by_others(connection))
+                goodbye = client.publish(status, OFFLINE, qos=1, retain=True)  # goes out after all before it
+                goodbye.wait_for_publish(WITHDRAWAL_S if withdraw else GOODBYE_S)
         except (RuntimeError, ValueError) as error:  # as paho says that the connection went just now
             log.info("a broker was left without a goodbye", channel=pk, reason=str(error))
         finally:
@@ -186,6 +205,32 @@ def _key(channel: Channel) -> tuple[Any, ...]:
     """What makes another connection of it."""
     return (channel.topic, channel.url, channel.username, channel.secret, channel.site_id, channel.discovery, channel.pictures,
             channel.language)  # fmt: skip
+
+
+def _broker(key: tuple[Any, ...]) -> str:
+    """Of a connection's key, the broker's address."""
+    return str(key[1])
+
+
+def _discovery(channel: Channel, facts: Iterable[CameraFacts]) -> dict[str, Any]:
+    with translation.override(channel.language):
+        labels = {"connected": _("Connected"), "alert": _("Alert"), "picture": _("Newest alert")}
+    told: dict[str, Any] = {}
+    for camera in facts:
+        told |= discovery_messages(channel.topic, camera, labels, pictures=channel.pictures)
+    return told
+
+
+def _show(connection: _Connection, topic: str, key: str) -> None:
+    try:
+        file, _size = storage.open_object(key)
+        with file:
+            picture = file.read(LARGEST_PICTURE + 1)
+    except (StorageError, FileNotFoundError):
+        picture = b""
+    connection.pictures[topic] = key
+    if 0 < len(picture) <= LARGEST_PICTURE:
+        connection.retain(topic, picture)
 
 
 def _cameras(channel: Channel) -> QuerySet[Camera]:

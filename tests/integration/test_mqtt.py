@@ -165,6 +165,11 @@ def test_pictures_only_where_they_were_asked_for(
     Channel.objects.filter(pk=channel.pk).update(pictures=True)
     told(states, listener, "site/hub/cameras/vid1/picture", b"\xff\xd8picture")
     assert any(topic.startswith("homeassistant/camera/") for topic in listener.heard)
+    Channel.objects.filter(pk=channel.pk).update(pictures=False)
+    told(states, listener, "site/hub/cameras/vid1/picture", b"")
+    Channel.objects.filter(pk=channel.pk).update(enabled=False)
+    told(states, listener, "site/hub/cameras/vid1/state", b"")
+    listener.says("site/hub/status", b"offline")
 
 
 def test_a_channel_of_a_site_tells_of_that_sites_cameras_only(
