@@ -26,9 +26,10 @@ export function told(before, message) {
   return "";
 }
 
-// onAlert: called with each alert that is new or changed. onBack: called when the socket is there again after it was lost.
+// onAlert: called with each alert that is new or changed. onBack: called when the socket is there, for the first time (something
+// may have happened since the page was made) and after it was lost.
 export function listen({ onAlert, onBack }) {
-  let away = false;
+  let away = true;
   connect({
     path: "/ws/live",
     onMessage: (message) => message.type === "event" && onAlert(message),
