@@ -128,7 +128,7 @@ def test_index_lists_and_forms(visitor: Visitor, audit: Audit) -> None:
     audit.look("a camera with nothing in it")
     for path in ("device/", "device/box-1/change/", "binding/"):
         audit.open(ADMIN + path)
-    page.locator(".alert-row th a").first.click()
+    page.locator("#result_list tbody th a").first.click()
     page.locator("#id_params").wait_for()
     audit.look("binding form")
 
