@@ -114,9 +114,8 @@ class Demo:
             "web": [sys.executable, *web],
             "hub": [*MANAGE, "run_hub"],
             "detector": [*MANAGE, "run_detector", "--device", device],
+            "recorder": [*MANAGE, "run_recorder", "--device", device],
         }
-        if (BASE_DIR / "recordings" / "management" / "commands" / "run_recorder.py").is_file():
-            commands["recorder"] = [*MANAGE, "run_recorder", "--device", device]
         self.say(f"starting {', '.join(commands)}")
         for name, argv in commands.items():
             self.supervisor.add(Child(name, argv, self.env))

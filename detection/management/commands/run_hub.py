@@ -100,39 +100,23 @@ class Command(BaseCommand):
         commands = connect(settings.CLOUD_REDIS_URL)
         orders = Orders(connect(settings.CLOUD_REDIS_URL))
         escalator = Escalator(clock=timezone.now, changed=alerts_changed)
-        loops = [
-            Loop(
-                "reconcile",
-                _database(reconciler.step),
-                stop,
-                RECONCILE_SECONDS,
-                EXPECTED,
-                _explain,
-            ),
-            Loop("Redis users", _database(keeper.step), stop, RECONCILE_SECONDS, EXPECTED, _explain),
-            Loop("staged publishes", _database(rollouts.step), stop, ROLLOUT_SECONDS, EXPECTED, _explain),
-            Loop("back-tests", _database(backtests.step), stop, BACKTEST_SECONDS, EXPECTED, _explain),
-            Loop("retention", _database(retention.step), stop, RETENTION_SECONDS, EXPECTED, _explain),
-            Loop("brokers", _database(brokers.step), stop, BROKER_SECONDS, EXPECTED, _explain),
-            Loop(
-                "test alerts",
-                _database(lambda: trial_step(client=commands, now=timezone.now())),
-                stop,
-                TRIAL_SECONDS,
-                EXPECTED,
-                _explain,
-            ),
-            Loop("escalation", _database(escalator.step), stop, ESCALATE_SECONDS, EXPECTED, _explain),
-            Loop("recording tasks", _database(recording_tasks.step), stop, TASK_SECONDS, EXPECTED, _explain),
-            Loop("snapshot requests", _database(orders.step), stop, ORDER_SECONDS, EXPECTED, _explain),
-            Loop("ingest", _database(ingest.step), stop, 0.2, EXPECTED, _explain),
-            Loop("stats", _database(relay.step), stop, 0.1, EXPECTED, _explain),
-            Loop("status", _database(status.step), stop, STATUS_SECONDS, EXPECTED, _explain),
+        steps: list[tuple[str, Step, float]] = [
+            ("reconcile", reconciler.step, RECONCILE_SECONDS),
+            ("Redis users", keeper.step, RECONCILE_SECONDS),
+            ("staged publishes", rollouts.step, ROLLOUT_SECONDS),
+            ("back-tests", backtests.step, BACKTEST_SECONDS),
+            ("retention", retention.step, RETENTION_SECONDS),
+            ("brokers", brokers.step, BROKER_SECONDS),
+            ("test alerts", lambda: trial_step(client=commands, now=timezone.now()), TRIAL_SECONDS),
+            ("escalation", escalator.step, ESCALATE_SECONDS),
+            ("recording tasks", recording_tasks.step, TASK_SECONDS),
+            ("snapshot requests", orders.step, ORDER_SECONDS),
+            ("ingest", ingest.step, 0.2),
+            ("stats", relay.step, 0.1),
+            ("status", status.step, STATUS_SECONDS),
+            *Notifier(stop).loops(),
         ]
-        loops += [
-            Loop(name, _database(step), stop, idle_s, EXPECTED, _explain)
-            for name, step, idle_s in Notifier(stop).loops()
-        ]
+        loops = [Loop(name, _database(step), stop, idle_s, EXPECTED, _explain) for name, step, idle_s in steps]
         log.info("hub started")
         threads = [loop.start() for loop in loops]
         stop.wait()
