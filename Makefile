@@ -31,7 +31,7 @@ demo: setup-demo
 
 test: setup-test
 	$(PY) -m pytest -n auto --maxprocesses 8 --dist loadfile -m "not ($(SLOW) or $(NEVER))"
-	$(PY) -m pytest -m "($(SLOW)) and not ($(NEVER))"
+	$(PY) -m pytest -n auto --maxprocesses 3 --dist loadfile --no-loadscope-reorder -m "($(SLOW)) and not ($(NEVER))"
 
 lint: setup-dev
 	$(PY) -m ruff check .

@@ -50,7 +50,7 @@ from tests.faults.publishing import (
 )
 from tests.servers.redis import RedisServer
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]  # 1,500 steps: minutes of computing
 
 devices = st.sampled_from(DEVICES)
 deaths = st.none() | st.sampled_from(DEATHS)
