@@ -42,6 +42,7 @@ from edgesite.redis_clients import connect, describe
 from edgesite.storage import StorageError
 from edgesite.worker import Loop, Step
 from recordings.evidence.keeper import STEP_SECONDS, EvidenceKeeper, box_spool
+from recordings.recorder.telling import RecorderHealth
 
 log = structlog.get_logger(__name__)
 
@@ -117,6 +118,7 @@ class EdgeWorker:
     sync: ConfigSync = field(init=False)
     lead: Lead = field(init=False)
     presence: Presence = field(init=False)
+    recorder: RecorderHealth = field(init=False)
     database: EdgeDatabase = field(init=False)
     outbox: Outbox = field(init=False)
     keeper: EvidenceKeeper = field(init=False)
@@ -128,6 +130,7 @@ class EdgeWorker:
         self.database = EdgeDatabase(s.store)
         self.outbox = Outbox(self.database)
         self.lead, self.presence = Lead(s.store), Presence(s.store)
+        self.recorder = RecorderHealth(s.store)
         channels = live_channels(device_id=s.device_id, redis_url=s.cloud_redis_url)
         self._owner = Owner(s.store)
         delivery = Delivery(
@@ -236,7 +239,8 @@ class EdgeWorker:
         # In this order: what the chain's newest place stands for is at the hub, or among what waits.
         evidence = self.keeper.health()
         waiting = {"outbox": self.outbox.count(), "commands": list(KINDS), "test_alerts": True}
-        return {**waiting, **evidence, **inference, **self.reconciler.health()}
+        recording = {"recording": self.recorder.read()}
+        return {**waiting, **recording, **evidence, **inference, **self.reconciler.health()}
 
     def _sweep(self) -> None:
         if swept := self.sink.sweep():

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 from edgesite.child_process import Process, Sink
 from edgesite.console import Console
 from edgesite.core.backoff import Backoff, RestartPolicy
+from edgesite.files import write_atomically
 from edgesite.process_guard import Guard
 
 POLL_S = 0.1  # how late the end of a child may be noticed
@@ -175,7 +175,7 @@ class Supervisor:
             self.say(f"{slot.child.name} cannot be started: {error.strerror}; trying again")
             return
         slot.starts += 1
-        _write_atomically(self._pid_file(slot.child.name), f"{slot.process.pid}\n")
+        write_atomically(self._pid_file(slot.child.name), f"{slot.process.pid}\n", mode=0o644)
 
     def _spawn(self, child: Child, stdout: Sink | None = None) -> Process:
         def show(line: bytes) -> None:
@@ -236,11 +236,3 @@ def describe_status(status: int) -> str:
         return f"was ended by {signal.Signals(-status).name}"
     except ValueError:
         return f"was ended by signal {-status}"
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(text)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)

@@ -21,6 +21,7 @@ from cameras.admin.base import PublishingAdmin, SiteLimitedAdmin, VisibleOnly
 from cameras.admin.chips import sync_chip
 from cameras.admin.deletion import DeviceDeletion
 from cameras.admin.list_filters import DiskFilter, SyncFilter
+from cameras.admin.recorder_words import recorder_list
 from cameras.admin.sentences import problem_text
 from cameras.admin.waiting import waiting_list
 from cameras.models import ConfigVersion, Device, DeviceStatus
@@ -37,12 +38,12 @@ class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device])
     search_fields = ["device_id", "name", "site__name"]
     list_select_related = ["site", "status"]
     actions = ["publish_in_stages"]
-    readonly_fields = ["configuration", "version", "last_seen", "waits", "epoch", "health", "revoked_at"]
+    readonly_fields = ["configuration", "version", "last_seen", "waits", "recorder", "epoch", "health", "revoked_at"]
     fieldsets = [
         (None, {"fields": ["device_id", "name", "site", "publish_on_save"]}),
         (
             gettext_lazy("Reported"),
-            {"fields": ["configuration", "version", "last_seen", "waits", "health", "epoch", "revoked_at"]},
+            {"fields": ["configuration", "version", "last_seen", "waits", "recorder", "health", "epoch", "revoked_at"]},
         ),
     ]
 
@@ -109,6 +110,11 @@ class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device])
     def waits(self, device: Device) -> SafeString | str:
         status: DeviceStatus | None = getattr(device, "status", None)
         return waiting_list(status.health if status else None)
+
+    @admin.display(description=gettext_lazy("recorder"))
+    def recorder(self, device: Device) -> SafeString | str:
+        status: DeviceStatus | None = getattr(device, "status", None)
+        return recorder_list(status.health if status else None)
 
     @admin.display(description=gettext_lazy("health"))
     def health(self, device: Device) -> SafeString | str:

@@ -18,18 +18,18 @@ MOST_CAMERAS = 5
 def waiting_lines(health: object) -> list[str]:
     """Sentences; none where the box does not report it."""
     known = health if isinstance(health, dict) else {}
-    waiting, captures = _dict(known.get("waiting")), _dict(known.get("captures"))
+    waiting, captures = as_dict(known.get("waiting")), as_dict(known.get("captures"))
     if not waiting:
         return []
-    rows, dead = _count(waiting.get("rows")), _count(waiting.get("dead_letters"))
+    rows, dead = as_count(waiting.get("rows")), as_count(waiting.get("dead_letters"))
     lines = [_("nothing waits")]
     if rows:
         lines = [ngettext("%(n)s event waits for the hub", "%(n)s events wait for the hub", rows) % {"n": rows}]
         if (since := _moment(waiting.get("oldest_at"))) is not None:
             lines[0] += ", " + _("the oldest for %(time)s") % {"time": timesince(since)}
-        cameras = [(str(code)[:64], _count(n)) for code, n in _dict(waiting.get("cameras")).items()]
+        cameras = [(str(code)[:64], as_count(n)) for code, n in as_dict(waiting.get("cameras")).items()]
         lines += [f"{code}: {n}" for code, n in sorted(cameras, key=lambda c: -c[1])[:MOST_CAMERAS]]
-    if upload := _count(captures.get("upload")):
+    if upload := as_count(captures.get("upload")):
         lines.append(
             ngettext("%(n)s picture waits for its upload", "%(n)s pictures wait for their upload", upload)
             % {"n": upload}
@@ -49,11 +49,11 @@ def waiting_list(health: object) -> SafeString | str:
     return format_html_join("", "<div>{}</div>", ((line,) for line in lines)) if lines else "–"
 
 
-def _dict(value: object) -> dict[str, Any]:
+def as_dict(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _count(value: object) -> int:
+def as_count(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 

@@ -10,12 +10,12 @@ import contextlib
 import json
 import os
 import sys
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from detection.core.groups import Group, GroupReport
+from edgesite.files import write_atomically
 
 SUFFIXES = (".order.json", ".process.json", ".status.json", ".lock")
 
@@ -85,7 +85,7 @@ class RunFolder:
         return sorted(found - {"parent"})
 
     def write_order(self, group: Group) -> None:
-        self._write(self.file(group.name, ".order.json"), asdict(group))
+        write_atomically(self.file(group.name, ".order.json"), json.dumps(asdict(group)))
 
     def order(self, name: str) -> Group | None:
         raw = _read(self.file(name, ".order.json"))
@@ -95,7 +95,7 @@ class RunFolder:
             return None
 
     def write_identity(self, name: str, identity: Identity) -> None:
-        self._write(self.file(name, ".process.json"), asdict(identity))
+        write_atomically(self.file(name, ".process.json"), json.dumps(asdict(identity)))
 
     def identity(self, name: str) -> Identity | None:
         raw = _read(self.file(name, ".process.json"))
@@ -108,7 +108,7 @@ class RunFolder:
         """Where there is no room for it (OSError), the sign of life is given all the same."""
         path = self.file(name, ".status.json")
         try:
-            self._write(path, asdict(status))
+            write_atomically(path, json.dumps(asdict(status)))
         except OSError:
             with contextlib.suppress(OSError):
                 os.utime(path)
@@ -139,18 +139,6 @@ class RunFolder:
         """Removes what a group that has ended left, but its lock: a file of that name that somebody holds must stay one."""
         for suffix in SUFFIXES[:3]:
             self.file(name, suffix).unlink(missing_ok=True)
-
-    @staticmethod
-    def _write(path: Path, value: dict[str, Any]) -> None:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(value, file)
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
 
 
 def _changed(path: Path) -> int:

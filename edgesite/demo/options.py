@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
 import secrets
 import shlex
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +12,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from edgesite.env import load_or_make_key
+from edgesite.files import write_atomically
 
 REDIS_VARIABLES = ("CLOUD_REDIS_URL", "LOCAL_REDIS_URL", "CHANNEL_REDIS_URL")
 DEVICE_ID = "demo-01"
@@ -110,10 +109,7 @@ def process_environment(inherited: Mapping[str, str], settings: Mapping[str, str
 
 def write_environment_file(path: Path, settings: Mapping[str, str]) -> None:
     """Write `NAME=value` lines that a shell can read, mode 0600, in one step."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.writelines(f"{name}={shlex.quote(value)}\n" for name, value in settings.items())
-    os.replace(temporary, path)
+    write_atomically(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in settings.items()))
 
 
 def _port(text: str) -> int:

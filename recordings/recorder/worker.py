@@ -36,6 +36,7 @@ from recordings.recorder.recorder import Recorder
 from recordings.recorder.segment_store import SegmentStore
 from recordings.recorder.task_store import TaskStore
 from recordings.recorder.tasks import KIND, Tasks
+from recordings.recorder.telling import RecorderHealth
 from recordings.recorder.uploads import Uploads
 
 log = structlog.get_logger(__name__)
@@ -96,6 +97,7 @@ class RecorderWorker:
     sync: ConfigSync = field(init=False)
     lead: Lead = field(init=False)
     database: EdgeDatabase = field(init=False)
+    telling: RecorderHealth = field(init=False)
     _lock: IO[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -111,6 +113,7 @@ class RecorderWorker:
             lock.close()
             raise
         self.lead = Lead(s.store, stand_back=Presence(s.store).fresh)
+        self.telling = RecorderHealth(s.store)
         self._wire_recording()
         outbox = Outbox(self.database)
         channels = live_channels(device_id=s.device_id, redis_url=s.cloud_redis_url)
@@ -135,6 +138,7 @@ class RecorderWorker:
             self._loop("commands", listener.step, idle_s=0.0),
             self._loop("orders", lane.step, idle_s=0.0),
             self._loop("clips", self.uploads.step, idle_s=0.2),
+            self._loop("health", lambda: self.telling.tell(self.recorder.health), idle_s=0.5),
         ]
         self.record = self._loop("record", self.recorder.step, idle_s=0.0)
 
@@ -172,7 +176,8 @@ class RecorderWorker:
         return stored is not None and stored.text == running.text
 
     def _loop(self, name: str, step: Step, *, idle_s: float) -> Loop:
-        return Loop(name, step, self.stop, idle_s, EXPECTED, explain)
+        expected = (*EXPECTED, OSError) if name == "health" else EXPECTED
+        return Loop(name, step, self.stop, idle_s, expected, explain)
 
     def start(self) -> None:
         """Finds what a recorder that was killed left, boots from the store and starts every loop but `record`."""
@@ -190,6 +195,8 @@ class RecorderWorker:
         quiet = not any(t.is_alive() for t in self.threads)
         if quiet:
             self.sync.stop()
+        with contextlib.suppress(OSError):
+            self.telling.leave()
         self.lead.release()
         if quiet:
             self.database.close()
