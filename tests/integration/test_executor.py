@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 
 from detection.core.groups import Group
+from detection.executors import run_folder
 from detection.executors.base import Unit
 from detection.executors.local import LocalProcessExecutor, end_leftovers
 from detection.executors.process_unit import Timing
-from detection.executors.run_folder import Identity, RunFolder, start_ticks
+from detection.executors.run_folder import Identity, start_ticks
 from tests.servers.stack import ROOT, wait_until
 
 pytestmark = pytest.mark.integration
@@ -313,12 +314,12 @@ def test_a_number_that_another_process_has_by_now_is_not_killed(tmp_path: Path) 
 
 
 def test_a_full_disk_keeps_nobody_from_living(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, value: object) -> None:
+    def full(path: Path, text: str) -> None:
         raise OSError(28, "No space left on device")
 
     parent = place.parent()
     with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "_write", staticmethod(full))
+        patch.setattr(run_folder, "write_atomically", full)
         parent.ensure(ONE)
         units = until(parent, lambda units: units["g1"].condition.state == "waiting")
         assert "No space left" in units["g1"].condition.reason
