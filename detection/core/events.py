@@ -11,6 +11,7 @@ from cameras.core.probe import ProbeAnswer
 from detection.core.rules.base import RuleEvent
 from recordings.core.losses import LossEvent
 from recordings.core.snapshots import SnapshotAnswer
+from recordings.core.spans import RecordedHour
 from recordings.core.tasks import RecordingReport
 
 LARGEST_BODY = 64 * 1024
@@ -139,10 +140,12 @@ def alert_body(
     }
 
 
-Event = AlertEvent | EvidenceEvent | LossEvent | TrialEvent | SnapshotAnswer | ProbeAnswer | RecordingReport
+Event = (
+    AlertEvent | EvidenceEvent | LossEvent | TrialEvent | SnapshotAnswer | ProbeAnswer | RecordingReport | RecordedHour
+)
 KINDS: dict[str, type[Event]] = {
     "alert": AlertEvent, "evidence": EvidenceEvent, "loss": LossEvent, "snapshot": SnapshotAnswer, "probe": ProbeAnswer,
-    "trial": TrialEvent, "recording": RecordingReport,
+    "trial": TrialEvent, "recording": RecordingReport, "recorded_hour": RecordedHour,
 }  # fmt: skip
 
 
@@ -169,7 +172,7 @@ def parse_event(fields: dict[str, str], *, device_id: str) -> Event:
 
 def _implied(kind: str, fields: dict[str, str]) -> dict[str, str]:
     """What a body need not say: its kind does, or its entry."""
-    if kind in ("snapshot", "probe", "recording"):
+    if kind in ("snapshot", "probe", "recording", "recorded_hour"):
         return {"event_id": fields.get("event_id", "")}
     return {"type": "evidence"} if kind == "evidence" else {}
 

@@ -21,9 +21,11 @@ from detection.notifying.trials import take_trial
 from edgesite.core.chain import Link
 from recordings.core.losses import LossEvent
 from recordings.core.snapshots import SnapshotAnswer
+from recordings.core.spans import RecordedHour
 from recordings.core.tasks import RecordingReport
 from recordings.evidence.services import record_evidence, take_loss
 from recordings.snapshots import take_answer
+from recordings.spans.services import take_recorded_hour
 from recordings.tasks.services import take_report
 
 log = structlog.get_logger(__name__)
@@ -136,12 +138,14 @@ def _take_over_waiting(alert: Alert) -> None:
         record.delete()
 
 
-def _take_answer(answer: SnapshotAnswer | ProbeAnswer | RecordingReport, device_id: str) -> None:
+def _take_answer(answer: SnapshotAnswer | ProbeAnswer | RecordingReport | RecordedHour, device_id: str) -> None:
     """Of a command or a task. One that nobody waits for any more is no error: the device need not keep it."""
     if isinstance(answer, SnapshotAnswer):
         take_answer(answer, device_id=device_id)
     elif isinstance(answer, RecordingReport):
         take_report(answer, device_id=device_id)
+    elif isinstance(answer, RecordedHour):
+        take_recorded_hour(answer, device_id=device_id)
     else:
         take_probe_answer(answer, device_id=device_id)
 

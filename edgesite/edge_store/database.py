@@ -21,7 +21,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 RECORDINGS = """
 CREATE TABLE segments (
     path TEXT PRIMARY KEY,           -- below OUTPUT_DIR/segments
@@ -48,6 +48,21 @@ CREATE TABLE tasks (
     told TEXT NOT NULL
 );
 CREATE INDEX tasks_state ON tasks (state);
+"""
+HOURS = """
+CREATE TABLE recorded_hours (
+    camera_id TEXT NOT NULL,
+    hour INTEGER NOT NULL,            -- since 1970
+    dirty INTEGER NOT NULL DEFAULT 1, -- changed since it was told
+    revision INTEGER NOT NULL DEFAULT 0,
+    told_at REAL NOT NULL DEFAULT 0,
+    event_id TEXT NOT NULL DEFAULT '', -- of the last report
+    PRIMARY KEY (camera_id, hour)
+) WITHOUT ROWID;
+CREATE INDEX recorded_hours_dirty ON recorded_hours (camera_id, hour) WHERE dirty;
+INSERT INTO recorded_hours (camera_id, hour) -- what was recorded before is told, too
+    SELECT camera_id, CAST(start / 3600 AS INTEGER) FROM segments
+    UNION SELECT camera_id, CAST(stop / 3600 AS INTEGER) FROM segments;
 """
 SCHEMA = f"""
 CREATE TABLE documents (
@@ -105,7 +120,7 @@ CREATE TABLE commands (
     request_id TEXT NOT NULL UNIQUE,
     at REAL NOT NULL
 );
-{RECORDINGS}PRAGMA user_version = 6;
+{RECORDINGS}{HOURS}PRAGMA user_version = 7;
 """
 # What brings a file of that schema to the next one; SCHEMA says the same for a new file.
 UPGRADES = {
@@ -136,6 +151,7 @@ UPGRADES = {
     " CREATE TABLE claims (camera_id TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);"
     " PRAGMA user_version = 5",
     5: RECORDINGS + "PRAGMA user_version = 6",
+    6: HOURS + "PRAGMA user_version = 7",
 }
 
 

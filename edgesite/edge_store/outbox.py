@@ -12,6 +12,7 @@ from edgesite.core.chain import Content
 from edgesite.edge_store.chain import extend_chain
 from edgesite.edge_store.database import EdgeDatabase
 
+HOURS = "recorded_hour"  # the kind of event that no quota counts: the recorder bounds it (recordings/recorder/hours.py)
 TOTAL = "total:"  # rows of `meta`: what this box has done since its store was made
 
 

@@ -18,7 +18,7 @@ import structlog
 from edgesite.edge_store.database import EdgeDatabase
 from edgesite.edge_store.evidence import EvidenceStore
 from edgesite.edge_store.losses import note_losses
-from edgesite.edge_store.outbox import insert_event
+from edgesite.edge_store.outbox import HOURS, insert_event
 from edgesite.ids import uuid7
 
 log = structlog.get_logger(__name__)
@@ -40,7 +40,9 @@ def nothing_is_sent() -> AbstractContextManager[Collection[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """rows: of the outbox, dead letters too. size: bytes of their bodies and of the pictures that stand here."""
+    """rows: of the outbox, dead letters too; what is told of recorded hours does not count, it never costs an alert.
+
+    size: bytes of their bodies and of the pictures that stand here."""
 
     rows: int
     size: int
@@ -62,7 +64,8 @@ class Quota:
 
     def usage(self) -> Usage:
         row = self.database.rows(
-            "SELECT count(*) AS n, coalesce(sum(length(CAST(body AS BLOB))), 0) AS size FROM outbox"
+            "SELECT count(*) AS n, coalesce(sum(length(CAST(body AS BLOB))), 0) AS size FROM outbox WHERE kind != ?",
+            HOURS,
         )[0]
         kept = EvidenceStore(self.database).kept()
         return Usage(int(row["n"]), int(row["size"]) + kept.waiting_bytes + kept.delivered_bytes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 from edgesite.edge_store.database import EdgeDatabase
 from recordings.core.segments import Segment
+from recordings.core.spans import hours_of
 from recordings.recorder.files import sync_folder
 
 COLUMNS = "camera_id, path, run, start, stop, size"
@@ -30,13 +32,14 @@ class SegmentStore:
     def __init__(self, database: EdgeDatabase) -> None:
         self.database = database
 
-    def add(self, segments: Iterable[Segment]) -> None:
+    def add(self, segments: Sequence[Segment]) -> None:
         """One that is there already stays as it is."""
         with self.database.transaction() as db:
             db.executemany(
                 f"INSERT OR IGNORE INTO segments ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608  names of ours
                 [astuple(s) for s in segments],
             )
+            _changed(db, ((s.camera_id, s.start, s.end) for s in segments))
 
     def between(self, camera_id: str, *, start: float, end: float) -> list[Segment]:
         """What holds something of that time (Unix seconds), in its order."""
@@ -71,12 +74,15 @@ class SegmentStore:
     def forget(self, paths: Iterable[str]) -> None:
         """The rows of files that are not there."""
         with self.database.transaction() as db:
-            db.executemany("DELETE FROM segments WHERE path = ?", [(p,) for p in paths])
+            for path in paths:
+                gone = "DELETE FROM segments WHERE path = ? RETURNING camera_id, start, stop"
+                _changed(db, (tuple(row) for row in db.execute(gone, (path,)).fetchall()))
 
     def delete(self, segments: Sequence[Segment], *, folder: Path) -> None:
         """Files and rows: marked first, so that what a kill leaves between is neither used nor forgotten. Raises OSError."""
         with self.database.transaction() as db:
             db.executemany("UPDATE segments SET doomed = 1 WHERE path = ?", [(s.path,) for s in segments])
+            _changed(db, ((s.camera_id, s.start, s.end) for s in segments))
         self.finish_deleting(folder=folder)
 
     def finish_deleting(self, *, folder: Path) -> int:
@@ -94,6 +100,14 @@ class SegmentStore:
     def _found(self, where: str, *values: object) -> list[Segment]:
         rows = self.database.rows(f"SELECT {COLUMNS} FROM segments WHERE {where}", *values)  # noqa: S608  as above
         return [_segment(r) for r in rows]
+
+
+def _changed(db: sqlite3.Connection, spans: Iterable[Span]) -> None:
+    """The hub is to hear of these hours again (`recorder/hours.py`), inside the caller's transaction."""
+    hours = {(camera_id, hour) for camera_id, start, end in spans for hour in hours_of(start, end)}
+    db.executemany(
+        "INSERT INTO recorded_hours (camera_id, hour) VALUES (?, ?) ON CONFLICT DO UPDATE SET dirty = 1", sorted(hours)
+    )
 
 
 def _segment(row: Any) -> Segment:

@@ -30,6 +30,7 @@ from edgesite.redis_clients import connect, describe
 from edgesite.worker import Loop, Step
 from recordings.core.ffmpeg import Tool
 from recordings.core.retention import Limits
+from recordings.recorder.hours import Hours
 from recordings.recorder.indexing import Indexer
 from recordings.recorder.keeping import Keeping
 from recordings.recorder.recorder import Recorder
@@ -139,6 +140,7 @@ class RecorderWorker:
             self._loop("orders", lane.step, idle_s=0.0),
             self._loop("clips", self.uploads.step, idle_s=0.2),
             self._loop("health", lambda: self.telling.tell(self.recorder.health), idle_s=0.5),
+            self._loop("hours", Hours(self.database).step, idle_s=5.0),
         ]
         self.record = self._loop("record", self.recorder.step, idle_s=0.0)
 

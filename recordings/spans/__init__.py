@@ -1,0 +1,1 @@
+"""Which seconds of which camera are recorded, as the boxes told."""
