@@ -18,6 +18,7 @@ from edgesite.core.urls import mask_url
 SOURCE_FIELDS = ("rtsp_url", "user", "password", "make", "host", "port", "channel", "stream")
 HELPER_FIELDS = SOURCE_FIELDS[3:]
 LONGEST_URL = 2000
+KEPT_WHEN_EMPTY = {"record", "event_pre_s", "event_post_s"}
 TEXTS = (  # of `cameras.core.stream_urls`, which knows no gettext
     gettext_noop("The password is hidden here. Type it again when you change the URL."),
     gettext_noop("Only rtsp:// and rtsps:// URLs take a user and a password."),
@@ -155,9 +156,18 @@ class CameraForm(SourceFields, forms.ModelForm[Camera]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name in KEPT_WHEN_EMPTY & self.fields.keys():
+            self.fields[name].required = False
         self.stored = self.instance.rtsp_url if not self.instance._state.adding else ""
         if self.stored:
             self.initial["rtsp_url"] = mask_url(self.stored)
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean()
+        for name in KEPT_WHEN_EMPTY & given.keys():
+            if given[name] in (None, ""):
+                given[name] = getattr(self.instance, name)
+        return given
 
 
 class SourceForm(SourceFields):

@@ -18,6 +18,14 @@ class Severity(models.TextChoices):
     CRITICAL = "critical", _("Critical")
 
 
+class RecordMode(models.TextChoices):
+    """What of a camera is recorded without anybody asking (`cameras.core.recording`)."""
+
+    OFF = "off", _("No")
+    ALWAYS = "always", _("All the time")
+    SCHEDULE = "schedule", _("On a schedule")
+
+
 class RequestState(models.TextChoices):
     """Of what a camera's box was asked for (`cameras.asking`)."""
 

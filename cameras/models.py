@@ -13,11 +13,16 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError as ParametersError
 
 from cameras.audit import AuditEntry, AuditRecords, site_of  # noqa: F401  AuditEntry: this app's model too
-from cameras.choices import RoiType, Severity
+from cameras.choices import RecordMode, RoiType, Severity
 from cameras.core.algorithms import STRANGE_CLASS, registry
 from cameras.core.colors import COLORS
 from cameras.places import check_places
-from cameras.schedules import check_schedule, stay_with_schedules  # its model is this app's too
+from cameras.recorded import RecordedCamera
+from cameras.schedules import (  # its model is this app's too
+    check_schedule,
+    recordings_stay_with_schedules,
+    stay_with_schedules,
+)
 from cameras.validators import clean_shape, parameter_problem, validate_code, validate_source, validate_time_zone
 from edgesite.fields import EncryptedTextField
 from edgesite.ids import short_id, uuid7
@@ -92,6 +97,7 @@ class Device(models.Model):
 
     def clean(self) -> None:
         stay_with_schedules(Binding.objects.filter(roi__camera__device=self.pk), site=self.site_id)
+        recordings_stay_with_schedules(Camera.objects.filter(device=self.pk), site=self.site_id)
 
 
 class DeviceStatus(models.Model):
@@ -117,7 +123,7 @@ class DeviceStatus(models.Model):
         return f"{self.device_id}: {self.state}"
 
 
-class Camera(models.Model):
+class Camera(RecordedCamera):
     camera_id = models.CharField(_("camera ID"), max_length=64, primary_key=True, validators=[validate_code])
     device = models.ForeignKey(Device, models.CASCADE, related_name="cameras", verbose_name=_("device"))
     name = models.CharField(_("name"), max_length=200, blank=True)
@@ -140,14 +146,19 @@ class Camera(models.Model):
         verbose_name = _("camera")
         verbose_name_plural = _("cameras")
         ordering = ["camera_id"]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(record__in=RecordMode.values), name="camera_record_known"),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.camera_id
 
     def clean(self) -> None:
-        stay_with_schedules(
-            Binding.objects.filter(roi__camera=self.pk), site=site_of(Camera, self.device_id, "device__site")
-        )
+        site = site_of(Camera, self.device_id, "device__site")
+        stay_with_schedules(Binding.objects.filter(roi__camera=self.pk), site=site)
+        if self.record == RecordMode.SCHEDULE and self.record_schedule_id is None:
+            raise ValidationError({"record_schedule": _("Choose a schedule.")})
+        check_schedule(self.record_schedule_id, site=site, field="record_schedule")
 
 
 class ROI(models.Model):

@@ -56,12 +56,12 @@ def entry_of(schedule: Schedule) -> dict[str, Any]:
     return row | {"holidays": document_holidays(schedule.weekly, schedule.holidays)}
 
 
-def check_schedule(schedule_id: str | None, *, site: int | None) -> None:
-    """A binding follows a schedule of its own site. site: of its camera, None when not known. Raises ValidationError."""
+def check_schedule(schedule_id: str | None, *, site: int | None, field: str = "schedule") -> None:
+    """A binding or a camera follows a schedule of its own site. site: None when not known. Raises ValidationError."""
     if schedule_id is None or site is None:
         return
     if Schedule.objects.filter(schedule_id=schedule_id).exclude(site=site).exists():
-        raise ValidationError({"schedule": _("This schedule belongs to another site.")})
+        raise ValidationError({field: _("This schedule belongs to another site.")})
 
 
 def stay_with_schedules(bindings: models.QuerySet[Any], *, site: int | None) -> None:
@@ -70,4 +70,13 @@ def stay_with_schedules(bindings: models.QuerySet[Any], *, site: int | None) -> 
     names = sorted({name or code for name, code in left})
     if site is not None and names:
         text = _("Bindings here follow schedules of another site: %(schedules)s. Give them others first.")
+        raise ValidationError(text % {"schedules": ", ".join(names)})
+
+
+def recordings_stay_with_schedules(cameras: models.QuerySet[Any], *, site: int | None) -> None:
+    """The same for what cameras record. Raises ValidationError."""
+    left = cameras.exclude(record_schedule=None).exclude(record_schedule__site=site)
+    names = sorted({name or code for name, code in left.values_list("record_schedule__name", "record_schedule_id")})
+    if site is not None and names:
+        text = _("Recordings here follow schedules of another site: %(schedules)s. Give them others first.")
         raise ValidationError(text % {"schedules": ", ".join(names)})

@@ -9,11 +9,15 @@ from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
 from cameras.core.compiler import DeviceRows
+from cameras.core.recording import COLUMNS as RECORDING
+from cameras.core.recording import with_policy
 from cameras.models import ROI, Binding, Camera, Device, Site, SiteAccess
 from cameras.schedules import Schedule, entry_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+RECORD_COLUMNS = {name: "record_schedule_id" if name == "record_schedule" else name for name in RECORDING}
 
 
 def visible_sites(user: User | AnonymousUser) -> QuerySet[Site]:
@@ -52,20 +56,24 @@ def visible_cameras(user: User | AnonymousUser) -> QuerySet[Camera]:
 def device_rows(device: Device) -> DeviceRows:
     """The rows that the device's document is compiled from, under the document's own names."""
     bindings = list(Binding.objects.filter(roi__camera__device=device))
-    followed = {b.schedule_id for b in bindings if b.schedule_id is not None}
+    cameras = list(Camera.objects.filter(device=device))
+    followed = {row for row in (*(b.schedule_id for b in bindings), *(c.record_schedule_id for c in cameras)) if row}
     return DeviceRows(
         site={"name": device.site.name, "time_zone": device.site.time_zone},
         cameras=[
-            {
-                "camera_id": c.camera_id,
-                "camera_name": c.name,
-                "rtsp_url": c.rtsp_url,
-                "enabled": c.enabled,
-                "location": c.location,
-                "analyse": c.analyse,
-                "max_fps": c.max_fps,
-            }
-            for c in Camera.objects.filter(device=device)
+            with_policy(
+                {
+                    "camera_id": c.camera_id,
+                    "camera_name": c.name,
+                    "rtsp_url": c.rtsp_url,
+                    "enabled": c.enabled,
+                    "location": c.location,
+                    "analyse": c.analyse,
+                    "max_fps": c.max_fps,
+                    **{name: getattr(c, RECORD_COLUMNS[name]) for name in RECORDING},
+                }
+            )
+            for c in cameras
         ],
         rois=[
             {
@@ -112,8 +120,10 @@ def row_fingerprints() -> dict[str, int]:
 
 
 def _raw_cameras() -> QuerySet[Camera, tuple[Any, ...]]:
-    raw = Camera.objects.annotate(source=Cast("rtsp_url", TextField())).order_by("pk")
-    return raw.values_list("device_id", "pk", "name", "source", "enabled", "location", "analyse", "max_fps")
+    texts = {"source": "rtsp_url", "weekly": "record_schedule__weekly", "holidays": "record_schedule__holidays"}
+    raw = Camera.objects.annotate(**{name: Cast(column, TextField()) for name, column in texts.items()}).order_by("pk")
+    columns = ("pk", "name", "source", "enabled", "location", "analyse", "max_fps", *RECORD_COLUMNS.values())
+    return raw.values_list("device_id", *columns, "record_schedule__name", "weekly", "holidays")
 
 
 def _raw_rois() -> QuerySet[ROI, tuple[Any, ...]]:

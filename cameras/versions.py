@@ -16,6 +16,7 @@ from cameras.audit import acting
 from cameras.core.compiler import compile_content
 from cameras.core.difference import Change, difference
 from cameras.core.document import canonical, content_of
+from cameras.core.recording import columns_of
 from cameras.core.rollout import Sentence
 from cameras.core.values import check_epoch
 from cameras.models import ROI, Binding, Camera, ConfigVersion, Device
@@ -149,6 +150,7 @@ def _restore_rows(device: Device, content: dict[str, Any]) -> None:
             "name": row["camera_name"],
             "rtsp_url": kept.get(code, row["rtsp_url"]),
             **{key: row[key] for key in ("enabled", "location", "analyse", "max_fps")},
+            **_recording(row),
         }
         Camera.objects.update_or_create(camera_id=code, defaults=values)
     for code, row in rois.items():
@@ -158,6 +160,12 @@ def _restore_rows(device: Device, content: dict[str, Any]) -> None:
         values = {key: row[key] for key in ("roi_id", "algo_code", "params", "priority", "enabled", "severity")}
         values["schedule_id"] = row.get("schedule_id")
         Binding.objects.update_or_create(bind_id=code, defaults=values)
+
+
+def _recording(row: dict[str, Any]) -> dict[str, Any]:
+    columns = columns_of(row.get("recording", {}))
+    columns["record_schedule_id"] = columns.pop("record_schedule")
+    return columns
 
 
 def _restore_schedules(device: Device, rows: list[dict[str, Any]]) -> None:

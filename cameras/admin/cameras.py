@@ -19,7 +19,9 @@ from cameras.admin.connection import ConnectionTest
 from cameras.admin.detection import DetectionButtons
 from cameras.admin.list_filters import CameraStateFilter
 from cameras.admin.region_publish import RegionPublish
+from cameras.admin.schedule_choices import ScheduleChoices
 from cameras.camera_forms import CameraForm
+from cameras.core.recording import COLUMNS as RECORDING
 from cameras.forms import LabelledFormSet, ROIForm
 from cameras.models import ROI, Camera, Device
 from cameras.regions_data import may_edit
@@ -28,6 +30,11 @@ from edgesite.core.urls import mask_url
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
+
+
+RECORDING_ROWS = [
+    "record", "record_schedule", "record_events", ("event_pre_s", "event_post_s"), "record_sound", "keep_days",
+]  # fmt: skip
 
 
 class ROIInline(admin.TabularInline[ROI, Camera]):
@@ -40,14 +47,17 @@ class ROIInline(admin.TabularInline[ROI, Camera]):
 
 
 @admin.register(Camera)
-class CameraAdmin(RegionPublish, ConnectionTest, DetectionButtons, AuditedAdmin[Camera], CloneAndSwitch):
+class CameraAdmin(
+    RegionPublish, ConnectionTest, DetectionButtons, ScheduleChoices, AuditedAdmin[Camera], CloneAndSwitch
+):
     site_path = "device__site"
     form = CameraForm
     list_display = ["camera_id", "name", "state", "device", "location", "source", "regions", "enabled"]
     list_filter = [CameraStateFilter, ("device__site", VisibleOnly), ("device", VisibleOnly), "enabled", "analyse"]
     search_fields = ["camera_id", "name", "location", "device__device_id"]
     list_select_related = ["device__site", "device__status"]
-    fields = ["camera_id", "name", "device", "location", "rtsp_url", "enabled", "analyse", "max_fps"]
+    fields = ["camera_id", "name", "device", "location", "rtsp_url", "enabled", "analyse", "max_fps", *RECORDING]
+    page_path = "devices__cameras"
     actions = ["start_detection", "stop_detection", "enable", "disable", "clone_chosen"]
     inlines = [ROIInline]
 
@@ -73,7 +83,8 @@ class CameraAdmin(RegionPublish, ConnectionTest, DetectionButtons, AuditedAdmin[
             (None, {"fields": names[:at]}),
             (_("Stream"), {"fields": ["rtsp_url", ("user", "password"), "connection"]}),
             (_("Build the stream URL"), {"fields": helper, "classes": ["collapse"]}),
-            (_("Analysis"), {"fields": names[at + 1 :]}),
+            (_("Analysis"), {"fields": [name for name in names[at + 1 :] if name not in RECORDING]}),
+            (_("Recording"), {"fields": RECORDING_ROWS}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Camera | None = None) -> Any:

@@ -4,7 +4,6 @@ from contextlib import suppress
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import ModelForm
@@ -13,27 +12,14 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError as ParametersError
 
 from cameras.admin.audit import AuditedAdmin
-from cameras.admin.base import BaseAdmin, PublishingAdmin, SiteLimitedChoices, VisibleOnly
+from cameras.admin.base import PublishingAdmin, SiteLimitedChoices, VisibleOnly
+from cameras.admin.schedule_choices import ScheduleChoices
 from cameras.audit import site_of
 from cameras.core.algorithms import registry
 from cameras.forms import BindingForm, LabelledFormSet, ROIForm
-from cameras.models import ROI, Binding, Site
+from cameras.models import ROI, Binding
 from cameras.places import check_places
-from cameras.schedules import Schedule, check_schedule
-
-
-class ScheduleChoices(BaseAdmin):
-    """Offers the schedules of the site that the page's row stands at; of every visible one where it has no site yet."""
-
-    page_path = ""  # from a site to the row of the page
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        match = request.resolver_match
-        key = match.kwargs.get("object_id") if match else None
-        if db_field.related_model is Schedule and key is not None:
-            sites = Site.objects.filter(**{self.page_path: unquote(key)})
-            kwargs["queryset"] = Schedule.objects.filter(site__in=sites)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+from cameras.schedules import check_schedule
 
 
 class BindingFormSet(LabelledFormSet):

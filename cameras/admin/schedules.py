@@ -122,7 +122,8 @@ class ScheduleAdmin(SchedulePreview, AuditedAdmin[Schedule], PublishingAdmin[Sch
         return ["schedule_id", "site", "written", "week", "meant"] if obj else []
 
     def device_ids(self, rows: QuerySet[Schedule]) -> set[str]:
-        return {d for d in rows.values_list("bindings__roi__camera__device_id", flat=True) if d}
+        paths = ("bindings__roi__camera__device_id", "recorded_cameras__device_id")
+        return {device for path in paths for device in rows.values_list(path, flat=True) if device}
 
     @admin.display(description=gettext_lazy("now"))
     def now(self, schedule: Schedule) -> SafeString:

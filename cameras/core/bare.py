@@ -57,6 +57,9 @@ def parse_bare(raw: Mapping[str, Any], registry: Registry) -> Bare:
         if not isinstance(rows, list):
             raise DocumentError(kind, "is missing" if rows is None else "must be a list")
         content[kind] = [_row(kind, i, row, model, warnings) for i, row in enumerate(rows)]
+    for index, camera in enumerate(content["cameras"]):
+        if camera.pop("recording", None) is not None:  # whatever another control plane means by it
+            warnings.append(f"unknown key cameras[{index}].recording")
     for index, roi in enumerate(content["rois"]):
         points = _points(f"rois[{index}].coordinates", roi.get("coordinates"))
         if any(value > 1 for point in points for value in point):

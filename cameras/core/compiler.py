@@ -26,16 +26,17 @@ def _ordered(rows: Iterable[Row], key: str) -> list[dict[str, Any]]:
 
 
 def compile_content(rows: DeviceRows) -> dict[str, Any]:
-    """The document's content (everything but the header), with the schedules that its bindings follow.
+    """The document's content (everything but the header), with the schedules that its bindings and cameras follow.
 
     Never raises: checking is `parse_content`'s business.
     """
     binds = [{"schedule_id": None, **row} for row in _ordered(rows.binds, "bind_id")]
-    used = {bind["schedule_id"] for bind in binds}
+    cameras = _ordered(rows.cameras, "camera_id")
+    used = {bind["schedule_id"] for bind in binds} | {c.get("recording", {}).get("schedule_id") for c in cameras}
     schedules = [row for row in _ordered(rows.schedules, "schedule_id") if row["schedule_id"] in used]
     content = {
         "site": dict(rows.site),
-        "cameras": _ordered(rows.cameras, "camera_id"),
+        "cameras": cameras,
         "rois": _ordered(rows.rois, "roi_id"),
         "binds": binds,
     }

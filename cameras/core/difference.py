@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cameras.core.reasons import Word
+from cameras.core.recording import settings_of
 from cameras.core.schedule import DAYS
 from cameras.core.schedule_text import CLOSED, days_text, holiday_text, hours_of
 
@@ -33,6 +34,10 @@ FIELDS = {
     "analyse": "analyse", "max_fps": "analyses per second", "camera_id": "camera", "roi_id": "ROI", "roi_type": "shape",
     "priority": "priority", "algo_code": "algorithm", "severity": "severity", "schedule_id": "schedule",
     "publish_on_save": "publish on save", "device": "device", "color": "colour",
+}  # fmt: skip
+RECORDING = {
+    "always": "recorded all the time", "schedule_id": "recording schedule", "pre_s": "seconds before an alert",
+    "post_s": "seconds after an alert", "sound": "sound", "keep_days": "days kept",
 }  # fmt: skip
 CHOICES = ("roi_type", "severity")  # their values are words
 EMPTY, DEFAULT, YES, NO = Word("empty"), Word("default"), Word("yes"), Word("no")
@@ -92,7 +97,9 @@ def _row(word: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -
         before, after = old.get(key), new.get(key)
         if before == after:
             continue
-        if key == "coordinates":
+        if key == "recording":
+            yield from _recording(word, name, before or {}, after or {})
+        elif key == "coordinates":
             yield _shape(word, name, before or [], after or [])
         elif key == "params":
             yield from _params(word, name, before or {}, after or {})
@@ -108,6 +115,18 @@ def _row(word: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -
             yield Change(
                 "~", word + " %(name)s: %(key)s %(old)s → %(new)s", {"name": name, **values_of(key, before, after)}
             )
+
+
+def _recording(word: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
+    before, after = dict(settings_of(old)), dict(settings_of(new))
+    for key in sorted({*before, *after}):
+        if before.get(key) != after.get(key):
+            values = {
+                "key": Word(RECORDING[key]),
+                "old": _text(key, before.get(key)),
+                "new": _text(key, after.get(key)),
+            }
+            yield Change("~", word + " %(name)s: %(key)s %(old)s → %(new)s", {"name": name, **values})
 
 
 def _params(word: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:

@@ -16,6 +16,7 @@ from cameras.core.algorithms import Registry
 from cameras.core.canonical import AUTHOR, Canonical
 from cameras.core.geometry import GeometryError, Points, validate_shape
 from cameras.core.reasons import Word, reason_of
+from cameras.core.recording import NO_SCHEDULE, RecordingPolicy, check_followed
 from cameras.core.schedule import ScheduleEntry
 from cameras.core.strict_json import DocumentError, load_json
 from cameras.core.values import check_epoch, check_source, check_time_zone
@@ -26,7 +27,6 @@ HEADER = ("schema", "device_id", "epoch", "version", "rollback_of", "issued_at",
 LONGEST_AUTHOR = 150
 NO_CAMERA = "no camera %(code)s in this document"
 NO_ROI = "no ROI %(code)s in this document"
-NO_SCHEDULE = "no schedule %(code)s in this document"
 
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f/]+$")]
 Point = Annotated[tuple[float, float], Field(strict=False)]
@@ -52,6 +52,7 @@ class Camera(_Part):
     location: str = Field(default="", max_length=200)
     analyse: bool = True
     max_fps: float = Field(default=10.0, gt=0, le=60, allow_inf_nan=False)
+    recording: RecordingPolicy = RecordingPolicy()
 
 
 class Roi(_Part):
@@ -247,6 +248,7 @@ def parse_content(raw: Mapping[str, Any], registry: Registry) -> Content:
     rois = _unique("rois", "roi_id", content.rois)
     _unique("binds", "bind_id", content.binds)
     _check_shapes(content, cameras)
+    check_followed([camera.recording for camera in content.cameras], content.schedules)
     _check_binds(content, rois, registry)
     return content
 

@@ -13,6 +13,7 @@ from cameras.core.difference import Change, difference, values_of
 from cameras.core.geometry import GeometryError, validate_shape
 from cameras.core.holidays import PlannedSchedule
 from cameras.core.reasons import Word
+from cameras.core.recording import SCHEDULE, with_policy
 from cameras.core.transfer_file import KEYS, REQUIRED, Path, Problems, Row, SiteFile, shown
 from cameras.core.transfer_places import check_places
 from edgesite.core.urls import MASK, mask_url
@@ -88,6 +89,7 @@ def plan_import(file: SiteFile, *, stored: SiteState, elsewhere: Elsewhere, dele
         _remove_unnamed(file, after)
     _check_references(file, after)
     _check_schedules(file, after)
+    _check_recording(file, after)
     _check_shapes(file, stored, after)
     _check_bindings(file, stored, after, registry)
     check_places(file, stored.rows, after.rows, registry)
@@ -169,6 +171,23 @@ def _check_schedules(file: SiteFile, after: SiteState) -> None:
             file.problems.add(("schedules",), text, code=shown(schedule), binding=code)
 
 
+def _check_recording(file: SiteFile, after: SiteState) -> None:
+    """That a camera's schedule is there, and that there is one where its recording is said to follow one."""
+    for code, camera in after.rows["cameras"].items():
+        schedule, own = camera["record_schedule"], file.rows["cameras"].get(code)
+        if schedule is None:
+            if own is not None and camera["record"] == SCHEDULE:
+                text = "is missing: “%(code)s” is to be recorded on a schedule"
+                file.problems.add(("cameras", own.index, "record_schedule"), text, code=code)
+        elif schedule not in after.rows["schedules"] and schedule not in file.names["schedules"]:
+            if own is not None:
+                text = "there is no schedule “%(code)s” at this site or in the file"
+                file.problems.add(("cameras", own.index, "record_schedule"), text, code=shown(schedule))
+            else:
+                text = "“%(code)s” cannot be deleted: the recording of camera “%(camera)s” follows it"
+                file.problems.add(("schedules",), text, code=shown(schedule), camera=code)
+
+
 def _check_shapes(file: SiteFile, stored: SiteState, after: SiteState) -> None:
     for code, row in file.rows["rois"].items():
         roi, old = after.rows["rois"].get(code), stored.rows["rois"].get(code, {})
@@ -229,7 +248,9 @@ def content(state: SiteState) -> dict[str, Any]:
     document: dict[str, Any] = {"site": state.site}
     for kind, names in DOCUMENT_KEYS.items():
         rows = [{names.get(key, key): value for key, value in row.items()} for row in state.rows[kind].values()]
-        document["binds" if kind == "bindings" else kind] = rows
+        document["binds" if kind == "bindings" else kind] = (
+            [with_policy(r) for r in rows] if kind == "cameras" else rows
+        )
     return document
 
 
@@ -267,7 +288,8 @@ def _documents(state: SiteState) -> dict[str, list[Any]]:
             device = owner[parents].get(row[reference], "")
             owner[kind][code] = device
             found.setdefault(device, []).append({name: row[name] for name in row if name != "color"})
-            if row.get("schedule") is not None:
-                found[device].append(state.rows["schedules"].get(row["schedule"]))
+            for followed in (row.get("schedule"), row.get("record_schedule")):
+                if followed is not None:
+                    found[device].append(state.rows["schedules"].get(followed))
     found.pop("", None)
     return found

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from cameras.core.colors import COLORS
 from cameras.core.document import Priority, RoiType, Severity
 from cameras.core.reasons import reason_of, worded
+from cameras.core.recording import DEFAULTS, MOST_AFTER_S, MOST_BEFORE_S, MOST_DAYS
 from cameras.core.values import check_source, check_time_zone
 from edgesite.core.urls import mask_url
 
@@ -124,6 +125,13 @@ class CameraPart(Part):
     enabled: bool = True
     analyse: bool = True
     max_fps: Annotated[float, Field(ge=0.1, le=60, allow_inf_nan=False)] = 10.0
+    record: Literal["off", "always", "schedule"] = "off"
+    record_schedule: Code | None = None
+    record_events: bool = False
+    event_pre_s: Annotated[int, Field(ge=0, le=MOST_BEFORE_S)] = DEFAULTS["event_pre_s"]
+    event_post_s: Annotated[int, Field(ge=1, le=MOST_AFTER_S)] = DEFAULTS["event_post_s"]
+    record_sound: bool = False
+    keep_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = None
 
 
 class RoiPart(Part):

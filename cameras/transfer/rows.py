@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import models
 
+from cameras.core.recording import COLUMNS as RECORDING
 from cameras.core.transfer import Elsewhere, Plan, SiteState
 from cameras.core.transfer_file import KEYS, SiteFile
 from cameras.models import ROI, Binding, Camera, Device, Site
@@ -28,14 +29,14 @@ SITE_PATHS = {
 }
 # What a file calls a row's column, where that differs.
 COLUMNS = {
-    "cameras": {"device": "device_id"},
+    "cameras": {"device": "device_id", "record_schedule": "record_schedule_id"},
     "rois": {"camera": "camera_id"},
     "bindings": {"roi": "roi_id", "schedule": "schedule_id"},
 }
 FIELDS = {
     "devices": ("device_id", "name", "publish_on_save"),
     "schedules": ("schedule_id", "name", "weekly", "holidays"),
-    "cameras": ("camera_id", "device", "name", "rtsp_url", "location", "enabled", "analyse", "max_fps"),
+    "cameras": ("camera_id", "device", "name", "rtsp_url", "location", "enabled", "analyse", "max_fps", *RECORDING),
     "rois": ("roi_id", "camera", "name", "roi_type", "coordinates", "enabled", "priority", "color"),
     "bindings": ("bind_id", "roi", "algo_code", "params", "severity", "priority", "enabled", "schedule"),
 }

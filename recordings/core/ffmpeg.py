@@ -59,12 +59,17 @@ def _segments(pattern: str) -> list[str]:
     ]  # fmt: skip
 
 
+def _streams(*, sound: bool) -> list[str]:
+    """The video as it is. Sound, if there is any, as AAC: what most cameras send (G.711) has no place in MP4."""
+    return ["-map", "0:v:0", "-c:v", "copy", *(["-map", "0:a:0?", "-c:a", "aac", "-b:a", "64k"] if sound else [])]
+
+
 def quoted(text: str) -> str:
     """As a word of a concat list (ffmpeg-utils, quoting and escaping)."""
     return "'" + text.replace("'", r"'\''") + "'"
 
 
-def rtsp_call(tool: Tool, url: str, *, transport: str, pattern: str) -> Call:
+def rtsp_call(tool: Tool, url: str, *, transport: str, pattern: str, sound: bool = False) -> Call:
     """Copies a camera's video into segments. transport: `tcp` or `udp`."""
     tls = urlsplit(url).scheme == "rtsps"
     protocols = "rtsps,tls,tcp" if tls else "rtsp,tcp"
@@ -75,22 +80,22 @@ def rtsp_call(tool: Tool, url: str, *, transport: str, pattern: str) -> Call:
         f"file {quoted(url)}",
         f"option rtsp_transport {transport}",
         f"option timeout {SOCKET_TIMEOUT_US}",
-        "option allowed_media_types video",
+        f"option allowed_media_types {'video+audio' if sound else 'video'}",
         "option analyzeduration 500000",
         "option fpsprobesize 0",
     ]
     argv = [
         *_head(tool), "-f", "concat", "-safe", "0", "-protocol_whitelist", f"pipe,{protocols}",
-        "-fpsprobesize", "0", "-i", "pipe:0", "-map", "0:v:0", "-c", "copy", *_segments(pattern),
+        "-fpsprobesize", "0", "-i", "pipe:0", *_streams(sound=sound), *_segments(pattern),
     ]  # fmt: skip
     return Call(argv, ("\n".join(script) + "\n").encode(), secrets_of(url))
 
 
-def file_call(tool: Tool, path: str, *, position: float, pattern: str) -> Call:
+def file_call(tool: Tool, path: str, *, position: float, pattern: str, sound: bool = False) -> Call:
     """Copies a file's video, round after round and as fast as it plays. position: seconds from its beginning."""
     argv = [
         *_head(tool), "-re", "-stream_loop", "-1", "-ss", f"{position:.3f}", "-protocol_whitelist", "file",
-        "-format_whitelist", FILE_FORMATS, "-i", f"file:{path}", "-map", "0:v:0", "-c", "copy", *_segments(pattern),
+        "-format_whitelist", FILE_FORMATS, "-i", f"file:{path}", *_streams(sound=sound), *_segments(pattern),
     ]  # fmt: skip
     return Call(argv)
 
@@ -113,14 +118,15 @@ def encoding(tool: Tool) -> list[str]:
 
 def clip_call(tool: Tool, *, listing: str, target: str, seconds: float, size: tuple[int, int] | None) -> Call:
     """One MP4, its index first, of the files in a listing. size: encode to these sides; None: copy."""
-    how = ["-c", "copy"]
+    how = ["-c:v", "copy"]
     if size is not None:
         width, height = (max(2, side // 2 * 2) for side in size)
         fit = f"scale={width}:{height}:force_original_aspect_ratio=decrease,pad={width}:{height}:-1:-1"
         how = ["-c:v", "libx264", "-preset", tool.preset, "-pix_fmt", "yuv420p", "-vf", fit]
     argv = [
         *_head(tool), "-f", "concat", "-safe", "0", "-protocol_whitelist", "file", "-i", f"file:{listing}",
-        "-map", "0:v:0", *how, "-t", f"{seconds:.3f}", "-movflags", "+faststart", "-f", "mp4", "-y", f"file:{target}",
+        "-map", "0:v:0", "-map", "0:a:0?", "-c:a", "copy", *how, "-t", f"{seconds:.3f}", "-movflags", "+faststart",
+        "-f", "mp4", "-y", f"file:{target}",
     ]  # fmt: skip
     return Call(argv)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from recordings.core.segments import Segment
 
@@ -48,11 +49,20 @@ class Plan:
 
 
 def plan(
-    oldest: Sequence[Segment], *, stock: Stock, limits: Limits, now: float, needed: Sequence[tuple[str, float, float]]
+    oldest: Sequence[Segment],
+    *,
+    stock: Stock,
+    limits: Limits,
+    now: float,
+    needed: Sequence[tuple[str, float, float]],
+    own: Mapping[str, float] = MappingProxyType({}),
 ) -> Plan:
-    """oldest: a bounded number of segments, the oldest first. needed: (camera, start, end) of what tasks still need."""
+    """oldest: a bounded number of segments, the oldest first. needed: (camera, start, end) of what tasks still need.
+
+    own: seconds that segments are kept, of the cameras for which it is not the limits' time.
+    """
     free = [s for s in oldest if not any(c == s.camera_id and s.end > a and s.start < b for c, a, b in needed)]
-    aged = [s for s in free if s.end < now - limits.keep_s]
+    aged = [s for s in free if s.end < now - own.get(s.camera_id, limits.keep_s)]
     suspicious = len(aged) > FEW and len(aged) * 2 > stock.count
     cleaning = stock.free < (limits.enough if stock.cleaning else limits.floor)
     missing = max(

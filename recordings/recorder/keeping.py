@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import structlog
 
 from edgesite.edge_store.database import EdgeStoreError
 from recordings.core.retention import Limits, Plan, Stock, plan
+from recordings.core.segments import Segment
 from recordings.recorder.segment_store import SegmentStore, Span
 from recordings.recorder.task_store import TaskStore
 
@@ -27,7 +28,10 @@ def _free(folder: Path) -> int:
 
 @dataclass(slots=True)
 class Keeping:
-    """One thread uses it. alarm: why something that is needed is at risk, "" nothing. free: bytes on the folder's disk."""
+    """One thread uses it. alarm: why something that is needed is at risk, "" nothing. free: bytes on the folder's disk.
+
+    own: seconds that segments are kept, of the cameras for which it is not the limits' time.
+    """
 
     folder: Path
     segments: SegmentStore
@@ -37,6 +41,7 @@ class Keeping:
     monotonic: Callable[[], float] = time.monotonic
     free: Callable[[Path], int] = _free
     alarm: str = ""
+    own: Callable[[], Mapping[str, float]] = dict
     _due: float = field(default=float("-inf"))
     _cleaning: bool = False
 
@@ -47,24 +52,33 @@ class Keeping:
         self._due = self.monotonic() + LOOK_SECONDS
         count, size = self.segments.total()
         needed = self._needed()
-        oldest = self.segments.oldest(AT_ONCE, needed=needed)
+        own = self.own()
+        oldest = self._oldest(own, needed)
         decision = plan(
             oldest,
             stock=Stock(count, size, self.free(self.folder), self._cleaning),
             limits=self.limits,
             now=self.clock(),
             needed=needed,
+            own=own,
         )
         if decision.cleaning and not self._cleaning:
             log.warning("the disk is filling, the oldest segments go", free=self.free(self.folder))
         self._cleaning = decision.cleaning
-        more = len(oldest) == AT_ONCE  # the next look gives them
+        more = len(oldest) >= AT_ONCE  # the next look gives them
         self._tell(suspicious=decision.suspicious, short=0 if more else decision.short)
         if decision.doomed:
             self._delete(decision)
             log.info("segments deleted", segments=len(decision.doomed), bytes=sum(s.size for s in decision.doomed))
             self._due = self.monotonic()  # there may be more
         return bool(decision.doomed)
+
+    def _oldest(self, own: Mapping[str, float], needed: list[Span]) -> list[Segment]:
+        """Where cameras differ, those of each: what one keeps for long must not hide what is due of another."""
+        if not own:
+            return self.segments.oldest(AT_ONCE, needed=needed)
+        each = [self.segments.oldest(AT_ONCE, needed=needed, camera_id=c) for c in self.segments.cameras()]
+        return sorted((s for some in each for s in some), key=lambda s: (s.start, s.path))
 
     def _delete(self, decision: Plan) -> None:
         try:

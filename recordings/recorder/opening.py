@@ -28,13 +28,15 @@ MakeCall = Callable[[Tool, str], Call]
 class Opening:
     """Asks in a thread of its own. `error` or `call` is set when `done`; `release` lets the question's connection go.
 
-    hold: whether that connection stays until then.
+    hold: whether that connection stays until then. sound: whether the call is to keep it.
     """
 
-    def __init__(self, url: str, *, transport: str, stop: threading.Event, hold: bool = True) -> None:
+    def __init__(
+        self, url: str, *, transport: str, stop: threading.Event, hold: bool = True, sound: bool = False
+    ) -> None:
         self.error: IngestError | None = None
         self.call: MakeCall | None = None
-        self._url, self._transport, self._hold = url, transport, hold
+        self._url, self._transport, self._hold, self._sound = url, transport, hold, sound
         self._stop = EitherStop(stop)
         self._answered = threading.Event()
         self._thread = threading.Thread(target=self._run, name="opening", daemon=True)
@@ -64,7 +66,7 @@ class Opening:
         if target.kind == "file":
             length = _length(target.location)
             self.call = lambda tool, pattern: file_call(
-                tool, target.location, position=time.time() % length, pattern=pattern
+                tool, target.location, position=time.time() % length, pattern=pattern, sound=self._sound
             )
         elif target.kind == "webcam":
             if not Path(target.location).exists():
@@ -73,7 +75,7 @@ class Opening:
         else:
             with checked_rtsp(target, stop=self._stop):
                 self.call = lambda tool, pattern: rtsp_call(
-                    tool, target.location, transport=self._transport, pattern=pattern
+                    tool, target.location, transport=self._transport, pattern=pattern, sound=self._sound
                 )
                 if self._hold:
                     self._answered.set()

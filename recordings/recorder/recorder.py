@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ SWEEP_SECONDS = 10.0  # until a sweep that failed is tried again
 class Recorder:
     """folder: where segments lie. wanted: the URLs to record, by camera. think: moves the tasks, after each look.
 
+    sound: the cameras of which sound is kept, too.
+
     Raises OSError when the folder cannot be made.
     """
 
@@ -43,6 +45,7 @@ class Recorder:
     wanted: Callable[[], Mapping[str, str]]
     think: Callable[[], None]
     monotonic: Callable[[], float] = time.monotonic
+    sound: Callable[[], Collection[str]] = frozenset
     segmenters: dict[str, Segmenter] = field(default_factory=dict)
     _guard: Guard = field(default_factory=Guard)
     _wake: tuple[int, int] = field(default_factory=os.pipe)
@@ -99,11 +102,12 @@ class Recorder:
         return True
 
     def _follow(self, wanted: Mapping[str, str]) -> None:
+        sound = self.sound()
         for camera_id in wanted:
             if camera_id not in self.segmenters and self.tool is not None:
                 self.segmenters[camera_id] = self._segmenter(camera_id, self.tool)
         for camera_id, segmenter in list(self.segmenters.items()):
-            segmenter.want(wanted.get(camera_id, ""))
+            segmenter.want(wanted.get(camera_id, ""), sound=camera_id in sound)
             if camera_id not in wanted and segmenter.quiet:
                 del self.segmenters[camera_id]
 

@@ -19,7 +19,7 @@ COLUMNS = "camera_id, path, run, start, stop, size"
 LEFT_OUT = f"""
 WITH needed (camera, since, till) AS MATERIALIZED
     (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?))
-SELECT {COLUMNS} FROM segments WHERE NOT doomed
+SELECT {COLUMNS} FROM segments WHERE NOT doomed{{of}}
     AND NOT EXISTS (SELECT 1 FROM needed WHERE camera = camera_id AND stop > since AND start < till)
 ORDER BY start, path LIMIT ?"""  # noqa: S608  names of ours
 
@@ -51,11 +51,12 @@ class SegmentStore:
         found = self._found("camera_id = ? AND NOT doomed ORDER BY start DESC LIMIT 1", camera_id)
         return found[0] if found else None
 
-    def oldest(self, limit: int, *, needed: Sequence[Span] = ()) -> list[Segment]:
-        """Of all cameras, the oldest first, without those that hold something of what is needed."""
+    def oldest(self, limit: int, *, needed: Sequence[Span] = (), camera_id: str = "") -> list[Segment]:
+        """Of all cameras or of one, the oldest first, without those that hold something of what is needed."""
+        of, which = (" AND camera_id = ?", [camera_id]) if camera_id else ("", [])
         if not needed:
-            return self._found("NOT doomed ORDER BY start, path LIMIT ?", limit)
-        rows = self.database.rows(LEFT_OUT, json.dumps(needed), limit)
+            return self._found(f"NOT doomed{of} ORDER BY start, path LIMIT ?", *which, limit)
+        rows = self.database.rows(LEFT_OUT.replace("{of}", of), json.dumps(needed), *which, limit)
         return [_segment(r) for r in rows]
 
     def of_camera(self, camera_id: str) -> list[Segment]:

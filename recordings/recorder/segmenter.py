@@ -85,6 +85,7 @@ class Segmenter:
     reason: str = ""
     run: Run | None = None
     _url: str = ""
+    _sound: bool = False
     _opening: Opening | None = None
     _due: float = 0.0
     _policy: RestartPolicy = field(default_factory=lambda: RestartPolicy(Backoff(0.5, 10.0), settled_s=30.0))
@@ -108,10 +109,11 @@ class Segmenter:
             return "recording"
         return ("lost" if self.reason else "connecting") if self._url else "off"
 
-    def want(self, url: str) -> None:
-        """Record what this URL shows from now on; "" nothing."""
-        if url == self._url:
+    def want(self, url: str, *, sound: bool = False) -> None:
+        """Record what this URL shows from now on, and its sound if that is wanted; "" nothing."""
+        if (url, sound and bool(url)) == (self._url, self._sound):
             return
+        self._sound = sound and bool(url)
         self._url, self._due, self.reason = url, 0.0, ""
         if self._opening is not None:
             self._opening.release()
@@ -135,7 +137,9 @@ class Segmenter:
             else:
                 self._start(opening)
         elif self._opening is None and self._url and self.clock() >= self._due:
-            self._opening = Opening(self._url, transport=self.transport, stop=self.stop, hold=self._hold)
+            self._opening = Opening(
+                self._url, transport=self.transport, stop=self.stop, hold=self._hold, sound=self._sound
+            )
 
     def close(self) -> None:
         """After its last step: kills what still runs, takes what it closed."""

@@ -33,6 +33,7 @@ from recordings.core.retention import Limits
 from recordings.recorder.hours import Hours
 from recordings.recorder.indexing import Indexer
 from recordings.recorder.keeping import Keeping
+from recordings.recorder.reasons import Reasons
 from recordings.recorder.recorder import Recorder
 from recordings.recorder.segment_store import SegmentStore
 from recordings.recorder.task_store import TaskStore
@@ -152,16 +153,23 @@ class RecorderWorker:
         folder = s.output / "segments"
         folder.mkdir(exist_ok=True)
         segmenters: dict[str, Any] = {}
+        reasons = Reasons(self._document)
         self.tasks = Tasks(store, segments, segmenters, self._document, tool is not None, s.longest)
+
+        def think() -> None:
+            self.tasks.step()
+            reasons.step()
+
         self.recorder = Recorder(
             folder=folder,
             indexer=Indexer(folder, segments),
-            keeping=Keeping(folder, segments, store, s.limits),
+            keeping=Keeping(folder, segments, store, s.limits, own=reasons.keep_seconds),
             tool=tool,
             transport=s.transport,
             stop=self.stop,
-            wanted=self.tasks.wanted,
-            think=self.tasks.step,
+            wanted=lambda: {**reasons.wanted(), **self.tasks.wanted()},
+            think=think,
+            sound=reasons.sound,
             segmenters=segmenters,
         )
         self.uploads = Uploads(s.output, self.tasks, store, segments, self._document, tool, self.stop)

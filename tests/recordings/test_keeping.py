@@ -103,3 +103,19 @@ def test_a_long_task_at_the_beginning_keeps_nothing_else(disk: Disk, monkeypatch
     disk.keeping.step()
     assert disk.left() == [900, 890, 880]
     assert disk.keeping.alarm != ""
+
+
+def test_a_camera_with_days_of_its_own_keeps_them_and_hides_nothing(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "AT_ONCE", 2)
+    disk.fill(1500, 1400, 1300, 100)
+    disk.segments.add([Segment("vid2", "vid2/x", "r", T - 1204, T - 1200, 20)])
+    disk.keeping.own = lambda: {"vid1": 5000.0}
+    assert disk.keeping.step()
+    assert disk.left() == [1500, 1400, 1300, 100]
+    assert disk.segments.of_camera("vid2") == []
+    disk.keeping.own = lambda: {"vid1": 1350.0}
+    disk.ticks.advance(11)
+    disk.keeping.step()
+    assert disk.left() == [1300, 100]

@@ -1,0 +1,66 @@
+"""Why each camera is recorded although nobody asked: the policies of the document that runs, looked at all the time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from cameras.core.document import Camera, Document
+from cameras.core.recording import Reason, reason_of
+
+log = structlog.get_logger(__name__)
+
+DAY_SECONDS = 86_400.0
+
+
+@dataclass(slots=True)
+class Reasons:
+    """One thread calls `step`, and then the rest. document: what the box runs, None while it has none.
+
+    of: by camera, why it is recorded now; only those that are.
+    """
+
+    document: Callable[[], Document | None]
+    clock: Callable[[], float] = time.time
+    of: dict[str, Reason] = field(default_factory=dict)
+
+    def step(self) -> None:
+        """One look at the document and the time."""
+        found = self._look()
+        for camera_id in sorted({*found, *self.of}):
+            if found.get(camera_id) != self.of.get(camera_id):
+                log.info("reason to record", camera=camera_id, reason=found.get(camera_id, ""))
+        self.of = found
+
+    def _look(self) -> dict[str, Reason]:
+        document = self.document()
+        if document is None:
+            return {}
+        content, now = document.content, self.clock()
+        schedules = {schedule.schedule_id: schedule for schedule in content.schedules}
+        reasons = {
+            camera.camera_id: reason_of(camera.recording, schedules, tz=content.site.time_zone, now=now)
+            for camera in content.cameras
+            if camera.enabled
+        }
+        return {camera_id: reason for camera_id, reason in reasons.items() if reason}
+
+    def wanted(self) -> dict[str, str]:
+        """The URLs of these cameras, as of the last look."""
+        return {c.camera_id: c.rtsp_url for c in self._cameras() if c.camera_id in self.of and c.enabled}
+
+    def sound(self) -> frozenset[str]:
+        """Cameras of which sound is kept."""
+        return frozenset(c.camera_id for c in self._cameras() if c.recording.sound)
+
+    def keep_seconds(self) -> dict[str, float]:
+        """How long recordings stay, of the cameras that have a say of their own."""
+        days = {c.camera_id: c.recording.keep_days for c in self._cameras()}
+        return {camera_id: n * DAY_SECONDS for camera_id, n in days.items() if n is not None}
+
+    def _cameras(self) -> tuple[Camera, ...]:
+        document = self.document()
+        return document.content.cameras if document else ()
