@@ -15,14 +15,16 @@ class DetectionConfig(AppConfig):
         from detection.inference.manifest import default_classes  # noqa: PLC0415
         from detection.metrics import alert_metrics, camera_metrics  # noqa: PLC0415
         from detection.notifying.watching import notification_metrics, trial_warning  # noqa: PLC0415
-        from detection.selectors import may_see_capture  # noqa: PLC0415
+        from detection.selectors import may_see_capture, may_see_clip  # noqa: PLC0415
         from edgesite import health, metrics  # noqa: PLC0415
         from recordings import access  # noqa: PLC0415
+        from recordings.alert_clips.selectors import FOLDER as CLIPS  # noqa: PLC0415
         from recordings.evidence import retention  # noqa: PLC0415
         from recordings.uploads import grants  # noqa: PLC0415
 
         register_all(registry)
         registry.classes = default_classes
+        access.register(CLIPS, may_see_clip, note=note_viewed)
         access.register("captures", may_see_capture, note=note_viewed)
         grants.register("captures", CAPTURES)
         retention.register(captures_removed)

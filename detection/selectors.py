@@ -17,6 +17,7 @@ from detection.models import Alert
 from edgesite import redis_keys
 from edgesite.core.cursor import decode_number, encode_place
 from edgesite.redis_clients import Client, get_texts
+from recordings.alert_clips.selectors import alerts_of_clip
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -48,6 +49,11 @@ def capture_url(alert: Alert) -> str | None:
 def may_see_capture(user: User | AnonymousUser, key: str) -> bool:
     """A capture is seen by those who see an alert that it belongs to."""
     return visible_alerts(user).filter(capture=key).exists()
+
+
+def may_see_clip(user: User | AnonymousUser, key: str) -> bool:
+    """The clip of an alert is seen by those who see the alert."""
+    return visible_alerts(user).filter(event_id__in=alerts_of_clip(key)).exists()
 
 
 def _seconds(at: datetime | None) -> float | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from cameras.core.algorithms import registry
 from detection.core.events import alert_body
 from detection.core.overlay import overlay
 from detection.core.rules.base import JSON, RuleEvent
@@ -156,7 +157,9 @@ class AlertSink:
                 body["data"] = {**event.data, "overlay": overlay(objects, binding, track_id=event.track_id)}
         elif (started := self._started.of(camera_id, event)) is not None:
             body["data"] = {**event.data, "started_event_id": started}
-        return _Alert(NewAlert(event_id, camera_id, body, key), picture if starts else None, note)
+        algorithm = registry.get(event.algo_code)
+        lasts = algorithm is not None and algorithm.lasts
+        return _Alert(NewAlert(event_id, camera_id, body, key, lasts=lasts), picture if starts else None, note)
 
     def write_held(self) -> None:
         """Writes what is held, oldest first, as far as the store takes it."""

@@ -1,6 +1,8 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+LARGEST = 64 * 2**30  # bytes of a clip
+
 
 class RecordingsConfig(AppConfig):
     name = "recordings"
@@ -9,6 +11,8 @@ class RecordingsConfig(AppConfig):
     def ready(self) -> None:
         from cameras import frames  # noqa: PLC0415
         from recordings import access  # noqa: PLC0415
+        from recordings.alert_clips.selectors import FOLDER as CLIPS  # noqa: PLC0415
+        from recordings.alert_clips.selectors import may_store_clip  # noqa: PLC0415
         from recordings.selectors import SNAPSHOT_GRANT, SnapshotFrames, may_see_snapshot  # noqa: PLC0415
         from recordings.snapshots import FRAMES, SNAPSHOTS  # noqa: PLC0415
         from recordings.tasks.selectors import FOLDER, may_see_recording, may_store_recording  # noqa: PLC0415
@@ -21,4 +25,5 @@ class RecordingsConfig(AppConfig):
         grants.register(SNAPSHOTS, SNAPSHOT_GRANT)
         grants.register_elsewhere(SNAPSHOT_GRANT)  # where integrators want their pictures
         access.register(FOLDER, may_see_recording)
-        grants.register(FOLDER, grants.Grant(may_store_recording, most=64 * 2**30))
+        grants.register(FOLDER, grants.Grant(may_store_recording, most=LARGEST))
+        grants.register(CLIPS, grants.Grant(may_store_clip, most=LARGEST))

@@ -43,6 +43,7 @@ class SnapshotRequest(models.Model):
         return f"{self.camera_id} {self.request_id}"
 
 
+from recordings.alert_clips.models import AlertClip  # noqa: E402, F401
 from recordings.evidence.models import Evidence, Loss  # noqa: E402, F401  their file, this app's models
 from recordings.orders.models import ReceivedAnswer, SnapshotOrder  # noqa: E402, F401
 from recordings.spans.models import RecordedHour  # noqa: E402, F401

@@ -1,4 +1,4 @@
-"""Deleting an alert: the row and its picture go, what it was and who deleted it stays."""
+"""Deleting an alert: the row, its picture and its clip go, what it was and who deleted it stays."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from detection.models import Alert
 from detection.selectors import visible_alerts
 from edgesite import storage
 from edgesite.storage import StorageError
+from recordings.alert_clips.services import forget_clips
 from recordings.evidence import services
 
 if TYPE_CHECKING:
@@ -65,9 +66,18 @@ def delete_alert(*, event_id: str, user: User | AnonymousUser, reason: str, now:
         Alert.objects.filter(pk=alert.pk).delete()
         if let_picture_go(key, now):
             transaction.on_commit(partial(_delete_picture, key))
+        for clip in forget_clips(alert.event_id):
+            transaction.on_commit(partial(_delete_clip, clip))
         tell_after_commit([alert.event_id])
     log.info("alert deleted", event_id=alert.event_id, author=user.get_username())
     return step
+
+
+def _delete_clip(key: str) -> None:
+    try:
+        storage.remove(key)
+    except StorageError as error:
+        log.error("the clip of a deleted alert is left behind", key=key, reason=str(error))
 
 
 def let_picture_go(key: str, now: datetime) -> bool:

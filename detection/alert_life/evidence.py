@@ -1,4 +1,4 @@
-"""Who was shown the picture of which alert."""
+"""Who was shown the picture or the clip of which alert."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections import OrderedDict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from detection.alert_life.models import EvidenceView
 from detection.models import Alert
 from detection.selectors import visible_alerts
+from recordings.alert_clips.selectors import alerts_of_clip
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -43,12 +44,16 @@ _noted = _Noted()
 
 
 def note_viewed(user: User | AnonymousUser, key: str, *, now: datetime | None = None) -> None:
-    """Notes that the picture under this storage key is given to the person. Raises DatabaseError: then it is not given."""
+    """Notes that the picture or clip under this key is given to the person. Raises DatabaseError: then it is not given."""
     hour = (now or timezone.now()).replace(minute=0, second=0, microsecond=0)
     place = (user.pk or 0, key, hour)
     if _noted.holds(place):
         return
-    alerts = visible_alerts(user).filter(capture=key).values_list("event_id", "device_id")
+    alerts = (
+        visible_alerts(user)
+        .filter(Q(capture=key) | Q(event_id__in=alerts_of_clip(key)))
+        .values_list("event_id", "device_id")
+    )
     rows = [
         EvidenceView(author=user.get_username(), event_id=event_id, device_id=device_id, hour=hour)
         for event_id, device_id in alerts

@@ -17,6 +17,7 @@ from cameras.models import Binding
 from detection.alert_life import services
 from detection.alert_life.api import STATUS
 from detection.alert_life.asking import places_of
+from detection.alert_life.clips import clip_of
 from detection.alert_life.deleting import DELETE
 from detection.alert_life.errors import AlertLifeError, InvalidInputError
 from detection.alert_life.evidence import views_of
@@ -51,6 +52,7 @@ def one_page(request: HttpRequest, alert: Alert) -> HttpResponse:
         "data": _readable({**alert.data, **alert.end_data}),
         "may_act": user.has_perm(ACT),
         "may_delete": user.has_perm(DELETE),
+        "clip": clip_of(alert),
         "views": views_of(alert),
         "people": list(assignable_people(alert).values_list("username", flat=True)),
         "form": ActForm(),

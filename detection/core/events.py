@@ -12,7 +12,7 @@ from detection.core.rules.base import RuleEvent
 from recordings.core.losses import LossEvent
 from recordings.core.snapshots import SnapshotAnswer
 from recordings.core.spans import RecordedHour
-from recordings.core.tasks import RecordingReport
+from recordings.core.tasks import AlertClipReport, RecordingReport
 
 LARGEST_BODY = 64 * 1024
 DEEPEST = 32
@@ -141,11 +141,19 @@ def alert_body(
 
 
 Event = (
-    AlertEvent | EvidenceEvent | LossEvent | TrialEvent | SnapshotAnswer | ProbeAnswer | RecordingReport | RecordedHour
+    AlertEvent
+    | EvidenceEvent
+    | LossEvent
+    | TrialEvent
+    | SnapshotAnswer
+    | ProbeAnswer
+    | AlertClipReport
+    | RecordingReport
+    | RecordedHour
 )
 KINDS: dict[str, type[Event]] = {
     "alert": AlertEvent, "evidence": EvidenceEvent, "loss": LossEvent, "snapshot": SnapshotAnswer, "probe": ProbeAnswer,
-    "trial": TrialEvent, "recording": RecordingReport, "recorded_hour": RecordedHour,
+    "trial": TrialEvent, "recording": RecordingReport, "recorded_hour": RecordedHour, "alert_clip": AlertClipReport,
 }  # fmt: skip
 
 
@@ -170,9 +178,12 @@ def parse_event(fields: dict[str, str], *, device_id: str) -> Event:
     return event
 
 
+ANSWERS = ("snapshot", "probe", "recording", "recorded_hour", "alert_clip")
+
+
 def _implied(kind: str, fields: dict[str, str]) -> dict[str, str]:
     """What a body need not say: its kind does, or its entry."""
-    if kind in ("snapshot", "probe", "recording", "recorded_hour"):
+    if kind in ANSWERS:
         return {"event_id": fields.get("event_id", "")}
     return {"type": "evidence"} if kind == "evidence" else {}
 

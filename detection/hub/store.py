@@ -19,10 +19,11 @@ from detection.core.events import AlertEvent, EventError, EvidenceEvent, TrialEv
 from detection.models import Alert, AlertState
 from detection.notifying.trials import take_trial
 from edgesite.core.chain import Link
+from recordings.alert_clips.services import take_clip
 from recordings.core.losses import LossEvent
 from recordings.core.snapshots import SnapshotAnswer
 from recordings.core.spans import RecordedHour
-from recordings.core.tasks import RecordingReport
+from recordings.core.tasks import AlertClipReport, RecordingReport
 from recordings.evidence.services import record_evidence, take_loss
 from recordings.snapshots import take_answer
 from recordings.spans.services import take_recorded_hour
@@ -44,6 +45,8 @@ def store_event(fields: dict[str, str], *, device_id: str) -> str | None:
                 return _store_alert(event)
             if isinstance(event, EvidenceEvent):
                 return _store_evidence(event, device_id)
+            if isinstance(event, AlertClipReport):
+                return _store_clip(event, device_id)
             if isinstance(event, LossEvent):
                 take_loss(event, device_id=device_id)
             elif isinstance(event, TrialEvent):
@@ -148,6 +151,12 @@ def _take_answer(answer: SnapshotAnswer | ProbeAnswer | RecordingReport | Record
         take_recorded_hour(answer, device_id=device_id)
     else:
         take_probe_answer(answer, device_id=device_id)
+
+
+def _store_clip(event: AlertClipReport, device_id: str) -> str | None:
+    """Of an alert that the hub never got, or that somebody deleted, it keeps nothing."""
+    known = Alert.objects.filter(event_id=event.alert_id, device_id=device_id, camera_id=event.camera_id).exists()
+    return event.alert_id if known and take_clip(event, device_id=device_id) else None
 
 
 def _store_evidence(event: EvidenceEvent, device_id: str) -> str | None:

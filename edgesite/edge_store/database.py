@@ -49,7 +49,18 @@ CREATE TABLE tasks (
 );
 CREATE INDEX tasks_state ON tasks (state);
 """
-HOURS = """
+REASONS = """
+ALTER TABLE segments ADD COLUMN ring INTEGER NOT NULL DEFAULT 0; -- recorded for an alert that may come
+ALTER TABLE tasks ADD COLUMN alert_id TEXT NOT NULL DEFAULT '';
+CREATE INDEX segments_ring ON segments (start) WHERE ring;
+CREATE TABLE alert_marks (            -- of alerts, for the recorder
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    alert_id TEXT NOT NULL,           -- of the alert that began
+    camera_id TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    at REAL NOT NULL,
+    lasts INTEGER NOT NULL            -- its end will be told
+);
 CREATE TABLE recorded_hours (
     camera_id TEXT NOT NULL,
     hour INTEGER NOT NULL,            -- since 1970
@@ -120,7 +131,7 @@ CREATE TABLE commands (
     request_id TEXT NOT NULL UNIQUE,
     at REAL NOT NULL
 );
-{RECORDINGS}{HOURS}PRAGMA user_version = 7;
+{RECORDINGS}{REASONS}PRAGMA user_version = 7;
 """
 # What brings a file of that schema to the next one; SCHEMA says the same for a new file.
 UPGRADES = {
@@ -151,7 +162,7 @@ UPGRADES = {
     " CREATE TABLE claims (camera_id TEXT PRIMARY KEY, owner TEXT NOT NULL, until REAL NOT NULL);"
     " PRAGMA user_version = 5",
     5: RECORDINGS + "PRAGMA user_version = 6",
-    6: HOURS + "PRAGMA user_version = 7",
+    6: REASONS + "PRAGMA user_version = 7",
 }
 
 

@@ -13,6 +13,7 @@ from edgesite.edge_store.chain import extend_chain
 from edgesite.edge_store.database import EdgeDatabase
 
 HOURS = "recorded_hour"  # the kind of event that no quota counts: the recorder bounds it (recordings/recorder/hours.py)
+MOST_MARKS = 10_000
 TOTAL = "total:"  # rows of `meta`: what this box has done since its store was made
 
 
@@ -31,7 +32,7 @@ class OutboxRow:
 class NewAlert:
     """An alert on its way into the outbox. capture: the storage key of its picture, empty when it has none.
 
-    kind: of the event that the hub gets.
+    kind: of the event that the hub gets. lasts: whether its end will be told.
     """
 
     event_id: str
@@ -39,6 +40,7 @@ class NewAlert:
     body: dict[str, Any]
     capture: str = ""
     kind: str = "alert"
+    lasts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Outbox:
                     alert_id=str(started) if alert.kind == "alert" else "",  # the quota takes nothing but alerts
                     severity=str(alert.body.get("severity", "")),
                 )  # fmt: skip
+                if alert.kind == "alert" and "timestamp" in alert.body:
+                    _mark(db, alert, str(started))
                 if alert.capture:
                     db.execute(
                         "INSERT INTO evidence (event_id, camera_id, key, created_at, owner, severity)"
@@ -169,6 +173,15 @@ class Outbox:
         """The hub's final word: a dead letter, kept for a person, out of everybody's way."""
         with self.database.transaction() as db:
             db.execute("UPDATE outbox SET refused = ? WHERE event_id = ?", (reason, event_id))
+
+
+def _mark(db: sqlite3.Connection, alert: NewAlert, alert_id: str) -> None:
+    """For the recorder, which may not run: only so many stay."""
+    noted = db.execute(
+        "INSERT INTO alert_marks (alert_id, camera_id, phase, at, lasts) VALUES (?, ?, ?, ?, ?)",
+        (alert_id, alert.camera_id, str(alert.body.get("phase", "")), float(alert.body["timestamp"]), alert.lasts),
+    )
+    db.execute("DELETE FROM alert_marks WHERE seq <= ?", ((noted.lastrowid or 0) - MOST_MARKS,))
 
 
 def insert_event(

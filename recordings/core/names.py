@@ -29,15 +29,18 @@ def clip_name(*, camera_id: str, task_name: str, started: float, time_zone: str)
     return f"{safe_name(camera_id)}_{safe_name(task_name)}_{moment:%Y-%m-%d_%H-%M-%S}.mp4"
 
 
-def clip_key(*, camera_id: str, name: str, started: float, time_zone: str) -> str:
-    """`recordings/{camera}/{YYYYMMDD}/{name}`: nothing of one camera ever stands in the folder of another."""
+def clip_key(*, camera_id: str, name: str, started: float, time_zone: str, event: bool = False) -> str:
+    """`recordings/{camera}/{YYYYMMDD}/{name}`, of an alert below `events`.
+
+    Nothing of one camera ever stands in the folder of another.
+    """
     moment = datetime.fromtimestamp(started, UTC).astimezone(ZoneInfo(time_zone))
-    return f"{clip_folder(camera_id)}/{moment:%Y%m%d}/{name}"
+    return f"{clip_folder(camera_id, event=event)}/{moment:%Y%m%d}/{name}"
 
 
-def clip_folder(camera_id: str) -> str:
-    """Where every clip of the camera stands."""
-    return f"recordings/{unique_name(camera_id)}"
+def clip_folder(camera_id: str, *, event: bool = False) -> str:
+    """Where every clip of the camera stands; event: those of its alerts."""
+    return f"{'events' if event else 'recordings'}/{unique_name(camera_id)}"
 
 
 def unique_name(text: str) -> str:

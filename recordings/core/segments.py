@@ -25,7 +25,7 @@ class Segment:
     """A finished piece of a camera's recording.
 
     path: below the recorder's folder. start, end: Unix seconds. size: bytes. run: of one ffmpeg; pieces of one run follow
-    one another without a gap.
+    one another without a gap. ring: recorded only so that there is something before an alert.
     """
 
     camera_id: str
@@ -34,6 +34,7 @@ class Segment:
     start: float
     end: float
     size: int
+    ring: bool = False
 
 
 @dataclass(frozen=True, slots=True)

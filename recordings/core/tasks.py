@@ -34,8 +34,10 @@ def one_line(text: str) -> str:
 
 
 def _relative(key: str) -> str:
-    if key and (not key.startswith("recordings/") or any(part in ("", ".", "..") for part in key.split("/"))):
-        raise ValueError("is not a key below recordings/")
+    if key and (
+        not key.startswith(("recordings/", "events/")) or any(part in ("", ".", "..") for part in key.split("/"))
+    ):
+        raise ValueError("is not a key of a clip")
     return plain(key)
 
 
@@ -73,6 +75,12 @@ class RecordingReport(BaseModel):
         return self.model_dump(mode="json", exclude={"event_id"})
 
 
+class AlertClipReport(RecordingReport):
+    """The same of the recording of an alert, as the body of an event of kind `alert_clip`. alert_id: its event_id."""
+
+    alert_id: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(plain)]
+
+
 class TaskOrder(BaseModel):
     """The body of the command `record`. seconds: the longest that it may record. reason: why it is stopped."""
 
@@ -100,6 +108,12 @@ def answer(**values: Any) -> dict[str, Any]:
 Camera = Literal["ok", "gone", "disabled", "unknown"]  # what the configuration says; unknown: there is none yet
 GONE, DISABLED, LONGEST = "camera_removed", "camera_disabled", "max_duration"  # why a task stopped by itself
 ASKED = "requested"
+OVER = "alert_over"
+
+
+def event_end(at: float, *, post_s: float, lasts: bool) -> float | None:
+    """When the recording of an alert is over that began at `at` (Unix seconds); None while its end is not known."""
+    return None if lasts else at + post_s
 
 
 def next_state(

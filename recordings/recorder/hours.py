@@ -75,7 +75,8 @@ class Hours:
 def _tell_hour(db: sqlite3.Connection, row: Any, now: float) -> None:
     camera_id, hour = row["camera_id"], int(row["hour"])
     pieces = db.execute(
-        "SELECT start, stop FROM segments WHERE camera_id = ? AND start > ? AND start < ? AND stop > ? AND NOT doomed",
+        "SELECT start, stop FROM segments WHERE camera_id = ? AND start > ? AND start < ? AND stop > ?"
+        " AND NOT doomed AND NOT ring",
         (camera_id, hour * HOUR - LONGEST_SEGMENT, (hour + 1) * HOUR, hour * HOUR),
     )
     spans = spans_of(((p["start"], p["stop"]) for p in pieces), hour=hour)

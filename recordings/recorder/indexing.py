@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,11 +31,13 @@ FEW = 10  # rows: so many may always be forgotten
 class Indexer:
     """One thread uses it. trouble: what keeps segments from being taken in ("" nothing); they wait and stay on disk.
 
-    missing: by camera, what the index says is there and is not.
+    missing: by camera, what the index says is there and is not. is_ring: whether a camera's segment with this start (Unix
+    seconds) was only recorded so that there is something before an alert.
     """
 
     folder: Path
     store: SegmentStore
+    is_ring: Callable[[str, float], bool] = lambda camera_id, start: False
     trouble: str = ""
     missing: dict[str, int] = field(default_factory=dict)
     _waiting: deque[Finished] = field(default_factory=lambda: deque(maxlen=WAITING))
@@ -72,7 +74,8 @@ class Indexer:
         except FileNotFoundError:
             log.error("a finished segment is gone", file=finished.part.name)
             return
-        self._settled.append(Segment(finished.camera_id, path, finished.run, finished.start, finished.end, size))
+        ring = self.is_ring(finished.camera_id, finished.start)
+        self._settled.append(Segment(finished.camera_id, path, finished.run, finished.start, finished.end, size, ring))
 
     def take_left(self, camera_id: str, run: str) -> int:
         """What the run's ffmpeg did not close, after it ended; how many files had something in them."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
 
+from cameras.core.recording import MOST_BEFORE_S
 from edgesite.edge_store.database import EdgeStoreError
 from recordings.core.retention import Limits, Plan, Stock, plan
 from recordings.core.segments import Segment
@@ -19,6 +20,7 @@ from recordings.recorder.task_store import TaskStore
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 10.0
+RING_SECONDS = MOST_BEFORE_S + 120.0  # what is there before an alert, and how late one may be heard of
 AT_ONCE = 500  # segments in one turn
 
 
@@ -62,6 +64,8 @@ class Keeping:
             needed=needed,
             own=own,
         )
+        passed = self.segments.passed(before=self.clock() - RING_SECONDS, limit=AT_ONCE, needed=needed)
+        decision = replace(decision, doomed=tuple(dict.fromkeys((*decision.doomed, *passed))))
         if decision.cleaning and not self._cleaning:
             log.warning("the disk is filling, the oldest segments go", free=self.free(self.folder))
         self._cleaning = decision.cleaning

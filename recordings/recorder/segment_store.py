@@ -14,7 +14,7 @@ from recordings.core.segments import Segment
 from recordings.core.spans import hours_of
 from recordings.recorder.files import sync_folder
 
-COLUMNS = "camera_id, path, run, start, stop, size"
+COLUMNS = "camera_id, path, run, start, stop, size, ring"
 # One parameter for any number of spans, read once.
 LEFT_OUT = f"""
 WITH needed (camera, since, till) AS MATERIALIZED
@@ -36,10 +36,10 @@ class SegmentStore:
         """One that is there already stays as it is."""
         with self.database.transaction() as db:
             db.executemany(
-                f"INSERT OR IGNORE INTO segments ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608  names of ours
+                f"INSERT OR IGNORE INTO segments ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  names of ours
                 [astuple(s) for s in segments],
             )
-            _changed(db, ((s.camera_id, s.start, s.end) for s in segments))
+            _changed(db, ((s.camera_id, s.start, s.end) for s in segments if not s.ring))
 
     def between(self, camera_id: str, *, start: float, end: float) -> list[Segment]:
         """What holds something of that time (Unix seconds), in its order."""
@@ -54,6 +54,20 @@ class SegmentStore:
     def oldest(self, limit: int, *, needed: Sequence[Span] = (), camera_id: str = "") -> list[Segment]:
         """Of all cameras or of one, the oldest first, without those that hold something of what is needed."""
         of, which = (" AND camera_id = ?", [camera_id]) if camera_id else ("", [])
+        return self._spare(of, which, limit, needed)
+
+    def passed(self, *, before: float, limit: int, needed: Sequence[Span] = ()) -> list[Segment]:
+        """Recorded for alerts that did not come: those that ended before (Unix seconds), without what is needed."""
+        return self._spare(" AND ring AND start < ? AND stop < ?", [before, before], limit, needed)
+
+    def keep(self, camera_id: str, *, start: float, end: float) -> None:
+        """What holds something of that time stays as long as anything that is recorded."""
+        with self.database.transaction() as db:
+            gained = "UPDATE segments SET ring = 0 WHERE camera_id = ? AND start < ? AND stop > ? AND ring RETURNING *"
+            rows = db.execute(gained, (camera_id, end, start)).fetchall()
+            _changed(db, ((camera_id, r["start"], r["stop"]) for r in rows))
+
+    def _spare(self, of: str, which: list[Any], limit: int, needed: Sequence[Span]) -> list[Segment]:
         if not needed:
             return self._found(f"NOT doomed{of} ORDER BY start, path LIMIT ?", *which, limit)
         rows = self.database.rows(LEFT_OUT.replace("{of}", of), json.dumps(needed), *which, limit)
@@ -76,14 +90,15 @@ class SegmentStore:
         """The rows of files that are not there."""
         with self.database.transaction() as db:
             for path in paths:
-                gone = "DELETE FROM segments WHERE path = ? RETURNING camera_id, start, stop"
-                _changed(db, (tuple(row) for row in db.execute(gone, (path,)).fetchall()))
+                gone = "DELETE FROM segments WHERE path = ? RETURNING *"
+                rows = db.execute(gone, (path,)).fetchall()
+                _changed(db, ((r["camera_id"], r["start"], r["stop"]) for r in rows if not r["ring"]))
 
     def delete(self, segments: Sequence[Segment], *, folder: Path) -> None:
         """Files and rows: marked first, so that what a kill leaves between is neither used nor forgotten. Raises OSError."""
         with self.database.transaction() as db:
             db.executemany("UPDATE segments SET doomed = 1 WHERE path = ?", [(s.path,) for s in segments])
-            _changed(db, ((s.camera_id, s.start, s.end) for s in segments))
+            _changed(db, ((s.camera_id, s.start, s.end) for s in segments if not s.ring))
         self.finish_deleting(folder=folder)
 
     def finish_deleting(self, *, folder: Path) -> int:
@@ -112,4 +127,4 @@ def _changed(db: sqlite3.Connection, spans: Iterable[Span]) -> None:
 
 
 def _segment(row: Any) -> Segment:
-    return Segment(row["camera_id"], row["path"], row["run"], row["start"], row["stop"], row["size"])
+    return Segment(row["camera_id"], row["path"], row["run"], row["start"], row["stop"], row["size"], bool(row["ring"]))

@@ -10,7 +10,7 @@ from typing import Any
 from edgesite.edge_store.database import EdgeDatabase
 from edgesite.edge_store.outbox import insert_event
 from edgesite.ids import uuid7
-from recordings.core.tasks import FINAL, RecordingReport, State
+from recordings.core.tasks import FINAL, AlertClipReport, RecordingReport, State
 
 KEPT = 1000  # finished tasks, so that a command that comes again is known
 
@@ -19,7 +19,9 @@ KEPT = 1000  # finished tasks, so that a command that comes again is known
 class Task:
     """A task on this box. asked_at, started_at, stopped_at: Unix seconds.
 
-    seconds: the longest that it may record. told: what else was reported of it."""
+    seconds: the longest that it may record. told: what else was reported of it. alert_id: of the alert that it is the
+    recording of, "" for a task of the hub; then `stopped_at` may lie ahead.
+    """
 
     task_id: str
     camera_id: str
@@ -31,6 +33,7 @@ class Task:
     started_at: float | None = None
     stopped_at: float | None = None
     told: dict[str, Any] = field(default_factory=dict)
+    alert_id: str = ""
 
 
 class TaskStore:
@@ -57,17 +60,17 @@ class TaskStore:
         with self.database.transaction() as db:
             cursor = db.execute(
                 "INSERT OR IGNORE INTO tasks (task_id, camera_id, task_name, state, revision, asked_at, seconds, started_at,"
-                " stopped_at, told) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " stopped_at, told, alert_id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (task.task_id, task.camera_id, task.task_name, task.state, task.revision, task.asked_at, task.seconds,
-                 task.started_at, task.stopped_at, json.dumps(task.told)),
+                 task.started_at, task.stopped_at, json.dumps(task.told), task.alert_id),
             )  # fmt: skip
             if cursor.rowcount:
                 self._report(db, task, now)
                 marks = ", ".join(f"'{state}'" for state in FINAL)
                 db.execute(
-                    f"DELETE FROM tasks WHERE state IN ({marks}) AND task_id NOT IN"  # noqa: S608  words of ours
-                    " (SELECT task_id FROM tasks ORDER BY asked_at DESC LIMIT ?)",
-                    (KEPT,),
+                    f"DELETE FROM tasks WHERE state IN ({marks}) AND (alert_id = '') = ? AND task_id NOT IN"  # noqa: S608
+                    " (SELECT task_id FROM tasks WHERE (alert_id = '') = ? ORDER BY asked_at DESC LIMIT ?)",
+                    (not task.alert_id, not task.alert_id, KEPT),
                 )
             return bool(cursor.rowcount)
 
@@ -87,7 +90,7 @@ class TaskStore:
                 held.asked_at if asked_at is None else asked_at, held.seconds,
                 held.started_at if started_at is None else started_at,
                 held.stopped_at if stopped_at is None else stopped_at,
-                held.told | told,
+                held.told | told, held.alert_id,
             )  # fmt: skip
             db.execute(
                 "UPDATE tasks SET state = ?, revision = ?, asked_at = ?, started_at = ?, stopped_at = ?, told = ?,"
@@ -103,14 +106,24 @@ class TaskStore:
         with self.database.transaction() as db:
             self._report(db, task, now)
 
+    def alert_marks(self, limit: int) -> list[Any]:
+        """Notes of alerts, the oldest first: `seq`, `alert_id`, `camera_id`, `phase`, `at`, `lasts`."""
+        return self.database.rows("SELECT * FROM alert_marks ORDER BY seq LIMIT ?", limit)
+
+    def forget_marks(self, seq: int) -> None:
+        """Those up to this one."""
+        with self.database.transaction() as db:
+            db.execute("DELETE FROM alert_marks WHERE seq <= ?", (seq,))
+
     @staticmethod
     def _report(db: Any, task: Task, now: float) -> None:
         event_id = uuid7()
-        report = RecordingReport(
+        extra = {"alert_id": task.alert_id} if task.alert_id else {}
+        report = (AlertClipReport if task.alert_id else RecordingReport)(
             event_id=event_id, task_id=task.task_id, camera_id=task.camera_id, state=task.state, revision=task.revision,
-            started_at=task.started_at, stopped_at=task.stopped_at, **task.told,
+            started_at=task.started_at, stopped_at=task.stopped_at, **task.told, **extra,
         )  # fmt: skip
-        insert_event(db, event_id, task.camera_id, "recording", report.body(), now)
+        insert_event(db, event_id, task.camera_id, "alert_clip" if task.alert_id else "recording", report.body(), now)
 
     def _found(self, where: str, *values: object) -> list[Task]:
         return [_task(r) for r in self.database.rows(f"SELECT * FROM tasks WHERE {where}", *values)]  # noqa: S608  ours
@@ -119,5 +132,5 @@ class TaskStore:
 def _task(r: Any) -> Task:
     return Task(
         r["task_id"], r["camera_id"], r["task_name"], r["state"], r["revision"], r["asked_at"], r["seconds"],
-        r["started_at"], r["stopped_at"], json.loads(r["told"]),
+        r["started_at"], r["stopped_at"], json.loads(r["told"]), r["alert_id"],
     )  # fmt: skip

@@ -98,13 +98,19 @@ class Tasks:
 
     def wanted(self) -> dict[str, str]:
         """The URLs of the cameras that some task wants recorded, by camera."""
-        asked = {t.camera_id for t in self.store.in_states("starting", "recording")}
+        asked = self.asked()
         return {c.camera_id: c.rtsp_url for c in self._cameras().values() if c.camera_id in asked and c.enabled}
+
+    def asked(self) -> set[str]:
+        """Cameras that some task or alert wants recorded, whatever the configuration says."""
+        return {t.camera_id for t in self.store.in_states("starting", "recording")}
 
     def step(self) -> None:
         """Moves every task that its camera, its configuration or the time moves. Raises EdgeStoreError."""
         now = self.clock()
         for held in self.store.in_states("starting", "recording"):
+            if held.alert_id:
+                continue  # moved by `Events`
             task = self._placed(held, now)
             segmenter = self.segmenters.get(task.camera_id)
             recording = segmenter is not None and segmenter.recording

@@ -34,6 +34,8 @@ NOT_CUT = gettext_noop("The clip could not be made")
 NOT_STORED = gettext_noop("The clip is kept on the box and could not be stored yet")
 CHANGED = gettext_noop("what is stored is not what was sent")
 
+GIVE_UP_SECONDS = 7 * 86_400.0
+
 
 @dataclass(slots=True)
 class Uploads:
@@ -79,6 +81,11 @@ class Uploads:
             log.error("clip cannot be made", task=task.task_id, reason=str(error))
             self._fail(task, f"{NOT_CUT}: {error}")
             return
+        if task.alert_id and self.clock() - task.asked_at > GIVE_UP_SECONDS:
+            # The hub takes no clip of an alert that it never got, or that somebody deleted.
+            log.error("clip of an alert is given up", task=task.task_id, reason=str(error))
+            self._fail(task, f"{NOT_STORED}: {error}")
+            return
         early = isinstance(error, NotExpectedError) and task.task_id not in self._later  # our report is under way
         _, backoff = self._later.get(task.task_id, (0.0, Backoff(1.0, 60.0)))
         self._later[task.task_id] = (self.monotonic() + backoff.next(), backoff)
@@ -122,7 +129,8 @@ class Uploads:
         zone = document.content.site.time_zone if document else "UTC"
         started = task.started_at or task.asked_at
         name = clip_name(camera_id=task.camera_id, task_name=task.task_name, started=started, time_zone=zone)
-        key = clip_key(camera_id=task.camera_id, name=name, started=started, time_zone=zone)
+        event = bool(task.alert_id)
+        key = clip_key(camera_id=task.camera_id, name=name, started=started, time_zone=zone, event=event)
         stem = key.removesuffix(".mp4")
         used, number = self.store.keys_like(stem), 2
         while key in used:
@@ -130,7 +138,7 @@ class Uploads:
         return key
 
     def _work_file(self, key: str) -> Path:
-        camera, _, name = key.removeprefix("recordings/").split("/")
+        _, camera, _, name = key.split("/")
         return self.folder / "clips" / camera / name
 
     # -- the storage ---------------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from edgesite.redis_clients import connect, describe
 from edgesite.worker import Loop, Step
 from recordings.core.ffmpeg import Tool
 from recordings.core.retention import Limits
+from recordings.recorder.events import Events
 from recordings.recorder.hours import Hours
 from recordings.recorder.indexing import Indexer
 from recordings.recorder.keeping import Keeping
@@ -153,16 +154,18 @@ class RecorderWorker:
         folder = s.output / "segments"
         folder.mkdir(exist_ok=True)
         segmenters: dict[str, Any] = {}
-        reasons = Reasons(self._document)
         self.tasks = Tasks(store, segments, segmenters, self._document, tool is not None, s.longest)
+        reasons = Reasons(self._document, self.tasks.asked)
+        events = Events(store, segments, self._document, s.longest)
 
         def think() -> None:
+            events.step()
             self.tasks.step()
             reasons.step()
 
         self.recorder = Recorder(
             folder=folder,
-            indexer=Indexer(folder, segments),
+            indexer=Indexer(folder, segments, reasons.is_ring),
             keeping=Keeping(folder, segments, store, s.limits, own=reasons.keep_seconds),
             tool=tool,
             transport=s.transport,

@@ -32,6 +32,7 @@ async function renew() {
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     swap("alert-live", fresh);
     if (!document.getElementById("alert-picture")) swap("alert-evidence", fresh);
+    if (!document.getElementById("alert-clip")) swap("alert-clip-part", fresh); // one that plays is left alone
   } catch {
     // No answer: the socket's own banner says that the server is away.
   } finally {

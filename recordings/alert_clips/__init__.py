@@ -1,0 +1,1 @@
+"""Recordings of alerts on the hub: what the boxes told of them."""

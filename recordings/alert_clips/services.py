@@ -1,0 +1,54 @@
+"""Keeps what boxes tell of the recordings of their alerts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from django.utils.translation import gettext_noop
+
+from cameras.models import Camera
+from recordings.alert_clips.models import AlertClip
+from recordings.core.names import clip_folder
+from recordings.core.tasks import AlertClipReport
+
+log = structlog.get_logger(__name__)
+
+FOREIGN_KEY = gettext_noop("The box stored the clip outside the camera's folder.")
+PLAIN = ("state", "revision", "stop_reason", "error", "storage_type", "object_name", "sha256", "bytes", "duration")
+
+
+def take_clip(report: AlertClipReport, *, device_id: str) -> bool:
+    """Whether it was news. Repeated, late, or of a camera that is not (or no longer) the box's: it is not.
+
+    That the box raised the alert is the caller's to know.
+    """
+    if not Camera.objects.filter(pk=report.camera_id, device_id=device_id).exists():
+        log.info("clip of no camera of the box", device=device_id, camera=report.camera_id)
+        return False
+    told = _told(report)
+    fixed = {"camera_id": report.camera_id, "device_id": device_id}
+    clip, created = AlertClip.objects.get_or_create(alert_id=report.alert_id, defaults={**fixed, **told})
+    older = AlertClip.objects.filter(pk=clip.pk, revision__lt=report.revision, **fixed)
+    return created or bool(older.update(**told))
+
+
+def _told(report: AlertClipReport) -> dict[str, Any]:
+    told: dict[str, Any] = {name: getattr(report, name) for name in PLAIN}
+    told["gaps"] = [list(gap) for gap in report.gaps]
+    for name in ("started_at", "stopped_at"):
+        at = getattr(report, name)
+        told[name] = datetime.fromtimestamp(at, UTC) if at is not None else None
+    if report.object_name and not report.object_name.startswith(f"{clip_folder(report.camera_id, event=True)}/"):
+        log.warning("clip outside the camera's folder", camera=report.camera_id, alert=report.alert_id)
+        told |= {"object_name": "", "state": "failed", "error": FOREIGN_KEY}
+    return told
+
+
+def forget_clips(alert_id: str) -> list[str]:
+    """Of an alert that is being deleted: the keys of objects that are to go. In the caller's transaction."""
+    clips = AlertClip.objects.filter(alert_id=alert_id)
+    keys = [key for key in clips.values_list("object_name", flat=True) if key]
+    clips.delete()
+    return keys

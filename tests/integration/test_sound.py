@@ -1,0 +1,79 @@
+"""Sound in segments and clips, with a real ffmpeg."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from recordings.core.ffmpeg import Tool, file_call
+from recordings.core.segments import Segment
+from recordings.recorder.clips import make_clip
+from tests.servers.clips import make_clip as make_video
+
+pytestmark = pytest.mark.integration
+
+TOOL = Tool("ffmpeg")
+SECONDS = 6
+
+
+@pytest.fixture
+def camera(tmp_path: Path) -> Path:
+    """Video with sound as most cameras send it: G.711."""
+    silent, made = make_video(tmp_path / "silent.mp4", frames=SECONDS * 10), tmp_path / "camera.mkv"
+    with av.open(str(silent)) as given, av.open(str(made), "w") as target:
+        video = target.add_stream_from_template(given.streams.video[0])
+        sound = target.add_stream("pcm_mulaw", rate=8000, layout="mono")
+        for packet in given.demux(given.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = video
+                target.mux(packet)
+        wave = (np.sin(np.arange(8000 * SECONDS) / 8) * 9000).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(wave[None, :], format="s16", layout="mono")
+        frame.rate = 8000
+        for coded in [*sound.encode(frame), *sound.encode(None)]:
+            target.mux(coded)
+    return made
+
+
+def streams(path: Path) -> dict[str, float]:
+    """By codec, the seconds that can be decoded of it."""
+    found = {}
+    with av.open(str(path)) as container:
+        for stream in container.streams:
+            container.seek(0)
+            frames = list(container.decode(stream))
+            found[stream.codec_context.name] = float(frames[-1].time or 0.0)
+    return found
+
+
+@pytest.mark.parametrize(("sound", "codecs"), [(True, {"h264", "aac"}), (False, {"h264"})])
+def test_sound_is_kept_when_there_is_any_and_it_is_wanted(
+    camera: Path, tmp_path: Path, sound: bool, codecs: set[str]
+) -> None:
+    folder = tmp_path / "segments"
+    folder.mkdir()
+    call = file_call(TOOL, str(camera), position=0.0, pattern=str(folder / "%d.mp4"), sound=sound)
+    once = [a for a in call.argv if a not in ("-re", "-stream_loop", "-1")]  # as fast as it can, to its end
+    subprocess.run(once, check=True, capture_output=True, timeout=30)
+    pieces = sorted(folder.glob("*.mp4"))
+    assert len(pieces) == 2
+    assert all(set(streams(p)) == codecs for p in pieces)
+    segments = [Segment("vid1", p.name, "r", 4.0 * n, 4.0 * n + (4, 2)[n], 1) for n, p in enumerate(pieces)]
+    target = tmp_path / "clips" / "clip.mp4"
+    make_clip(segments, folder=folder, target=target, end=6.0, tool=TOOL, stop=threading.Event())
+    lasting = streams(target)
+    assert set(lasting) == codecs
+    assert all(5.5 < seconds < 6.2 for seconds in lasting.values()), lasting
+
+
+def test_a_camera_without_sound_is_recorded_all_the_same(tmp_path: Path) -> None:
+    silent = make_video(tmp_path / "silent.mp4", frames=SECONDS * 10)
+    call = file_call(TOOL, str(silent), position=0.0, pattern=str(tmp_path / "%d.mp4"), sound=True)
+    once = [a for a in call.argv if a not in ("-re", "-stream_loop", "-1")]
+    subprocess.run(once, check=True, capture_output=True, timeout=30)
+    assert set(streams(tmp_path / "0.mp4")) == {"h264"}
