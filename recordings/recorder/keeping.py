@@ -73,7 +73,9 @@ class Keeping:
         self._tell(suspicious=decision.suspicious, short=0 if more else decision.short)
         if decision.doomed:
             self._delete(decision)
-            log.info("segments deleted", segments=len(decision.doomed), bytes=sum(s.size for s in decision.doomed))
+            told = [s for s in decision.doomed if not s.ring]  # the ring goes round all the time
+            if told:
+                log.info("segments deleted", segments=len(told), bytes=sum(s.size for s in told))
             self._due = self.monotonic()  # there may be more
         return bool(decision.doomed)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -20,14 +20,15 @@ DAY_SECONDS = 86_400.0
 class Reasons:
     """One thread calls `step`, and then the rest. document: what the box runs, None while it has none.
 
-    asked: cameras that tasks and alerts want recorded. of: by camera, why it is recorded now; only those that are.
+    asked: until when tasks and alerts want cameras recorded, Unix seconds, not later than now.
+    of: by camera, why it is recorded now; only those that are.
     """
 
     document: Callable[[], Document | None]
-    asked: Callable[[], Collection[str]] = frozenset
+    asked: Callable[[], Mapping[str, float]] = dict
     clock: Callable[[], float] = time.time
     of: dict[str, Reason] = field(default_factory=dict)
-    _kept_at: dict[str, float] = field(default_factory=dict)  # Unix seconds of the last look at which it was to stay
+    _kept_at: dict[str, float] = field(default_factory=dict)  # until when it was to stay, Unix seconds
 
     def step(self) -> None:
         """One look at the document and the time."""
@@ -37,12 +38,12 @@ class Reasons:
                 log.info("reason to record", camera=camera_id, reason=found.get(camera_id, ""))
         self.of = found
         now = self.clock()
-        self._kept_at |= dict.fromkeys(self.asked(), now)
+        self._kept_at |= self.asked()
         self._kept_at |= {camera_id: now for camera_id, reason in found.items() if reason != "ring"}
 
     def is_ring(self, camera_id: str, start: float) -> bool:
         """Whether what was recorded from then (Unix seconds) until now was only to be there before an alert."""
-        return self.of.get(camera_id) == "ring" and self._kept_at.get(camera_id, start - 1) < start
+        return self.of.get(camera_id) == "ring" and self._kept_at.get(camera_id, start) <= start
 
     def _look(self) -> dict[str, Reason]:
         document = self.document()

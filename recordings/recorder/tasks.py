@@ -98,12 +98,16 @@ class Tasks:
 
     def wanted(self) -> dict[str, str]:
         """The URLs of the cameras that some task wants recorded, by camera."""
-        asked = self.asked()
+        asked = {t.camera_id for t in self.store.in_states("starting", "recording")}
         return {c.camera_id: c.rtsp_url for c in self._cameras().values() if c.camera_id in asked and c.enabled}
 
-    def asked(self) -> set[str]:
-        """Cameras that some task or alert wants recorded, whatever the configuration says."""
-        return {t.camera_id for t in self.store.in_states("starting", "recording")}
+    def asked(self) -> dict[str, float]:
+        """Until when some task or alert wants cameras recorded, as far as that is over: Unix seconds."""
+        now, found = self.clock(), dict[str, float]()
+        for task in self.store.in_states("starting", "recording", "stopping"):
+            until = min(now, now if task.stopped_at is None else task.stopped_at)
+            found[task.camera_id] = max(until, found.get(task.camera_id, until))
+        return found
 
     def step(self) -> None:
         """Moves every task that its camera, its configuration or the time moves. Raises EdgeStoreError."""

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import strategies as st
 
 from cameras.core.algorithms import registry
+from cameras.core.recording import DEFAULTS
 from cameras.core.transfer import Elsewhere, Plan, SiteState, plan_import
 from cameras.core.transfer_file import TransferError, read_site
 from cameras.transfer.reading import read_tree
@@ -22,7 +23,7 @@ STORED = SiteState(
         "cameras": {
             "vid1": {
                 "camera_id": "vid1", "device": "box-1", "name": "Line 1", "rtsp_url": URL, "location": "",
-                "enabled": True, "analyse": True, "max_fps": 10.0,
+                "enabled": True, "analyse": True, "max_fps": 10.0, **DEFAULTS,
             }
         },
         "rois": {

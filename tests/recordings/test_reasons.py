@@ -41,7 +41,7 @@ class Box:
         self.clock = Clock(at(start))
         self.document: Document | None = None
         self.configure(**policy)
-        self.reasons = Reasons(lambda: self.document, self.clock)
+        self.reasons = Reasons(lambda: self.document, clock=self.clock)
 
     def configure(self, *, enabled: bool = True, **policy: Any) -> None:
         camera = {"camera_id": "vid1", "rtsp_url": URL, "enabled": enabled} | ({"recording": policy} if policy else {})
