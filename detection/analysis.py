@@ -10,6 +10,7 @@ from pathlib import Path
 from cameras.core.algorithms import registry
 from detection.analyser import Analyser
 from detection.broadcast import Broadcast
+from detection.coverage import LOOK_SECONDS, CoverageKeeper
 from detection.inference.detector import Detector
 from detection.inference.pool import DetectorPool
 from detection.ingest.attention import WatchBudget
@@ -18,6 +19,7 @@ from detection.rule_memory import RuleMemory
 from detection.runtime import Runtime
 from detection.sink import AlertSink
 from edgesite.confinement import live_channels
+from edgesite.edge_store.coverage import CoverageStore
 from edgesite.edge_store.database import EdgeDatabase
 from edgesite.edge_store.outbox import Outbox
 from edgesite.edge_store.owners import Owner
@@ -51,6 +53,7 @@ class Analysis:
         self.analyser = Analyser(detector, self.sink)
         slots = lambda: {name: slot.pipeline for name, slot in self.analyser.slots.items()}  # noqa: E731
         self.memory = RuleMemory(database, slots, self.sink)
+        self.coverage = CoverageKeeper(CoverageStore(database), lambda: self.analyser.slots)
         self.runtime = Runtime(
             analyser=self.analyser,
             recall=self.memory.recall,
@@ -71,6 +74,7 @@ class Analysis:
             ("pictures", self.sink.step, 0.0),
             ("broadcast", broadcast.step, 0.1),
             ("memory", self.memory.step, 2.0),
+            ("coverage", self.coverage.step, LOOK_SECONDS),
         ]
         if detector.processor:
             self.loops.append(("pace", Pacing(self.analyser).step, 0.25))
@@ -83,4 +87,5 @@ class Analysis:
         self.sink.drain()
         if ended:
             self.memory.close()
+            self.coverage.close()
         self._owner.close()

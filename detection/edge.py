@@ -22,6 +22,7 @@ from cameras.reporting import ReportSender
 from cameras.sync import ConfigSync
 from detection.analysis import Analysis
 from detection.commanding import KINDS, command_loops, readers_of
+from detection.coverage import CoverageTeller
 from detection.executors.base import Executor
 from detection.executors.inline import InlineExecutor
 from detection.executors.local import LocalProcessExecutor, end_leftovers
@@ -34,6 +35,7 @@ from detection.sink import AlertSink
 from edgesite.confinement import live_channels
 from edgesite.delivery import Delivery
 from edgesite.edge_store.claims import Claims
+from edgesite.edge_store.coverage import CoverageStore
 from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
 from edgesite.edge_store.documents import DocumentStore
 from edgesite.edge_store.outbox import Outbox
@@ -140,6 +142,7 @@ class EdgeWorker:
         self.keeper = EvidenceKeeper(self.database, self.stop, delivery.wake, delivery.at_rest)
         self._analyse_with(delivery.wake, classes)
         cloud = connect(s.cloud_redis_url)
+        teller = CoverageTeller(CoverageStore(self.database), delivery.wake, self.reconciler.unwatched)
         self.sync = ConfigSync(
             device_id=s.device_id,
             cloud=cloud,
@@ -156,6 +159,7 @@ class EdgeWorker:
             self._loop("deliver", self.lead.only(delivery.step), idle_s=0.5),
             self._loop("upload", self.lead.only(self.keeper.upload_step), idle_s=1.0),
             self._loop("keep", self.lead.only(every(STEP_SECONDS, self.keeper.step)), idle_s=1.0),
+            self._loop("tell coverage", self.lead.only(teller.step), idle_s=5.0),
             self._loop("sweep", self.lead.only(every(SWEEP_SECONDS, self._sweep)), idle_s=1.0),
             self._loop("presence", every(BEAT_SECONDS, self.presence.beat), idle_s=1.0),
         ]

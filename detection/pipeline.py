@@ -8,11 +8,13 @@ costs the others nothing.
 from __future__ import annotations
 
 import functools
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from detection.core.detections import Detections
+from detection.core.presence import Presence
 from detection.core.rules.base import JSON, RuleEvent
 from detection.core.rules.keeping import Kept, KeptRule, read_kept
 from detection.core.rules.orphans import orphans
@@ -29,6 +31,7 @@ from detection.rules_told import Told, tell
 
 T = TypeVar("T")
 
+MOST_RAISED = 1000  # alerts that wait to be counted
 NOTE_S = 1.0  # of media time: a sudden end costs the rules' state of no more than that
 
 
@@ -49,7 +52,8 @@ class CameraPipeline:
     ignored: why state of an earlier run was not taken up, for the log; the caller empties it. latest: a snapshot that is
     replaced every second, for another thread to store; None before the first frame. told: likewise, for live numbers.
     settled: False while alerts of the frame in hand may be on their way to the disk; `latest` is then not to be stored
-    without them.
+    without them. For reports, read by another thread: presence; blind: bindings whose rules could not see in the latest
+    second; raised: binding and wall time of alerts, which that thread takes out.
     """
 
     class_names: Sequence[str]
@@ -59,6 +63,9 @@ class CameraPipeline:
     latest: dict[str, JSON] | None = None
     told: Told = field(default_factory=Told)
     settled: bool = True
+    presence: Presence = field(default_factory=Presence)
+    blind: frozenset[str] = frozenset()
+    raised: deque[tuple[str, float]] = field(default_factory=lambda: deque(maxlen=MOST_RAISED))
     _rules: list[RunningRule] = field(default_factory=list)
     _dropped: list[RunningRule] = field(default_factory=list)
     _guard: RuleGuard = field(default_factory=RuleGuard)
@@ -90,6 +97,7 @@ class CameraPipeline:
         self._dropped += known.values()
         self._guard.forget({running.binding.bind_id for running in rules if running in self._rules})
         self._rules = rules
+        self.presence.keep({running.binding.bind_id for running in rules})
         self._guard.camera_id = plan.camera_id
         self.tracker.start_at(plan.start_score)
         self.plan = plan
@@ -123,12 +131,17 @@ class CameraPipeline:
             self._wall_time = wall_time  # ages in a snapshot are those of the latest frame that rules could see
         if visible:
             tracks = self.tracker.update(detections, media_time)
-            events += self._look(Scene.of(tracks, self.class_names), media_time, wall_time, look)
+            scene = Scene.of(tracks, self.class_names)
+            events += self._look(scene, media_time, wall_time, look)
+            self._count(scene, media_time)
         else:
             events += self._each([], lambda running: running.unseen(media_time, wall_time))
+            self.presence.unseen(media_time)
+        self.raised.extend((event.bind_id, wall_time) for event in events if event.phase == "started")
         if self._noted_at is None or not 0 <= media_time - self._noted_at < NOTE_S:
             self._noted_at, self.latest = media_time, self.snapshot()
             self.told = self._tell(media_time, visible=visible)
+            self.blind = frozenset(i for i, state in self.states(media_time).items() if state.word == "unknown")
         self._guard.look_back()
         return Observation(detections, tracks, events, persons)
 
@@ -161,6 +174,15 @@ class CameraPipeline:
             if wants:
                 scene.views.update(look(wants))
         return self._each([], lambda r: r.step(scene, self.class_names, media_time, wall_time))
+
+    def _count(self, scene: Scene, media_time: float) -> None:
+        """Who is there of those that the rules count."""
+        there: dict[str, int] = {}
+        for running in self._rules:
+            if not running.suspended:
+                counting = functools.partial(self.presence.count, running.binding, scene)
+                there[running.binding.bind_id] = self._guard.call(running.binding.bind_id, counting, 0)
+        self.presence.step(there, media_time)
 
     def _each(self, found: list[T], do: Callable[[RunningRule], list[T]]) -> list[T]:
         """What all rules that work answer, after `found`."""

@@ -21,7 +21,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 RECORDINGS = """
 CREATE TABLE segments (
     path TEXT PRIMARY KEY,           -- below OUTPUT_DIR/segments
@@ -74,6 +74,22 @@ CREATE INDEX recorded_hours_dirty ON recorded_hours (camera_id, hour) WHERE dirt
 INSERT INTO recorded_hours (camera_id, hour) -- what was recorded before is told, too
     SELECT camera_id, CAST(start / 3600 AS INTEGER) FROM segments
     UNION SELECT camera_id, CAST(stop / 3600 AS INTEGER) FROM segments;
+"""
+COVERAGE = """
+CREATE TABLE coverage (              -- for reports: what a binding could see in an hour
+    bind_id TEXT NOT NULL,
+    hour INTEGER NOT NULL,           -- when it began, Unix seconds
+    wanted_s REAL NOT NULL,
+    seen_s REAL NOT NULL,
+    coarse_s REAL NOT NULL,
+    person_s REAL NOT NULL,
+    alerts INTEGER NOT NULL,
+    revision INTEGER NOT NULL,       -- rises with every change
+    told INTEGER NOT NULL DEFAULT 0, -- the one that went to the hub
+    PRIMARY KEY (bind_id, hour)
+) WITHOUT ROWID;
+CREATE INDEX coverage_untold ON coverage (hour) WHERE revision > told;
+CREATE INDEX coverage_age ON coverage (hour);
 """
 SCHEMA = f"""
 CREATE TABLE documents (
@@ -131,7 +147,7 @@ CREATE TABLE commands (
     request_id TEXT NOT NULL UNIQUE,
     at REAL NOT NULL
 );
-{RECORDINGS}{REASONS}PRAGMA user_version = 7;
+{RECORDINGS}{REASONS}{COVERAGE}PRAGMA user_version = 8;
 """
 # What brings a file of that schema to the next one; SCHEMA says the same for a new file.
 UPGRADES = {
@@ -163,6 +179,7 @@ UPGRADES = {
     " PRAGMA user_version = 5",
     5: RECORDINGS + "PRAGMA user_version = 6",
     6: REASONS + "PRAGMA user_version = 7",
+    7: COVERAGE + "PRAGMA user_version = 8",
 }
 
 

@@ -28,6 +28,7 @@ def given_up(counts: dict[str, Any]) -> str:
         "by_hand": ngettext(
             "%(n)s row dropped by a person", "%(n)s rows dropped by a person", counts.get("by_hand", 0)
         ),
+        "coverage": ngettext("%(n)s hour for reports", "%(n)s hours for reports", counts.get("coverage", 0)),
         "dead_letters": ngettext("%(n)s dead letter", "%(n)s dead letters", counts.get("dead_letters", 0)),
         "delivered_pictures": ngettext(
             "%(n)s copy of a delivered picture",
