@@ -102,3 +102,4 @@ from detection.notifying.models import (  # noqa: E402, F401  their file, this a
     NotificationRule,
 )
 from detection.notifying.trial_models import TrialAlert  # noqa: E402, F401  as above
+from detection.reports.models import CoverageHour  # noqa: E402, F401  as above

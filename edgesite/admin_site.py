@@ -26,6 +26,7 @@ TASKS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
             "detection.trialalert",
         ),
     ),
+    ("reports", _("Reports"), ("detection.coveragehour",)),
     ("recordings", _("Recordings"), ("recordings.recordingtask",)),
     (
         "regions",

@@ -10,7 +10,7 @@ ROLES = (VIEWER, OPERATOR, ADMIN)
 
 VIEW = {
     "cameras": ("site", "device", "devicestatus", "camera", "roi", "binding", "schedule"),
-    "detection": ("alert", "trialalert", "escalationrule"),
+    "detection": ("alert", "trialalert", "escalationrule", "coveragehour"),
 }
 EDIT = {"cameras": ("camera", "roi", "binding", "schedule"), "detection": ("escalationrule",)}
 ADMINISTER = {

@@ -66,6 +66,7 @@ S3_SECRET_ACCESS_KEY = ENV.text("S3_SECRET_ACCESS_KEY")
 
 CAPTURE_DAYS = ENV.number("CAPTURE_DAYS", 7, least=1, most=3650)
 CAPTURE_MB = ENV.number("CAPTURE_MB", 0, least=0, most=100_000_000)
+REPORT_DAYS = ENV.number("REPORT_DAYS", 400, least=1, most=3650)
 OUTBOX_ROWS = ENV.number("OUTBOX_ROWS", 100_000, least=100, most=10_000_000)
 OUTBOX_MB = ENV.number("OUTBOX_MB", 4000, least=1, most=100_000_000)
 

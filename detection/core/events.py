@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from cameras.core.probe import ProbeAnswer
+from detection.core.coverage_event import CoverageEvent
 from detection.core.rules.base import RuleEvent
 from recordings.core.losses import LossEvent
 from recordings.core.snapshots import SnapshotAnswer
@@ -145,6 +146,7 @@ Event = (
     | EvidenceEvent
     | LossEvent
     | TrialEvent
+    | CoverageEvent
     | SnapshotAnswer
     | ProbeAnswer
     | AlertClipReport
@@ -153,7 +155,7 @@ Event = (
 )
 KINDS: dict[str, type[Event]] = {
     "alert": AlertEvent, "evidence": EvidenceEvent, "loss": LossEvent, "snapshot": SnapshotAnswer, "probe": ProbeAnswer,
-    "trial": TrialEvent, "recording": RecordingReport, "recorded_hour": RecordedHour, "alert_clip": AlertClipReport,
+    "trial": TrialEvent, "coverage": CoverageEvent, "recording": RecordingReport, "recorded_hour": RecordedHour, "alert_clip": AlertClipReport,
 }  # fmt: skip
 
 

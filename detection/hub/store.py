@@ -15,9 +15,11 @@ from cameras.models import ROI
 from cameras.probing.services import take_probe_answer
 from detection.alert_life.deleting import let_picture_go
 from detection.alert_life.selectors import deleted_capture, was_deleted
+from detection.core.coverage_event import CoverageEvent
 from detection.core.events import AlertEvent, EventError, EvidenceEvent, TrialEvent, parse_event
 from detection.models import Alert, AlertState
 from detection.notifying.trials import take_trial
+from detection.reports.services import take_coverage
 from edgesite.core.chain import Link
 from recordings.alert_clips.services import take_clip
 from recordings.core.losses import LossEvent
@@ -49,6 +51,8 @@ def store_event(fields: dict[str, str], *, device_id: str) -> str | None:
                 return _store_clip(event, device_id)
             if isinstance(event, LossEvent):
                 take_loss(event, device_id=device_id)
+            elif isinstance(event, CoverageEvent):
+                take_coverage(event, device_id=device_id, now=timezone.now())
             elif isinstance(event, TrialEvent):
                 take_trial(event, device_id=device_id)
             else:

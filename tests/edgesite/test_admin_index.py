@@ -247,6 +247,7 @@ def test_navigation_goes_by_task(site: Site) -> None:
                 "Test alerts",
             ],
         ),
+        ("Reports", ["Violations and coverage"]),
         ("Recordings", ["Recording tasks"]),
         ("Cameras and regions", ["Cameras", "ROIs", "Bindings", "Back-tests"]),
         ("Devices and configuration", ["Sites", "Devices", "Staged publishes", "Config versions", "Changes", "Losses"]),
@@ -261,7 +262,15 @@ def test_navigation_goes_by_task(site: Site) -> None:
 
 def test_navigation_holds_what_the_role_may_see(site: Site) -> None:
     names = [name for name, _ in groups(visible(browser("viewer"), INDEX))]
-    assert names == ["Watch", "Alerts", "Recordings", "Cameras and regions", "Devices and configuration", "Schedules"]
+    assert names == [
+        "Watch",
+        "Alerts",
+        "Reports",
+        "Recordings",
+        "Cameras and regions",
+        "Devices and configuration",
+        "Schedules",
+    ]
     nobody = browser("")
     assert groups(visible(nobody, INDEX)) == []
 

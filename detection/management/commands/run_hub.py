@@ -28,6 +28,7 @@ from detection.notifying.states import IDLE_S as BROKER_SECONDS
 from detection.notifying.states import MqttStates
 from detection.notifying.trials import step as trial_step
 from detection.notifying.worker import Notifier
+from detection.reports import services as reports
 from edgesite.redis_clients import connect, describe
 from edgesite.storage import StorageError
 from edgesite.worker import Loop, Step, stop_on_signals
@@ -44,6 +45,7 @@ BACKTEST_SECONDS = 0.5
 TASK_SECONDS = 1.0
 ESCALATE_SECONDS = 5.0
 RETENTION_SECONDS = 60.0
+REPORT_SECONDS = 600.0
 TRIAL_SECONDS = 2.0
 ORDER_SECONDS = 0.02
 END_SECONDS = 4.0  # for all loops together
@@ -106,6 +108,7 @@ class Command(BaseCommand):
             ("staged publishes", rollouts.step, ROLLOUT_SECONDS),
             ("back-tests", backtests.step, BACKTEST_SECONDS),
             ("retention", retention.step, RETENTION_SECONDS),
+            ("report rows", lambda: reports.step(now=timezone.now()), REPORT_SECONDS),
             ("brokers", brokers.step, BROKER_SECONDS),
             ("test alerts", lambda: trial_step(client=commands, now=timezone.now()), TRIAL_SECONDS),
             ("escalation", escalator.step, ESCALATE_SECONDS),
