@@ -69,7 +69,8 @@ def _hour(text: str) -> int:
 @dataclass(slots=True)
 class Figures:
     """What happened somewhere in some time. violations: alerts, but those found to be false, which `false` counts. Seconds
-    are those of `detection.core.coverage.Sums`. raised: alerts as the boxes counted them."""
+    are those of `detection.core.coverage.Sums`. raised: alerts as the boxes counted them. rated: of the violations, those since
+    their box began to tell whom it observed: the others have no denominator."""
 
     violations: int = 0
     false: int = 0
@@ -78,6 +79,7 @@ class Figures:
     coarse_s: float = 0.0
     person_s: float = 0.0
     raised: int = 0
+    rated: int = 0
 
     def add(self, other: Figures) -> None:
         for name in self.__slots__:
@@ -91,7 +93,7 @@ class Figures:
     @property
     def rate(self) -> float | None:
         """Violations per 100 observed person-hours; None where too little was observed."""
-        return self.violations * 100 * 3600 / self.person_s if self.person_s >= FEWEST_PERSON_S else None
+        return self.rated * 100 * 3600 / self.person_s if self.person_s >= FEWEST_PERSON_S else None
 
     @property
     def low(self) -> bool:
@@ -119,9 +121,9 @@ def change(now: Figures, before: Figures) -> Change | None:
     as half a one.
     """
     rate, was = now.rate, before.rate
-    if rate is None or not was or now.violations + before.violations < FEWEST_VIOLATIONS:
+    if rate is None or not was or now.rated + before.rated < FEWEST_VIOLATIONS:
         return None
-    n, m = max(now.violations, 0.5), before.violations
+    n, m = max(now.rated, 0.5), before.rated
     ratio = (n / now.person_s) / (m / before.person_s)
     return Change(rate / was - 1.0, abs(math.log(ratio)) > Z * math.sqrt(1 / n + 1 / m))
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Min, Q, QuerySet, Sum
 
 from cameras.models import Binding, Camera
 from cameras.selectors import visible_devices
@@ -72,7 +72,7 @@ class Report:
 
 
 def make_report(user: User | AnonymousUser, question: Question) -> Report:
-    """Six queries, whatever there is."""
+    """Seven queries, whatever there is."""
     report = Report(days={day: Figures() for day in question.days})
     report.shifts = {n: Pair() for n in range(len(question.shifts.begins)) if question.shift in (None, n)}
     if not user.has_perm(PERMISSION):
@@ -83,7 +83,7 @@ def make_report(user: User | AnonymousUser, question: Question) -> Report:
     rows = devices.values_list("pk", "site__name", "site__time_zone")
     boxes = {pk: Box(pk, site, zone) for pk, site, zone in rows}
     cameras = dict(Camera.objects.filter(device__in=boxes).values_list("pk", "name"))
-    book = _Book(report, question, boxes, cameras)
+    book = _Book(report, question, boxes, cameras, _told_since(question, boxes))
     for row in _bindings(question, boxes):
         book.line(*row)
     for hours in _hours(question, boxes):
@@ -98,12 +98,13 @@ def make_report(user: User | AnonymousUser, question: Question) -> Report:
 
 @dataclass(slots=True)
 class _Book:
-    """Adds what the queries yield to every part of the report that it belongs to."""
+    """Adds what the queries yield to every part of the report that it belongs to. since: as `_told_since`."""
 
     report: Report
     question: Question
     boxes: dict[str, Box]
     cameras: dict[str, str]
+    since: dict[str, datetime]
     _clocks: dict[str, ZoneInfo] = field(default_factory=dict)
 
     def line(self, bind_id: str, algo_code: str, roi_id: str, roi_name: str, camera_id: str, device_id: str) -> Line:
@@ -140,7 +141,8 @@ class _Book:
         shift = question.shifts.of(local.hour)
         if not question.before <= day <= question.until or question.shift not in (None, shift):
             return
-        one = Figures(false=1) if verdict == Verdict.FALSE else Figures(violations=1)
+        told = device_id in self.since and at >= self.since[device_id]
+        one = Figures(false=1) if verdict == Verdict.FALSE else Figures(violations=1, rated=int(told))
         line = self.line(bind_id, algo_code, roi_id, roi_name, camera_id, device_id)
         for pair in self._pairs(line, shift):
             (pair.now if day >= question.since else pair.before).add(one)
@@ -180,6 +182,12 @@ def _wanted(question: Question, boxes: dict[str, Box], since: date) -> QuerySet[
     if question.algorithm:
         rows = rows.filter(algo_code=question.algorithm)
     return rows if question.hours is None else rows.filter(hour__in=question.hours)
+
+
+def _told_since(question: Question, boxes: dict[str, Box]) -> dict[str, datetime]:
+    """The first hour in either period that each box told of."""
+    rows = CoverageHour.objects.filter(device_id__in=list(boxes), day__gte=question.before, day__lte=question.until)
+    return dict(rows.order_by().values_list("device_id").annotate(first=Min("start")))
 
 
 def _hours(question: Question, boxes: dict[str, Box]) -> Iterable[dict[str, Any]]:

@@ -42,8 +42,8 @@ def test_what_is_no_shift(text: str, kind: str) -> None:
 
 
 def test_rates_and_coverage() -> None:
-    assert Figures(violations=3, person_s=2 * 3600).rate == 150.0
-    assert Figures(violations=3, person_s=3599).rate is None
+    assert Figures(violations=5, rated=3, person_s=2 * 3600).rate == 150.0
+    assert Figures(rated=3, person_s=3599).rate is None
     assert Figures().coverage is None
     assert Figures(wanted_s=200, seen_s=150).coverage == 0.75
     assert Figures(wanted_s=200, seen_s=150).low
@@ -55,7 +55,7 @@ def test_rates_and_coverage() -> None:
 
 def test_a_trend_needs_enough_behind_it() -> None:
     def figures(violations: int, hours: float = 10) -> Figures:
-        return Figures(violations=violations, person_s=hours * 3600)
+        return Figures(violations=violations, rated=violations, person_s=hours * 3600)
 
     for now, before, share, clear in (
         (figures(15), figures(10), 0.5, False),  # ln 1.5 = 0.41 against 1.96 √(1/15 + 1/10) = 0.80
@@ -74,9 +74,9 @@ def test_a_trend_needs_enough_behind_it() -> None:
 
 
 def test_figures_add_up() -> None:
-    total = Figures(1, 2, 3.0, 4.0, 5.0, 6.0, 7)
-    total.add(Figures(10, 20, 30.0, 40.0, 50.0, 60.0, 70))
-    assert total == Figures(11, 22, 33.0, 44.0, 55.0, 66.0, 77)
+    total = Figures(1, 2, 3.0, 4.0, 5.0, 6.0, 7, 8)
+    total.add(Figures(10, 20, 30.0, 40.0, 50.0, 60.0, 70, 80))
+    assert total == Figures(11, 22, 33.0, 44.0, 55.0, 66.0, 77, 88)
 
 
 @given(values=st.lists(st.one_of(st.none(), st.floats(0, 1e6)), max_size=92))
