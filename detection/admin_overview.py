@@ -22,7 +22,7 @@ def alert_tiles(request: HttpRequest) -> Iterator[Tile]:
     """One tile for whoever may see alerts at all; one query."""
     if not request.user.has_perm("detection.view_alert"):
         return
-    rows = visible_alerts(request.user).filter(state=AlertState.OPEN).order_by()
+    rows = visible_alerts(request.user).filter(state=AlertState.OPEN, part_of=None).order_by()
     counts: dict[str, int] = dict(rows.values_list("severity").annotate(Count("id")))
     present = [severity for severity in WORST_FIRST if counts.get(severity)]
     kind, text = "good", _("none is open")

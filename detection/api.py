@@ -91,7 +91,10 @@ class IntentOut(DetectionOut):
 
 class AlertOut(Schema):
     """The event's fields (DESIGN 5.5) and the hub's own. `ended_at` is null while it goes on and where a rule tells of no
-    end; `end_data` is what the rule said then. `capture_url` is null until the picture can be fetched there."""
+    end; `end_data` is what the rule said then. `capture_url` is null until the picture can be fetched there.
+
+    `part_of`: the alert that this one repeats and stands as. Of an alert with repeats `occurrences` counts it and them,
+    `last_at` is the last beginning, `whole_ended_at` and `whole_duration_s` tell of all together."""
 
     type: Literal["event"]
     event_id: str
@@ -122,6 +125,11 @@ class AlertOut(Schema):
     verdict_reason: str
     escalated_at: float | None
     updates: int
+    part_of: str | None
+    occurrences: int
+    last_at: float | None
+    whole_ended_at: float | None
+    whole_duration_s: float | None
     received_at: float
     cursor: str
 
@@ -137,6 +145,7 @@ class AlertQuery(Schema):
     after: str | None = None
     camera: str | None = Field(None, max_length=128, pattern=r"^[^\x00-\x1f]+$")
     state: Literal["open", "acknowledged", "resolved"] | None = None
+    repeats: bool = Field(True, description="`false` leaves out alerts that are part of another one.")
     order: Literal["newest", "oldest"] = Field(
         "newest", description="`oldest` makes a feed: ask again after the last cursor."
     )
@@ -225,6 +234,8 @@ def list_alerts(request: HttpRequest, query: Query[AlertQuery]) -> dict[str, Any
         alerts = alerts.filter(camera_id=query.camera)
     if query.state is not None:
         alerts = alerts.filter(state=query.state)
+    if not query.repeats:
+        alerts = alerts.filter(part_of=None)
     if query.order == "oldest":
         alerts = alerts.order_by("id")
     if query.after is not None:

@@ -132,13 +132,13 @@ def _newest_id() -> int:
 def newest_alerts(user: User) -> Alerts:
     """The newest 50 that the person may see, newest first."""
     newest = _newest_id()  # before the rows: what is stored in between is looked at again rather than never
-    rows = list(visible_alerts(user)[:NEWEST_ALERTS])
+    rows = list(visible_alerts(user).filter(part_of=None)[:NEWEST_ALERTS])
     return Alerts(_messages(rows), {row.pk for row in rows}, newest)
 
 
 def alerts_since(user: User, *, last_id: int, sent: set[int], changed: set[str]) -> Alerts:
     """Alerts beyond `last_id`, in order, late ones just before it that are not in `sent`, and first of all those with
-    the event ids `changed` that were sent before."""
+    the event ids `changed` that were sent before. A repeat is told as a change of its alert."""
     newest = _newest_id()
     visible = visible_alerts(user).order_by("id")
     rows = list(visible.filter(id__gt=last_id - OVERLAP).exclude(id__in=sent)[: CATCH_UP + 1])
@@ -146,7 +146,16 @@ def alerts_since(user: User, *, last_id: int, sent: set[int], changed: set[str])
     known = changed - {row.event_id for row in rows}
     again = list(visible.filter(event_id__in=known, id__lte=last_id)[:CATCH_UP]) if known else []
     read_to = rows[-1].pk if more else max(newest, last_id)
-    return Alerts(_messages(again + rows), {row.pk for row in rows}, read_to, more)
+    return Alerts(_messages(_firsts(again + rows)), {row.pk for row in rows}, read_to, more)
+
+
+def _firsts(alerts: list[Alert]) -> list[Alert]:
+    """In place of a repeat the alert that it is part of, as that is now; each once."""
+    wanted = list(dict.fromkeys(a.part_of_id or a.event_id for a in alerts))
+    known = {a.event_id: a for a in alerts}
+    repeated = {a.part_of_id for a in alerts if a.part_of_id is not None}
+    known |= {a.event_id: a for a in Alert.objects.filter(event_id__in=repeated)} if repeated else {}
+    return [known[event_id] for event_id in wanted if event_id in known]
 
 
 def stats_of(camera_ids: list[str]) -> list[dict[str, Any]]:

@@ -88,6 +88,7 @@ TEXTS: dict[str, str] = {
     "seconds": gettext_noop("{n} s"),
     "minutes": gettext_noop("{n} min"),
     "hours": gettext_noop("{n} h"),
+    "times": gettext_noop("{n} times, last {time}"),
     "ended": gettext_noop("ended {time}"),
     "ended_after": gettext_noop("ended {time}, after {length}"),
     "rule": gettext_noop("{what}, {roi}: {how}"),
@@ -173,12 +174,23 @@ def lasting(seconds: float) -> str:
     return gettext(TEXTS[unit]).replace("{n}", str(int(seconds // length)))
 
 
+def repeated(occurrences: int, last_at: float | None, *, zone: str, now: float) -> str:
+    """`3 times, last 12:03`, with the date when it was on another day; empty for what happened once."""
+    if occurrences < 2 or last_at is None:
+        return ""
+    return gettext(TEXTS["times"]).replace("{n}", str(occurrences)).replace("{time}", _clock(last_at, zone, now))
+
+
+def _clock(moment: float, zone: str, now: float) -> str:
+    at, today = (datetime.fromtimestamp(each, ZoneInfo(zone)) for each in (moment, now))
+    return f"{at:%H:%M}" if at.date() == today.date() else f"{at:%Y-%m-%d %H:%M}"
+
+
 def ended(ended_at: float | None, duration_s: float | None, *, zone: str, now: float) -> str:
     """`ended 14:02, after 3 min`, with the date when it was on another day; empty while the alert goes on."""
     if ended_at is None:
         return ""
-    at, today = (datetime.fromtimestamp(moment, ZoneInfo(zone)) for moment in (ended_at, now))
-    time = f"{at:%H:%M}" if at.date() == today.date() else f"{at:%Y-%m-%d %H:%M}"
+    time = _clock(ended_at, zone, now)
     if duration_s is None:
         return gettext(TEXTS["ended"]).replace("{time}", time)
     return gettext(TEXTS["ended_after"]).replace("{time}", time).replace("{length}", lasting(duration_s))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from cameras.choices import Severity
+from cameras.core.algorithms import registry
 from cameras.models import Camera, Device
 from detection.alert_life.models import LONGEST_REASON, AlertStep, SavedAlertFilter, Verdict  # noqa: F401  this app's
 
@@ -21,6 +24,8 @@ class Alert(models.Model):
 
     ended_at: when it was over, as the device says with an event of its own, `ended_event_id`; None while it goes on and
     for alerts that have no end. started_event_id: of a record that waits for its alert (`detection.hub.store`), else "".
+    part_of: the alert that it repeats (`detection.hub.repeats`); None for one that stands for itself. Of an alert with
+    repeats began_at, last_at: first and last beginning; over_at: when all were over. occurrences: itself and its repeats.
 
     Device and camera are references without a database constraint: an alert outlives the row that it came from.
     """
@@ -59,6 +64,14 @@ class Alert(models.Model):
     verdict = models.CharField(_("verdict"), max_length=8, choices=Verdict, blank=True)
     verdict_reason = models.CharField(_("reason of the verdict"), max_length=LONGEST_REASON, blank=True)
     escalated_at = models.DateTimeField(_("escalated"), null=True)
+    part_of = models.ForeignKey(
+        "self", models.DO_NOTHING, to_field="event_id", null=True, db_constraint=False, db_index=False,
+        related_name="repeats", editable=False, verbose_name=_("part of"),
+    )  # fmt: skip
+    occurrences = models.PositiveIntegerField(_("times"), default=1, db_default=1)
+    began_at = models.DateTimeField(null=True, editable=False)
+    last_at = models.DateTimeField(_("last time"), null=True)
+    over_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name = _("alert")
@@ -75,6 +88,8 @@ class Alert(models.Model):
             models.Index(fields=["assignee", "-id"], name="alert_by_assignee"),
             models.Index(fields=["verdict", "-id"], name="alert_by_verdict"),
             models.Index(fields=["state", "escalated_at", "received_at"], name="alert_to_escalate"),
+            # Only of repeats: an index of all would be taken for the many rows that are none.
+            models.Index(fields=["part_of"], condition=models.Q(part_of__isnull=False), name="alert_repeats"),
         ]
         constraints = [
             models.CheckConstraint(condition=models.Q(state__in=AlertState.values), name="alert_state_known"),
@@ -91,6 +106,20 @@ class Alert(models.Model):
             if self.ended_at is None or self.phase == "ended"
             else max((self.ended_at - self.timestamp).total_seconds(), 0.0)
         )
+
+    @property
+    def whole_end(self) -> datetime | None:
+        """When the alert was over with all its repeats; None while one goes on, or when its rule tells of no end."""
+        return self.over_at if self.occurrences > 1 else self.ended_at
+
+    @property
+    def whole_duration_s(self) -> float | None:
+        """From the first beginning to the end of all; without a told end to the last beginning, when there are repeats."""
+        if self.occurrences == 1 or self.began_at is None:
+            return self.duration_s
+        known = registry.get(self.algo_code)
+        end = self.over_at or (None if known and known.ends else self.last_at)
+        return None if end is None else (end - self.began_at).total_seconds()
 
 
 from detection.alert_life.escalation_models import EscalationRule  # noqa: E402, F401  its file, this app's model

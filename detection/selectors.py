@@ -92,6 +92,11 @@ def alert_message(alert: Alert, *, camera_name: str = "") -> dict[str, Any]:
         "verdict_reason": alert.verdict_reason,
         "escalated_at": _seconds(alert.escalated_at),
         "updates": alert.updates,
+        "part_of": alert.part_of_id,
+        "occurrences": alert.occurrences,
+        "last_at": _seconds(alert.last_at),
+        "whole_ended_at": _seconds(alert.whole_end),
+        "whole_duration_s": alert.whole_duration_s,
         "received_at": alert.received_at.timestamp(),
         "cursor": encode_cursor(alert),
     }

@@ -158,7 +158,7 @@ class AlertSink:
         elif (started := self._started.of(camera_id, event)) is not None:
             body["data"] = {**event.data, "started_event_id": started}
         algorithm = registry.get(event.algo_code)
-        lasts = algorithm is not None and algorithm.lasts
+        lasts = algorithm is not None and algorithm.ends
         return _Alert(NewAlert(event_id, camera_id, body, key, lasts=lasts), picture if starts else None, note)
 
     def write_held(self) -> None:

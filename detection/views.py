@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from typing import Any, cast
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -50,6 +51,7 @@ def live(request: HttpRequest) -> HttpResponse:
             **words,
             "language": get_language(),
             "zones": zones,
+            "links": user.is_staff,  # an alert's page is in the admin
             "login_url": resolve_url(settings.LOGIN_URL) + f"?next={request.path}",
         },
     }
@@ -75,7 +77,9 @@ def _alert_view(alert: dict[str, Any], words: dict[str, Any], zones: dict[str, s
         **alert,
         "mark": words["severities"].get(alert["severity"]) or words["severities"]["info"],
         "label": words["algorithms"].get(alert["algo_code"], alert["algo_code"]),
-        "end": live_texts.ended(alert["ended_at"], alert["duration_s"], zone=zone, now=time.time()),
+        "times": live_texts.repeated(alert["occurrences"], alert["last_at"], zone=zone, now=time.time()),
+        "end": live_texts.ended(alert["whole_ended_at"], alert["whole_duration_s"], zone=zone, now=time.time()),
+        "link": f"/alerts/{quote(alert['event_id'], safe='')}",
         "state_word": words["alert_states"].get(alert["state"], ""),
         "iso": at.isoformat(),
         "absolute": f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S} {zone}",

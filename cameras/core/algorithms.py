@@ -84,7 +84,7 @@ class Algorithm:
 
     code: the `algo_code`. label, summary: for people, in English, translated where they are shown.
     roi_types: the shapes that it can be bound to. unit: of `value` and `target` in what its rules tell of their progress;
-    empty for a plain number. lasts: whether its alerts have an end that is told.
+    empty for a plain number. ends: its rule tells when an alert is over.
     """
 
     code: str
@@ -93,7 +93,7 @@ class Algorithm:
     roi_types: frozenset[str]
     parameters: type[CommonParameters] = CommonParameters
     unit: Literal["", "s"] = ""
-    lasts: bool = False
+    ends: bool = False
 
 
 class StrangeClass(NamedTuple):

@@ -30,6 +30,7 @@ MOST_MATCHES = 500  # cameras, boxes or regions that one search word may name
 MOST_WORDS = 5
 UNRESOLVED = "unresolved"
 ME, NOBODY = "me", "nobody"
+EACH = "each"
 VERDICTS = (*Verdict.values, "none")
 
 
@@ -38,7 +39,8 @@ class Question:
     """What the list is narrowed to. Empty asks nothing; what makes no sense is taken for empty.
 
     state: one, or `unresolved`. site: its number. assignee: `me` or `nobody`. verdict: one, or `none`. q: words of a
-    site, box, camera, region or algorithm, or an identifier. since, until: days of the hub's time zone, inclusive.
+    site, box, camera, region or algorithm, or an identifier. repeats: `each` lists them by themselves, else they are within
+    their alert. since, until: days of the hub's time zone, inclusive.
     """
 
     q: str = ""
@@ -51,6 +53,7 @@ class Question:
     assignee: str = ""
     verdict: str = ""
     escalated: str = ""
+    repeats: str = ""
     since: date | None = None
     until: date | None = None
 
@@ -60,7 +63,7 @@ class Question:
         text = {f.name: _clean(given.get(f.name, "")) for f in fields(cls)}
         known = {
             "state": (*AlertState.values, UNRESOLVED), "severity": Severity.values, "assignee": (ME, NOBODY),
-            "verdict": VERDICTS, "escalated": ("yes",),
+            "verdict": VERDICTS, "escalated": ("yes",), "repeats": (EACH,),
         }  # fmt: skip
         for name, values in known.items():
             if text[name] not in values:
@@ -98,6 +101,8 @@ def known_query(given: QueryDict) -> str:
 def wanted_alerts(user: User | AnonymousUser, question: Question) -> QuerySet[Alert]:
     """The rows that the person may see and asked for, unordered. Three queries beforehand at most, with search words six."""
     rows = visible_alerts(user).order_by()
+    if question.repeats != EACH:
+        rows = rows.filter(part_of=None)
     if question.state:
         states = (AlertState.OPEN, AlertState.ACKNOWLEDGED) if question.state == UNRESOLVED else (question.state,)
         rows = rows.filter(state__in=states)
@@ -152,6 +157,11 @@ def _naming(user: User | AnonymousUser, word: str) -> Q:
     places = list(rois.values_list("roi_id", "camera_id")[:MOST_MATCHES])
     return (
         Q(event_id=word)
+        | Q(
+            event_id__in=list(
+                Alert.objects.filter(event_id=word, part_of__isnull=False).values_list("part_of", flat=True)
+            )
+        )
         | Q(bind_id=word)
         | Q(camera_id=word)  # also when the camera is gone
         | Q(device_id__in=list(named.values_list("pk", flat=True)[:MOST_MATCHES]))

@@ -14,6 +14,7 @@ from detection.alert_life.errors import InvalidInputError, NotAllowedError, Unkn
 from detection.alert_life.models import AlertStep, StepKind
 from detection.alert_life.services import add_step, checked_reason
 from detection.alert_life.telling import tell_after_commit
+from detection.hub import repeats
 from detection.models import Alert
 from detection.selectors import visible_alerts
 from edgesite import storage
@@ -46,7 +47,7 @@ def tombstone(alert: Alert) -> dict[str, Any]:
 
 
 def delete_alert(*, event_id: str, user: User | AnonymousUser, reason: str, now: datetime) -> AlertStep:
-    """Deletes it for good; its steps stay, with a last one that says what it was, who deleted it and why.
+    """Deletes it for good, with its repeats; its steps stay, with a last one that says what it was, who deleted it and why.
 
     Raises NotAllowedError, UnknownAlertError, InvalidInputError without a reason.
     """
@@ -56,19 +57,17 @@ def delete_alert(*, event_id: str, user: User | AnonymousUser, reason: str, now:
     if not reason:
         raise InvalidInputError(gettext_noop("`reason` is empty."))
     with transaction.atomic():
+        found = visible_alerts(user).filter(event_id=event_id).first()
+        if found is not None:
+            repeats.hold(found)
         alert = visible_alerts(user).select_for_update().filter(event_id=event_id).first()
         if alert is None:
             raise UnknownAlertError
-        step = add_step(
-            alert, StepKind.DELETED, author=user.get_username(), now=now, note=reason, details=tombstone(alert)
-        )
-        key = alert.capture
-        Alert.objects.filter(pk=alert.pk).delete()
-        if let_picture_go(key, now):
-            transaction.on_commit(partial(_delete_picture, key))
-        for clip in forget_clips(alert.event_id):
-            transaction.on_commit(partial(_delete_clip, clip))
-        tell_after_commit([alert.event_id])
+        step = _delete(alert, user.get_username(), reason, now)
+        for repeat in Alert.objects.filter(part_of__event_id=alert.event_id).order_by("id"):
+            _delete(repeat, user.get_username(), reason, now)
+        repeats.note_change(alert)
+        tell_after_commit(list(dict.fromkeys([alert.part_of_id or event_id, event_id])))
     log.info("alert deleted", event_id=alert.event_id, author=user.get_username())
     return step
 
@@ -78,6 +77,16 @@ def _delete_clip(key: str) -> None:
         storage.remove(key)
     except StorageError as error:
         log.error("the clip of a deleted alert is left behind", key=key, reason=str(error))
+
+
+def _delete(alert: Alert, author: str, reason: str, now: datetime) -> AlertStep:
+    step = add_step(alert, StepKind.DELETED, author=author, now=now, note=reason, details=tombstone(alert))
+    Alert.objects.filter(pk=alert.pk).delete()
+    if let_picture_go(alert.capture, now):
+        transaction.on_commit(partial(_delete_picture, alert.capture))
+    for clip in forget_clips(alert.event_id):
+        transaction.on_commit(partial(_delete_clip, clip))
+    return step
 
 
 def let_picture_go(key: str, now: datetime) -> bool:

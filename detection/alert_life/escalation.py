@@ -39,8 +39,9 @@ def due(now: datetime) -> list[str]:
 def _waiting(rule: EscalationRule, rules: list[EscalationRule], now: datetime) -> QuerySet[Alert]:
     wait = timedelta(minutes=rule.after_minutes)
     rows = Alert.objects.filter(
-        state=AlertState.OPEN, escalated_at=None, received_at__lte=now - wait, received_at__gt=rule.changed_at - wait
-    )
+        part_of=None, state=AlertState.OPEN, escalated_at=None,
+        received_at__lte=now - wait, received_at__gt=rule.changed_at - wait,
+    )  # fmt: skip
     if rule.severity:
         rows = rows.filter(severity=rule.severity)
     if rule.binding_id:

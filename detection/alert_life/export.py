@@ -30,7 +30,8 @@ PIECE = 1000
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 COLUMNS = (
     "event_id", "site", "device_id", "camera_id", "camera", "roi", "binding", "algorithm", "severity", "state",
-    "time", "time_zone", "ended", "duration_s", "updates", "received", "escalated", "acknowledged", "acknowledged_by",
+    "time", "time_zone", "ended", "duration_s", "updates", "times", "last_time", "part_of",
+    "received", "escalated", "acknowledged", "acknowledged_by",
     "resolved", "resolved_by", "assigned_to", "verdict", "reason", "link",
 )  # fmt: skip
 
@@ -99,7 +100,8 @@ def _row(alert: Alert, camera: Camera | None, base_url: str) -> tuple[Any, ...]:
     return (
         alert.event_id, camera.device.site.name if camera else "", alert.device_id, alert.camera_id,
         camera.name if camera else "", alert.roi_name or alert.roi_id, alert.bind_id, alert.algo_code, alert.severity,
-        alert.state, local.isoformat(timespec="milliseconds"), zone, _iso(alert.ended_at), alert.duration_s, alert.updates,
+        alert.state, local.isoformat(timespec="milliseconds"), zone, _iso(alert.whole_end),
+        alert.whole_duration_s, alert.updates, alert.occurrences, _iso(alert.last_at), alert.part_of_id,
         _iso(alert.received_at), _iso(alert.escalated_at), _iso(alert.acknowledged_at), alert.acknowledged_by,
         _iso(alert.resolved_at), alert.resolved_by, alert.assignee, alert.verdict, alert.verdict_reason,
         f"{base_url}{permanent_link(alert)}",

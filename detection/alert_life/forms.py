@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from cameras.choices import Severity
 from cameras.core.algorithms import registry
 from cameras.selectors import visible_cameras, visible_sites
-from detection.alert_life.asking import ME, NOBODY, UNRESOLVED, Question
+from detection.alert_life.asking import EACH, ME, NOBODY, UNRESOLVED, Question
 from detection.alert_life.models import Verdict
 from detection.models import AlertState
 
@@ -40,6 +40,7 @@ class FilterForm(forms.Form):
     assignee = forms.ChoiceField(label=gettext_lazy("Assigned to"), required=False)
     verdict = forms.ChoiceField(label=gettext_lazy("Verdict"), required=False)
     escalated = forms.ChoiceField(label=gettext_lazy("Escalated"), required=False)
+    repeats = forms.ChoiceField(label=gettext_lazy("Repeats"), required=False)
     since = forms.DateField(label=gettext_lazy("From"), required=False, widget=_day())
     until = forms.DateField(label=gettext_lazy("Until"), required=False, widget=_day())
 
@@ -61,6 +62,7 @@ class FilterForm(forms.Form):
             "verdict": [*Verdict.choices, ("none", _("none yet"))],
             "escalated": [("yes", _("yes"))],
         }
+        self.fields["repeats"].choices = [("", _("in one alert")), (EACH, _("each by itself"))]  # type: ignore[attr-defined]
         for name, given in choices.items():
             self.fields[name].choices = [("", _("any")), *given]  # type: ignore[attr-defined]
 

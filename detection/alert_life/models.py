@@ -12,6 +12,10 @@ from django.utils.translation import pgettext_lazy
 LONGEST_NOTE = 2000
 LONGEST_REASON = 500
 LONGEST_QUERY = 1000  # of a saved filter
+# Columns of an alert that its repeats share with it.
+FOLLOWED = (
+    "state", "acknowledged_at", "acknowledged_by", "resolved_at", "resolved_by", "assignee", "verdict", "verdict_reason",
+)  # fmt: skip
 
 
 class StepKind(models.TextChoices):

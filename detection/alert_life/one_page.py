@@ -23,9 +23,9 @@ from detection.alert_life.errors import AlertLifeError, InvalidInputError
 from detection.alert_life.evidence import views_of
 from detection.alert_life.forms import ActForm
 from detection.alert_life.overlays import overlay
-from detection.alert_life.presenting import permanent_link, shown, told_steps
-from detection.alert_life.selectors import assignable_people, steps_of
-from detection.alert_life.services import ACT
+from detection.alert_life.presenting import permanent_link, shown, told_occurrences, told_steps
+from detection.alert_life.selectors import assignable_people, occurrences_of, steps_of
+from detection.alert_life.services import ACT, first_of
 from detection.alert_life.texts import page_texts
 from detection.models import Alert
 from detection.selectors import visible_alerts
@@ -36,7 +36,8 @@ def one_page(request: HttpRequest, alert: Alert) -> HttpResponse:
     now, user = timezone.now(), request.user
     camera = places_of([alert]).get(alert.camera_id)
     told = shown(alert, camera, now)
-    others = visible_alerts(user).order_by("id")
+    first = first_of(alert)
+    others = visible_alerts(user).filter(part_of=None).order_by("id")
     context = {
         **admin.site.each_context(request),
         "title": _("%(what)s at %(roi)s") % {"what": told["what"], "roi": told["roi"]},
@@ -48,7 +49,9 @@ def one_page(request: HttpRequest, alert: Alert) -> HttpResponse:
         "link": permanent_link(alert),
         "link_shown": request.build_absolute_uri(permanent_link(alert)),
         "overlay": overlay(alert) if told["picture"] else {},
-        "steps": told_steps(alert, list(steps_of(alert)), told["zone"], now),
+        "part_of": permanent_link(first) if first is not alert else "",
+        "occurrences": told_occurrences(occurrences_of(first), told["zone"], now) if first.occurrences > 1 else [],
+        "steps": told_steps(alert, list(steps_of(first)), told["zone"], now),
         "data": _readable({**alert.data, **alert.end_data}),
         "may_act": user.has_perm(ACT),
         "may_delete": user.has_perm(DELETE),
@@ -58,7 +61,7 @@ def one_page(request: HttpRequest, alert: Alert) -> HttpResponse:
         "form": ActForm(),
         "older": others.filter(pk__lt=alert.pk).values_list("pk", flat=True).last(),
         "newer": others.filter(pk__gt=alert.pk).values_list("pk", flat=True).first(),
-        "page_data": {**page_texts(user.get_username()), "event_id": alert.event_id, "state": alert.state,
+        "page_data": {**page_texts(user.get_username()), "event_id": first.event_id, "state": alert.state,
                       "assignee": alert.assignee, "escalated": alert.escalated_at is not None},
     }  # fmt: skip
     return render(request, "admin/detection/alert/alert.html", context)

@@ -32,7 +32,7 @@ MOST = 500
 
 def binding_precision(user: User | AnonymousUser, *, since: datetime) -> dict[str, Precision]:
     """By binding: verdicts on alerts of the time since then that the person may see. One query over judged alerts."""
-    judged = visible_alerts(user).filter(verdict__in=Verdict.values, timestamp__gte=since).order_by()
+    judged = visible_alerts(user).filter(part_of=None, verdict__in=Verdict.values, timestamp__gte=since).order_by()
     counts = judged.values("bind_id").annotate(
         right=Count("id", filter=Q(verdict=Verdict.TRUE)), wrong=Count("id", filter=Q(verdict=Verdict.FALSE))
     )

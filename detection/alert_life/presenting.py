@@ -16,7 +16,7 @@ from cameras.admin.chips import chip
 from cameras.core.algorithms import registry
 from cameras.models import Camera
 from detection.alert_life.models import AlertStep, StepKind, Verdict
-from detection.live_texts import ended, relative
+from detection.live_texts import ended, lasting, relative, repeated
 from detection.models import Alert, AlertState
 from detection.selectors import capture_url
 
@@ -65,7 +65,8 @@ def shown(alert: Alert, camera: Camera | None, now: datetime) -> dict[str, Any]:
     site = camera.device.site if camera else None
     zone = site.time_zone if site else "UTC"
     acted_at = alert.resolved_at or alert.acknowledged_at
-    end = alert.ended_at.timestamp() if alert.ended_at else None
+    end = alert.whole_end.timestamp() if alert.whole_end else None
+    last = alert.last_at.timestamp() if alert.last_at else None
     return {
         "alert": alert,
         "pk": alert.pk,
@@ -77,7 +78,8 @@ def shown(alert: Alert, camera: Camera | None, now: datetime) -> dict[str, Any]:
         "site": site.name if site else "",
         "zone": zone,
         "when": moment(alert.timestamp, zone, now),
-        "end": ended(end, alert.duration_s, zone=zone, now=now.timestamp()),
+        "times": repeated(alert.occurrences, last, zone=zone, now=now.timestamp()),
+        "end": ended(end, alert.whole_duration_s, zone=zone, now=now.timestamp()),
         "severity": severity_chip(alert),
         "state": state_chip(alert),
         "verdict": verdict_chip(alert.verdict),
@@ -89,6 +91,21 @@ def shown(alert: Alert, camera: Camera | None, now: datetime) -> dict[str, Any]:
         "is_open": alert.state == AlertState.OPEN,
         "is_resolved": alert.state == AlertState.RESOLVED,
     }
+
+
+def told_occurrences(alerts: Sequence[Alert], zone: str, now: datetime) -> list[dict[str, Any]]:
+    """Each time that an alert happened: when, for how long, its picture, its own link."""
+    return [
+        {
+            "event_id": each.event_id,
+            "link": permanent_link(each),
+            "when": moment(each.timestamp, zone, now),
+            "length": "" if each.duration_s is None else lasting(each.duration_s),
+            "picture": capture_url(each),
+            "blank": _no_picture(each),
+        }
+        for each in alerts
+    ]
 
 
 def _no_picture(alert: Alert) -> str:

@@ -36,6 +36,12 @@ def steps_of(alert: Alert) -> QuerySet[AlertStep]:
     return AlertStep.objects.filter(alert_id=alert.pk).order_by("id")
 
 
+def occurrences_of(first: Alert) -> list[Alert]:
+    """The alert and its repeats, latest first."""
+    both = Alert.objects.filter(event_id=first.event_id) | Alert.objects.filter(part_of__event_id=first.event_id)
+    return list(both.defer("data", "end_data").order_by("-timestamp", "-id"))
+
+
 def was_deleted(*event_ids: str) -> bool:
     """Whether one of these was an alert that somebody deleted: a device that sends it again does not bring it back."""
     return AlertStep.objects.filter(event_id__in=event_ids, kind=StepKind.DELETED).exists()

@@ -1,4 +1,4 @@
-"""What people do with alerts: `open → acknowledged → resolved`, assignment, notes.
+"""What people do with alerts: `open → acknowledged → resolved`, assignment, notes. A repeat is acted on through its alert.
 
 Each step is one conditional UPDATE whose row count decides, and one row that says who, when and why, in the same
 transaction. Of two people at once one wins; the other is told who did what. Pages are told after the commit.
@@ -96,19 +96,26 @@ def act_on_many(*, event_ids: Iterable[str], user: User | AnonymousUser, act: Ca
     wanted = list(dict.fromkeys(event_ids))[:MOST_AT_ONCE]
     outcome = Outcome()
     with transaction.atomic():
-        known = {a.event_id: a for a in visible_alerts(user).filter(event_id__in=wanted)}
+        asked = list(visible_alerts(user).filter(event_id__in=wanted))
+        known = {alert.event_id: first_of(alert) for alert in asked}
+        done: set[str] = set()
         for event_id in wanted:
+            first = known.get(event_id)
+            if first is not None and first.event_id in done:
+                outcome.done.append(event_id)  # with the alert that it is part of
+                continue
             try:
                 with transaction.atomic():
-                    if event_id not in known:
+                    if first is None:
                         raise UnknownAlertError
-                    act(known[event_id])
+                    act(first)
             except AlertLifeError as error:
                 outcome.failed.append((event_id, error))
             else:
                 outcome.done.append(event_id)
+                done.add(known[event_id].event_id)
         if outcome.done:
-            tell_after_commit(outcome.done)
+            tell_after_commit(list(dict.fromkeys([*outcome.done, *sorted(done)])))
     return outcome
 
 
@@ -155,10 +162,21 @@ def _one(event_id: str, user: User | AnonymousUser, act: Callable[[Alert], None]
         alert = visible_alerts(user).filter(event_id=event_id).first()
         if alert is None:
             raise UnknownAlertError
-        act(alert)
-        tell_after_commit([alert.event_id])
+        first = first_of(alert)
+        act(first)
+        tell_after_commit(list(dict.fromkeys([first.event_id, alert.event_id])))
     alert.refresh_from_db()
     return alert
+
+
+def first_of(alert: Alert) -> Alert:
+    """The alert that it is part of, or itself."""
+    return alert if alert.part_of_id is None else Alert.objects.filter(event_id=alert.part_of_id).first() or alert
+
+
+def _followed(alert: Alert, **changes: Any) -> None:
+    """The alert's repeats stand as it stands."""
+    Alert.objects.filter(part_of__event_id=alert.event_id).update(**changes)
 
 
 def require_actor(user: User | AnonymousUser) -> None:
@@ -189,6 +207,7 @@ def _assign(alert: Alert, user: User | AnonymousUser, now: datetime, assignee: s
     if not changed:
         alert.refresh_from_db()
         raise conflict(alert)
+    _followed(alert, assignee=assignee)
     alert.assignee = assignee
     details = {"assignee": assignee}
     add_step(alert, StepKind.ASSIGNED, author=user.get_username(), now=now, note=note, details=details)
@@ -201,6 +220,7 @@ def _move(alert: Alert, before: AlertState, **changes: Any) -> None:
         if fresh is None:
             raise UnknownAlertError
         raise conflict(fresh, resolving=before == AlertState.ACKNOWLEDGED)
+    _followed(alert, **changes)
     for name, value in changes.items():
         setattr(alert, name, value)
 

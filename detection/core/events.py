@@ -155,7 +155,8 @@ Event = (
 )
 KINDS: dict[str, type[Event]] = {
     "alert": AlertEvent, "evidence": EvidenceEvent, "loss": LossEvent, "snapshot": SnapshotAnswer, "probe": ProbeAnswer,
-    "trial": TrialEvent, "coverage": CoverageEvent, "recording": RecordingReport, "recorded_hour": RecordedHour, "alert_clip": AlertClipReport,
+    "trial": TrialEvent, "coverage": CoverageEvent, "recording": RecordingReport, "recorded_hour": RecordedHour,
+    "alert_clip": AlertClipReport,
 }  # fmt: skip
 
 

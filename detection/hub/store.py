@@ -17,6 +17,7 @@ from detection.alert_life.deleting import let_picture_go
 from detection.alert_life.selectors import deleted_capture, was_deleted
 from detection.core.coverage_event import CoverageEvent
 from detection.core.events import AlertEvent, EventError, EvidenceEvent, TrialEvent, parse_event
+from detection.hub import repeats
 from detection.models import Alert, AlertState
 from detection.notifying.trials import take_trial
 from detection.reports.services import take_coverage
@@ -67,12 +68,17 @@ def _store_alert(event: AlertEvent) -> str | None:
     if event.phase != "started" and not Alert.objects.filter(event_id=event.event_id).exists():
         alert = _started(event, started_id) if isinstance(started_id, str) else None
         if alert is not None:
-            return alert.event_id if _continue(alert, event.phase, event.event_id, _at(event), event.data) else None
+            repeats.hold(alert)
+            if not _continue(alert, event.phase, event.event_id, _at(event), event.data):
+                return None
+            repeats.note_change(alert)
+            return alert.event_id
     if not Alert.objects.filter(event_id=event.event_id).exists() and _was_deleted(event.event_id, started_id):
         return None  # as good as stored: somebody deleted it, and a device that sends it again does not bring it back
     alert, created = Alert.objects.get_or_create(event_id=event.event_id, defaults=_columns(event, started_id))
     if created and event.phase == "started":
         _take_over_waiting(alert)
+        repeats.join(alert)
     elif created:
         log.warning("an alert's start is not known", event_id=event.event_id, phase=event.phase, bind=event.bind_id)
     return event.event_id if created else None
@@ -182,5 +188,6 @@ def _store_evidence(event: EvidenceEvent, device_id: str) -> str | None:
         return None
     if (alert.capture_ready, alert.capture_problem) == (ready, problem):
         return None
+    repeats.hold(alert)
     Alert.objects.filter(pk=alert.pk).update(capture_ready=ready, capture_problem=problem)
     return alert.event_id

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import random
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.test import Client
 from django.utils import timezone
 
@@ -44,3 +47,16 @@ def problem(answer: Any) -> tuple[int, Any]:
     body = answer.json()
     assert list(body) == ["detail"]
     return answer.status_code, body["detail"]
+
+
+def exported(client: Client, **query: str) -> list[dict[str, str]]:
+    """The rows of the file."""
+    answer: Any = client.post("/admin/detection/alert/export/", query)
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+
+    async def read() -> bytes:
+        return b"".join([piece async for piece in answer])
+
+    content = async_to_sync(read)()
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))

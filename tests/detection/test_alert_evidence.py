@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
 from django.test import Client
 from django.utils import timezone
 
@@ -24,7 +21,7 @@ from detection.models import Alert
 from edgesite import storage
 from tests.cameras.pages import browser, text
 from tests.detection.alerts import alert_body, entry, make_alert
-from tests.detection.calls import caller, two_sites
+from tests.detection.calls import caller, exported, two_sites
 from tests.rows import make_person
 
 pytestmark = pytest.mark.django_db
@@ -105,18 +102,6 @@ def test_what_this_process_remembers_is_bounded(monkeypatch: pytest.MonkeyPatch)
 
 
 # Exported
-
-
-def exported(client: Client, **query: str) -> list[dict[str, str]]:
-    answer: Any = client.post(f"{LIST}export/", query)
-    assert answer.status_code == 200
-    assert answer["Content-Type"] == "text/csv; charset=utf-8"
-
-    async def read() -> bytes:
-        return b"".join([piece async for piece in answer])
-
-    content = async_to_sync(read)()
-    return list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
 
 
 def test_the_export_is_the_list_and_is_noted(sites: list[Site]) -> None:

@@ -32,7 +32,8 @@ def test_an_alert_has_the_events_fields_and_the_hubs(sites: list[Site]) -> None:
         "severity": "warning", "timestamp": AT, "data": {}, "capture": None, "capture_url": None,
         "capture_problem": "", "state": "open", "ended_at": None, "duration_s": None, "end_data": {},
         "acknowledged_by": "", "acknowledged_at": None, "resolved_by": "", "resolved_at": None, "assignee": "",
-        "verdict": "", "verdict_reason": "", "escalated_at": None, "updates": 0,
+        "verdict": "", "verdict_reason": "", "escalated_at": None, "updates": 0, "part_of": None,
+        "occurrences": 1, "last_at": None, "whole_ended_at": None, "whole_duration_s": None,
     }  # fmt: skip
     assert received > AT - 10**9
     assert decode_cursor(cursor) == Alert.objects.get(event_id="e1").pk

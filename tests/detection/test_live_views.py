@@ -76,7 +76,8 @@ def test_the_first_paint_holds_cameras_in_order_and_alerts() -> None:
     for number in (10, 2, 1):
         camera = make_camera(f"c{number}", f"Line {number}")
     make_alert(camera, "e1")
-    answer = viewer().get("/live/")
+    client = viewer()
+    answer = client.get("/live/")
     page = answer.content.decode()
     assert [page.index(f'title="Line {n}"') for n in (1, 2, 10)] == sorted(
         page.index(f'title="Line {n}"') for n in (1, 2, 10)
@@ -85,6 +86,9 @@ def test_the_first_paint_holds_cameras_in_order_and_alerts() -> None:
     assert "Gate &lt;1&gt;" in page
     assert "Gate <1>" not in page
     assert "unsafe" not in answer["Content-Security-Policy"]
+    assert 'href="/alerts/' not in page  # which is in the admin, where this viewer has nothing to do
+    User.objects.update(is_staff=True)
+    assert '<a class="alert-link" href="/alerts/e1">' in client.get("/live/").content.decode()
     assert answer["Cache-Control"] == "private, no-store"
 
 

@@ -47,7 +47,7 @@ ALGORITHM = Algorithm(
     roi_types=REGIONS,
     parameters=LeavePostParameters,
     unit="s",
-    lasts=True,
+    ends=True,
 )
 
 

@@ -63,7 +63,7 @@ ALGORITHM = Algorithm(
     roi_types=REGIONS,
     parameters=OccupancyParameters,
     unit="s",
-    lasts=True,
+    ends=True,
 )
 
 

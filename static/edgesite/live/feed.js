@@ -32,9 +32,15 @@ function what(alert) {
 }
 
 function ended(alert) {
-  if (!isNumber(alert.ended_at)) return "";
-  const time = clock(alert.ended_at, zoneOf(alert.camera_id));
-  return isNumber(alert.duration_s) ? say("ended_after", { time, length: lasting(alert.duration_s) }) : say("ended", { time });
+  if (!isNumber(alert.whole_ended_at)) return "";
+  const time = clock(alert.whole_ended_at, zoneOf(alert.camera_id));
+  if (!isNumber(alert.whole_duration_s)) return say("ended", { time });
+  return say("ended_after", { time, length: lasting(alert.whole_duration_s) });
+}
+
+function repeated(alert) {
+  if (alert.occurrences < 2 || !isNumber(alert.last_at)) return "";
+  return say("times", { n: alert.occurrences, time: clock(alert.last_at, zoneOf(alert.camera_id)) });
 }
 
 function showBlank(element, text) {
@@ -49,6 +55,7 @@ function draw(element, alert) {
   mark(element.querySelector(".alert-severity"), severity);
   setText(element.querySelector(".alert-what span"), what(alert));
   setText(element.querySelector(".alert-roi"), alert.roi_name);
+  if (page.links) element.querySelector(".alert-link").href = `/alerts/${encodeURIComponent(alert.event_id)}`;
   const where = element.querySelector(".alert-where");
   setText(where, alert.camera_name);
   where.title = alert.camera_name;
@@ -56,6 +63,9 @@ function draw(element, alert) {
   time.dateTime = new Date(alert.timestamp * 1000).toISOString();
   time.title = absolute(alert.timestamp, zoneOf(alert.camera_id));
   setText(time, ago(alert.timestamp));
+  const times = element.querySelector(".alert-times");
+  setText(times, repeated(alert));
+  times.hidden = times.textContent === "";
   const end = element.querySelector(".alert-end");
   setText(end, ended(alert));
   end.hidden = end.textContent === "";
@@ -92,13 +102,20 @@ export function put(alert) {
   const element = known?.element ?? elementFor(alert.event_id);
   alerts.set(alert.event_id, { element, alert });
   draw(element, alert);
-  if (known) return false;
-  element.classList.add("is-new");
-  setTimeout(() => element.classList.remove("is-new"), NEW_MS);
+  if (known) {
+    if (alert.occurrences > known.alert.occurrences) flash(element);
+    return false;
+  }
+  flash(element);
   list.prepend(element);
   while (list.children.length > KEPT) drop(list.lastElementChild);
   showEmpty(true);
   return true;
+}
+
+function flash(element) {
+  element.classList.add("is-new");
+  setTimeout(() => element.classList.remove("is-new"), NEW_MS);
 }
 
 function drop(element) {
