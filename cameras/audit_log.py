@@ -29,6 +29,24 @@ CODES: dict[Model, str] = {
     Schedule: "schedule_id",
 }  # fmt: skip
 KINDS: dict[str, Model] = {model._meta.model_name or "": model for model in CODES}
+PATHS: dict[Model, str] = {}  # how rows that apps above this one registered are reached from their site
+POINTERS: dict[Model, str] = {
+    SiteAccess: "user",
+    Binding: "roi",
+}  # the foreign key that a row without a name is known by
+
+
+def register(model: Model, *, code: str = "id", path: str, pointer: str = "") -> None:
+    """An audited model of an app above this one. code: what names a row for good; pointer: as in POINTERS."""
+    CODES[model], PATHS[model] = code, path
+    KINDS[model._meta.model_name or ""] = model
+    if pointer:
+        POINTERS[model] = pointer
+
+
+def view_permission(model: Model) -> str:
+    """Whoever may see a kind of row may see what happened to it."""
+    return f"{model._meta.app_label}.view_{model._meta.model_name}"
 
 
 def history_of(model: Model) -> Any:
@@ -47,7 +65,7 @@ class Scope:
     def of(cls, user: User | AnonymousUser) -> Scope:
         """Whoever may see a kind of row may see what happened to it; who sees which sites is for those who see all."""
         sites = frozenset(visible_sites(user).values_list("pk", flat=True)) if sites_are_limited(user) else None
-        kinds = (m for m in CODES if user.has_perm(f"cameras.view_{m._meta.model_name}"))
+        kinds = (m for m in CODES if user.has_perm(view_permission(m)))
         return cls(tuple(m for m in kinds if sites is None or m is not SiteAccess), sites)
 
     def sees(self, site: int | None) -> bool:
@@ -92,12 +110,12 @@ def _midnight(day: date) -> datetime:
 
 
 def numbers(scope: Scope, question: Question) -> models.QuerySet[Any]:
-    """The wanted entries of all kinds in one list, newest first, as `{"kind", "history_id", "history_date"}`."""
+    """The wanted entries of all kinds in one list, newest first, as `{"row_kind", "history_id", "history_date"}`."""
     parts = [
         question.narrow(model, scope.entries(model))
         .order_by()
-        .annotate(kind=models.Value(kind, models.CharField(max_length=20)))
-        .values("kind", "history_id", "history_date")
+        .annotate(row_kind=models.Value(kind, models.CharField(max_length=20)))
+        .values("row_kind", "history_id", "history_date")
         for kind, model in KINDS.items()
         if model in scope.kinds and question.kind in ("", kind)
     ]
@@ -111,11 +129,11 @@ def load(found: Iterable[dict[str, Any]]) -> list[Any]:
     found = list(found)
     rows: dict[tuple[str, int], Any] = {}
     for kind, model in KINDS.items():
-        ids = [n["history_id"] for n in found if n["kind"] == kind]
+        ids = [n["history_id"] for n in found if n["row_kind"] == kind]
         if ids:
             some = history_of(model)._default_manager.in_bulk(ids)
             rows |= {(kind, pk): row for pk, row in some.items()}
-    return [rows[n["kind"], n["history_id"]] for n in found if (n["kind"], n["history_id"]) in rows]
+    return [rows[n["row_kind"], n["history_id"]] for n in found if (n["row_kind"], n["history_id"]) in rows]
 
 
 def people(scope: Scope) -> list[str]:
@@ -144,14 +162,18 @@ class Names:
             rows = model._default_manager.filter(**{f"{target}__in": keys})
             if self.scope.sites is not None and model in paths:
                 rows = rows.filter(**{f"{paths[model]}__in": self.scope.sites})
-            columns = (target, "name") if model in paths else (target, "username")
-            for key, name in rows.values_list(*columns):
+            for key, name in rows.values_list(target, _named_by(model, target)):
                 self._texts[model, key] = name or str(key)
 
     def text(self, relation: Any, key: Any) -> str:
         """Its name; its key when it is gone, has no name or stands at a site that the person may not see."""
         known = self._texts.get((relation.related_model, key))
         return known or (str(key) if isinstance(key, str) else f"#{key}")
+
+
+def _named_by(model: Model, target: str) -> str:
+    fields = {field.name for field in model._meta.get_fields()}
+    return next((name for name in ("name", "username") if name in fields), target)
 
 
 def _target(relation: Any) -> str:

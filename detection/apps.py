@@ -7,13 +7,16 @@ class DetectionConfig(AppConfig):
     verbose_name = _("Detection")
 
     def ready(self) -> None:
+        from cameras import audit_log  # noqa: PLC0415
         from cameras.core.algorithms import registry  # noqa: PLC0415
+        from detection.alert_life.escalation_models import EscalationRule  # noqa: PLC0415
         from detection.alert_life.evidence import note_viewed  # noqa: PLC0415
         from detection.backtest.selectors import may_see_picture  # noqa: PLC0415
         from detection.core.rules.registry import register_all  # noqa: PLC0415
         from detection.evidence import CAPTURES, captures_removed  # noqa: PLC0415
         from detection.inference.manifest import default_classes  # noqa: PLC0415
         from detection.metrics import alert_metrics, camera_metrics  # noqa: PLC0415
+        from detection.notifying.models import Channel, NotificationRule  # noqa: PLC0415
         from detection.notifying.watching import notification_metrics, trial_warning  # noqa: PLC0415
         from detection.selectors import may_see_capture, may_see_clip  # noqa: PLC0415
         from edgesite import health, metrics  # noqa: PLC0415
@@ -23,6 +26,9 @@ class DetectionConfig(AppConfig):
         from recordings.uploads import grants  # noqa: PLC0415
 
         register_all(registry)
+        audit_log.register(Channel, path="site")
+        audit_log.register(NotificationRule, path="site")
+        audit_log.register(EscalationRule, path="site", pointer="site")
         registry.classes = default_classes
         access.register(CLIPS, may_see_clip, note=note_viewed)
         access.register("captures", may_see_capture, note=note_viewed)

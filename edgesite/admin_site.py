@@ -77,9 +77,11 @@ class EdgesiteAdminSite(admin.AdminSite):
         from cameras.admin.list_filters import fleet_for  # noqa: PLC0415
         from cameras.admin.overview import tiles  # noqa: PLC0415
         from detection.admin_overview import alert_tiles, trial_tiles  # noqa: PLC0415
+        from recordings.evidence.overview import loss_tiles  # noqa: PLC0415
 
-        shown = {tile.key: tile for tile in (*tiles(request), *alert_tiles(request), *trial_tiles(request))}
-        order = ("sites", "devices", "cameras", "alerts", "test_alerts", "disk", "pending", "publishes")
+        sources = (tiles, alert_tiles, trial_tiles, loss_tiles)
+        shown = {tile.key: tile for source in sources for tile in source(request)}
+        order = ("sites", "devices", "cameras", "alerts", "test_alerts", "losses", "disk", "pending", "publishes")
         fleet = fleet_for(request)
         context = {
             "first_steps": first_steps(request),

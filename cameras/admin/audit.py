@@ -20,7 +20,18 @@ from django.utils.translation import gettext_lazy
 from cameras.admin.audit_text import NOTHING, described
 from cameras.admin.base import SITE_PATH
 from cameras.audit import AuditEntry
-from cameras.audit_log import CODES, KINDS, Question, Scope, history_of, load, numbers, people
+from cameras.audit_log import (
+    CODES,
+    KINDS,
+    PATHS,
+    Question,
+    Scope,
+    history_of,
+    load,
+    numbers,
+    people,
+    view_permission,
+)
 from cameras.models import Site
 from cameras.selectors import visible_sites
 
@@ -67,7 +78,7 @@ class FilterForm(forms.Form):
 def _page(request: HttpRequest, scope: Scope, question: Question) -> dict[str, Any]:
     """The entries of a page and its neighbours, for a template."""
     page = Paginator(numbers(scope, question), PER_PAGE).get_page(request.GET.get("page"))
-    entries = described(scope, load(page.object_list), SITE_PATH)
+    entries = described(scope, load(page.object_list), SITE_PATH | PATHS)
     kept = request.GET.copy()
     kept.pop("page", None)
     return {"page": page, "entries": entries, "kept": kept.urlencode(), "nothing": NOTHING}
@@ -116,7 +127,7 @@ class ChangesAdmin(admin.ModelAdmin[AuditEntry]):
         return [path("", self.admin_site.admin_view(self.changelist_view), name="cameras_auditentry_changelist")]
 
     def has_view_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        return any(request.user.has_perm(f"cameras.view_{kind}") for kind in KINDS)
+        return any(request.user.has_perm(view_permission(model)) for model in CODES)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -15,9 +15,9 @@ from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from cameras.audit_log import CODES, Names, Scope
+from cameras.audit_log import CODES, POINTERS, Names, Scope
 from cameras.core.schedule_text import format_text
-from cameras.models import Binding, SiteAccess
+from cameras.models import Binding
 
 NOTHING = "–"
 SHOWN_POINTS = 8
@@ -57,7 +57,7 @@ def _described(scope: Scope, names: Names, entry: Any) -> dict[str, Any]:
         "kind": capfirst(model._meta.verbose_name),
         "label": label,
         "code": "" if code == label or CODES[model] == "id" else code,
-        "url": reverse(f"admin:cameras_{model._meta.model_name}_history", args=[quote(pk)]),
+        "url": reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_history", args=[quote(pk)]),
         "reason": entry.history_change_reason or "",
         "lines": lines,
     }
@@ -65,7 +65,7 @@ def _described(scope: Scope, names: Names, entry: Any) -> dict[str, Any]:
 
 def _pointer(entry: Any) -> Any:
     """The foreign key that a row is known by, where it has no name of its own."""
-    pointer = {SiteAccess: "user", Binding: "roi"}.get(entry.instance_type)
+    pointer = POINTERS.get(entry.instance_type)
     return entry.instance_type._meta.get_field(pointer) if pointer else None
 
 

@@ -8,12 +8,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import SiteLimitedAdmin, VisibleOnly
 from detection.alert_life.escalation_models import EscalationRule
 
 
 @admin.register(EscalationRule)
-class EscalationRuleAdmin(SiteLimitedAdmin[EscalationRule]):
+class EscalationRuleAdmin(AuditedAdmin[EscalationRule], SiteLimitedAdmin[EscalationRule]):
     """Which alerts must not wait."""
 
     site_path = "site"

@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from cameras.audit import AuditRecords
 from cameras.choices import Severity
 from cameras.models import Binding, Site
 
@@ -40,6 +41,7 @@ class EscalationRule(models.Model):
     )  # fmt: skip
     enabled = models.BooleanField(_("enabled"), default=True)
     changed_at = models.DateTimeField(auto_now=True, editable=False)
+    history = AuditRecords(site="site", machine=["changed_at"])
 
     class Meta:
         app_label = "detection"

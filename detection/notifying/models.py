@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from cameras.audit import AuditRecords
 from cameras.choices import Severity
 from cameras.models import Camera, Site
 from cameras.schedules import Schedule
@@ -74,6 +75,9 @@ class Channel(models.Model):
     delivered_at = models.DateTimeField(null=True, editable=False)
     failed_at = models.DateTimeField(null=True, editable=False)
     problem = models.CharField(max_length=500, blank=True, editable=False)
+    history = AuditRecords(
+        site="site", secrets=["url", "secret"], machine=["disabled_reason", "delivered_at", "failed_at", "problem"]
+    )
 
     class Meta:
         verbose_name = _("notification channel")
@@ -165,6 +169,7 @@ class NotificationRule(models.Model):
         _("resolved alerts"), default=False, help_text=_("Also tells when somebody resolved the alert.")
     )
     channels = models.ManyToManyField(Channel, related_name="rules", verbose_name=_("channels"))
+    history = AuditRecords(site="site", m2m_fields=[channels])
 
     class Meta:
         verbose_name = _("notification rule")

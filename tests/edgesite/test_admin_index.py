@@ -15,6 +15,7 @@ from django.utils import timezone
 from cameras.models import ROI, Binding, Camera, Device, DeviceStatus, Site
 from cameras.rollouts.models import Rollout, RolloutDevice
 from detection.models import Alert
+from recordings.evidence.models import Loss
 from tests.cameras.pages import browser, path, text, two_sites, visible
 from tests.rows import make_camera, make_device, make_site
 
@@ -99,6 +100,24 @@ def test_everything_is_wrong_and_each_number_leads_to_what_it_counts(site: Site)
         "sites": sites, "devices": {"box-1", "box-2"}, "cameras": {"vid1"}, "alerts": alerts, "disk": {"box-1"},
         "pending": {"box-2"}, "publishes": {str(rollout.pk)},
     }  # fmt: skip
+
+
+def test_what_boxes_had_to_give_up_lately_is_a_tile_that_leads_to_the_list(site: Site) -> None:
+    now = timezone.now()
+    for number, (days, counts) in enumerate(
+        [(1, {"pictures": 3, "reports": 1}), (2, {"critical": 1, "info": 4}), (9, {"critical": 7})], start=1
+    ):
+        at = now - timedelta(days=days)
+        Loss.objects.create(event_id=f"l{number}", device_id="box-1", since=at, until=at, counts=counts)
+    Loss.objects.create(event_id="l9", device_id="box-2", since=now, until=now, counts={"pictures": 2})
+    client = browser("operator")
+    count, told, url = tiles(client)["losses"]
+    assert (count, told) == (3, "bad: 1 critical alert event, 4 notices, 5 pictures, 1 report of a picture")
+    assert rows(client, url) == {str(loss.pk) for loss in Loss.objects.exclude(event_id="l3")}
+    elsewhere = browser("viewer", sites=[Site.objects.get(name="Warehouse")])
+    assert tiles(elsewhere)["losses"][:2] == (1, "warn: 2 pictures")
+    Loss.objects.update(until=now - timedelta(days=8))
+    assert "losses" not in tiles(client)
 
 
 def test_what_ended_and_what_was_shut_out_needs_nothing(site: Site) -> None:

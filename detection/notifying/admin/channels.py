@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import SiteLimitedChoices, VisibleOnly
 from cameras.admin.chips import chip
 from cameras.selectors import sites_are_limited
@@ -98,7 +99,7 @@ def outcome_text(outcome: Outcome) -> str:
 
 
 @admin.register(Channel)
-class ChannelAdmin(SiteLimitedChoices, admin.ModelAdmin[Channel]):
+class ChannelAdmin(SiteLimitedChoices, AuditedAdmin[Channel]):
     form = ChannelForm
     list_display = ["name", "state", "kind", "site", "rules_count"]
     list_filter = ["kind", "enabled", ("site", VisibleOnly)]

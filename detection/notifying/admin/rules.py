@@ -12,6 +12,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import SiteLimitedChoices, VisibleOnly
 from cameras.core.algorithms import registry
 from cameras.selectors import sites_are_limited
@@ -41,7 +42,7 @@ class RuleForm(forms.ModelForm[NotificationRule]):
 
 
 @admin.register(NotificationRule)
-class RuleAdmin(SiteLimitedChoices, admin.ModelAdmin[NotificationRule]):
+class RuleAdmin(SiteLimitedChoices, AuditedAdmin[NotificationRule]):
     form = RuleForm
     list_display = ["name", "about", "hours", "grouped", "goes_to", "enabled"]
     list_filter = ["enabled", "min_severity", ("site", VisibleOnly)]
