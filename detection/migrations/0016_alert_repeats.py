@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ('detection', '0013_notification_steps'),
+        ('detection', '0015_report_roles'),
     ]
 
     operations = [

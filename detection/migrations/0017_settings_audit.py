@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('cameras', '0009_probe_of_a_new_camera'),
-        ('detection', '0014_alert_repeats'),
+        ('detection', '0016_alert_repeats'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
