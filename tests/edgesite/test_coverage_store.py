@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from edgesite.edge_store.coverage import BATCH, KIND, CoverageRow, CoverageStore
-from edgesite.edge_store.database import SCHEMA, SCHEMA_VERSION, EdgeDatabase
+from edgesite.edge_store.database import EdgeDatabase
 from edgesite.edge_store.outbox import NewAlert, Outbox
 from edgesite.edge_store.quota import Quota
+from edgesite.edge_store.schema import SCHEMA, SCHEMA_VERSION
 
 DAY_S = 24 * 3600
 NOW = 1_795_305_600
@@ -143,7 +144,7 @@ def test_marks_are_durable_with_the_rows(database: EdgeDatabase) -> None:
 
 def test_a_store_of_the_schema_before_gets_the_table(tmp_path: Path) -> None:
     path = tmp_path / "edge.sqlite3"
-    before = SCHEMA[: SCHEMA.index("CREATE TABLE coverage")] + "PRAGMA user_version = 6;"
+    before = SCHEMA[: SCHEMA.index("CREATE TABLE coverage")] + "PRAGMA user_version = 7;"
     connection = sqlite3.connect(path)
     connection.executescript(before)
     connection.execute("INSERT INTO meta VALUES ('kept', 'yes')")

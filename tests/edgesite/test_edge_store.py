@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from edgesite.edge_store.database import SCHEMA, SCHEMA_VERSION, EdgeDatabase, EdgeStoreError, try_lock
+from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError, try_lock
 from edgesite.edge_store.documents import KEPT, DocumentStore
 from edgesite.edge_store.outbox import NewAlert, Outbox
+from edgesite.edge_store.schema import SCHEMA, SCHEMA_VERSION
 
 E1, E2 = "01900000-0000-7000-8000-000000000001", "01900000-0000-7000-8000-000000000002"
 SECRET = "rtsp://u:hunter2@h/"
