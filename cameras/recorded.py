@@ -18,7 +18,7 @@ class RecordedCamera(models.Model):
         help_text=_("Without anybody asking, and without detection. Recording tasks record at any time."),
     )  # fmt: skip
     record_schedule = models.ForeignKey(
-        "Schedule", models.PROTECT, to_field="schedule_id", null=True, blank=True, related_name="recorded_cameras",
+        "cameras.Schedule", models.PROTECT, to_field="schedule_id", null=True, blank=True, related_name="recorded_cameras",
         verbose_name=_("recording schedule"), help_text=_("When it records on a schedule."),
     )  # fmt: skip
     record_events = models.BooleanField(

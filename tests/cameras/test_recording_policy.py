@@ -33,7 +33,7 @@ from tests.rows import make_all, make_site
 from tests.servers.stack import Form
 
 NIGHT = [{"day": "mon", "start": "22:00", "end": "06:00"}]
-FULL = {
+FULL: dict[str, Any] = {
     "record": "schedule", "record_schedule": "night", "record_events": True, "event_pre_s": 5, "event_post_s": 30,
     "record_sound": True, "keep_days": 90,
 }  # fmt: skip
@@ -45,10 +45,11 @@ def _no_redis(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "write_document", lambda *args, **values: Outcome.WRITTEN)
 
 
-def set_policy(camera_id: str = "vid1", **columns: Any) -> None:
+def set_policy(**columns: Any) -> None:
+    """Of `vid1`."""
     if "record_schedule" in columns:
         columns["record_schedule_id"] = columns.pop("record_schedule")
-    Camera.objects.filter(pk=camera_id).update(**columns)
+    Camera.objects.filter(pk="vid1").update(**columns)
 
 
 def compiled(device_id: str = "box-1") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -13,10 +14,13 @@ from typing import Any
 import pytest
 
 from edgesite.edge_store.database import EdgeDatabase
+from edgesite.edge_store.outbox import NewAlert, Outbox
+from edgesite.ids import uuid7
 from recordings.core.segments import holes
 from recordings.recorder.segment_store import SegmentStore
 from recordings.recorder.task_store import Task, TaskStore
-from tests.integration.recordings import Camera, stamps
+from tests.detection.alerts import alert_body
+from tests.integration.recordings import Camera, begins_with_its_index, stamps
 from tests.servers.redis import RedisServer
 from tests.servers.rtsp import RtspServer
 from tests.servers.stack import Stack, installation, wait_until
@@ -177,3 +181,33 @@ def test_a_camera_that_freezes_or_goes_comes_back(site: Site) -> None:
     assert frozen - LAST_SECOND < begin < frozen + 1.5
     assert back - 1 < end < back + 15
     assert len(seen) / FPS > 6
+
+
+def test_an_alert_has_a_clip_that_begins_before_it(site: Site) -> None:
+    """No detector runs: the alert is written as one would."""
+    stack, vid1, (pre, post) = site.stack, site.vid1, (3, 1)
+    assert not vid1.ffmpegs()
+    database = EdgeDatabase(stack.folder / "edge.sqlite3")
+    segments, began = SegmentStore(database), time.time()
+    with contextlib.closing(stack.person()) as person:
+        policy = {"record_events": "on", "event_pre_s": str(pre), "event_post_s": str(post)}
+        stack.edit(person, "cameras/camera", "vid1", **policy)
+        ring = wait_until(lambda: segments.between("vid1", start=began, end=began + 60), seconds=20, what="a segment")
+        assert ring[0].ring
+        at, event_id = time.time(), uuid7()
+        body = alert_body(event_id, timestamp=at, device_id=stack.device_id, capture="")
+        Outbox(database).add_alerts([NewAlert(event_id, "vid1", body)], now=at)
+
+        def source() -> str:
+            page = person.get(f"/alerts/{event_id}").text
+            return page.partition('<video id="alert-clip" class="evidence" src="')[2].partition('"')[0]
+
+        clip = person.get(wait_until(source, seconds=30, what="the alert's clip")).raise_for_status().content
+        stack.edit(person, "cameras/camera", "vid1", record_events=None)
+    assert begins_with_its_index(clip)
+    assert pre + post - 0.5 < len(stamps(clip)) / FPS < pre + post + 5  # it begins with the key frame before
+    around = segments.between("vid1", start=at - pre, end=at + post)
+    assert around[0].start <= at - pre + 1
+    assert not any(s.ring for s in around)
+    assert [t.told["gaps"] for t in TaskStore(database).in_states("completed") if t.alert_id] == [[]]
+    database.close()

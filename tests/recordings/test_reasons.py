@@ -124,7 +124,7 @@ def test_it_follows_the_document() -> None:
     assert box.reasons.wanted() == {}
     box.configure(always=True, sound=True, keep_days=2)
     box.reasons.step()
-    assert (box.reasons.wanted(), box.reasons.sound()) == ({"vid1": URL}, {"vid1"})
+    assert (box.reasons.wanted(), box.reasons.sound()) == ({"vid1": URL}, frozenset({"vid1"}))
     assert box.reasons.keep_seconds() == {"vid1": 2 * 86_400.0}
     box.configure(enabled=False, always=True)
     box.reasons.step()
