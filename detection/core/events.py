@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from cameras.core.probe import ProbeAnswer
 from detection.core.coverage_event import CoverageEvent
 from detection.core.rules.base import RuleEvent
+from recordings.core.extracts import ExtractReport
 from recordings.core.losses import LossEvent
 from recordings.core.snapshots import SnapshotAnswer
 from recordings.core.spans import RecordedHour
@@ -152,11 +153,12 @@ Event = (
     | AlertClipReport
     | RecordingReport
     | RecordedHour
+    | ExtractReport
 )
 KINDS: dict[str, type[Event]] = {
     "alert": AlertEvent, "evidence": EvidenceEvent, "loss": LossEvent, "snapshot": SnapshotAnswer, "probe": ProbeAnswer,
     "trial": TrialEvent, "coverage": CoverageEvent, "recording": RecordingReport, "recorded_hour": RecordedHour,
-    "alert_clip": AlertClipReport,
+    "alert_clip": AlertClipReport, "extract": ExtractReport,
 }  # fmt: skip
 
 
@@ -181,7 +183,7 @@ def parse_event(fields: dict[str, str], *, device_id: str) -> Event:
     return event
 
 
-ANSWERS = ("snapshot", "probe", "recording", "recorded_hour", "alert_clip")
+ANSWERS = ("snapshot", "probe", "recording", "recorded_hour", "alert_clip", "extract")
 
 
 def _implied(kind: str, fields: dict[str, str]) -> dict[str, str]:

@@ -23,11 +23,13 @@ from detection.notifying.trials import take_trial
 from detection.reports.services import take_coverage
 from edgesite.core.chain import Link
 from recordings.alert_clips.services import take_clip
+from recordings.core.extracts import ExtractReport
 from recordings.core.losses import LossEvent
 from recordings.core.snapshots import SnapshotAnswer
 from recordings.core.spans import RecordedHour
 from recordings.core.tasks import AlertClipReport, RecordingReport
 from recordings.evidence.services import record_evidence, take_loss
+from recordings.extracts.services import take_report as take_extract_report
 from recordings.snapshots import take_answer
 from recordings.spans.services import take_recorded_hour
 from recordings.tasks.services import take_report
@@ -151,7 +153,9 @@ def _take_over_waiting(alert: Alert) -> None:
         record.delete()
 
 
-def _take_answer(answer: SnapshotAnswer | ProbeAnswer | RecordingReport | RecordedHour, device_id: str) -> None:
+def _take_answer(
+    answer: SnapshotAnswer | ProbeAnswer | RecordingReport | RecordedHour | ExtractReport, device_id: str
+) -> None:
     """Of a command or a task. One that nobody waits for any more is no error: the device need not keep it."""
     if isinstance(answer, SnapshotAnswer):
         take_answer(answer, device_id=device_id)
@@ -159,6 +163,8 @@ def _take_answer(answer: SnapshotAnswer | ProbeAnswer | RecordingReport | Record
         take_report(answer, device_id=device_id)
     elif isinstance(answer, RecordedHour):
         take_recorded_hour(answer, device_id=device_id)
+    elif isinstance(answer, ExtractReport):
+        take_extract_report(answer, device_id=device_id)
     else:
         take_probe_answer(answer, device_id=device_id)
 

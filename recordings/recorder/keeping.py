@@ -32,7 +32,7 @@ def _free(folder: Path) -> int:
 class Keeping:
     """One thread uses it. alarm: why something that is needed is at risk, "" nothing. free: bytes on the folder's disk.
 
-    own: seconds that segments are kept, of the cameras for which it is not the limits' time.
+    own: seconds that segments are kept, of the cameras for which it is not the limits' time. also: what else is needed.
     """
 
     folder: Path
@@ -44,6 +44,7 @@ class Keeping:
     free: Callable[[Path], int] = _free
     alarm: str = ""
     own: Callable[[], Mapping[str, float]] = dict
+    also: Callable[[], list[Span]] = list
     _due: float = field(default=float("-inf"))
     _cleaning: bool = False
 
@@ -101,7 +102,8 @@ class Keeping:
         """What the clips of unfinished tasks are made of."""
         now = self.clock()
         tasks = self.tasks.in_states("starting", "recording", "stopping", "uploading")
-        return [(t.camera_id, t.started_at or t.asked_at, t.stopped_at or now) for t in tasks]
+        own = [(t.camera_id, t.started_at or t.asked_at, t.stopped_at or now) for t in tasks]
+        return own + self.also()
 
     def _tell(self, *, suspicious: bool, short: int) -> None:
         alarm = ""

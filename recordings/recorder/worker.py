@@ -30,7 +30,9 @@ from edgesite.redis_clients import connect, describe
 from edgesite.worker import Loop, Step
 from recordings.core.ffmpeg import Tool
 from recordings.core.retention import Limits
+from recordings.recorder import extracts
 from recordings.recorder.events import Events
+from recordings.recorder.extracts import Extracts
 from recordings.recorder.hours import Hours
 from recordings.recorder.indexing import Indexer
 from recordings.recorder.keeping import Keeping
@@ -97,6 +99,7 @@ class RecorderWorker:
     recorder: Recorder = field(init=False)
     tasks: Tasks = field(init=False)
     uploads: Uploads = field(init=False)
+    extracts: Extracts = field(init=False)
     sync: ConfigSync = field(init=False)
     lead: Lead = field(init=False)
     database: EdgeDatabase = field(init=False)
@@ -133,8 +136,10 @@ class RecorderWorker:
             arrived=self._may_confirm,
             sender=ReportSender(cloud, health=lambda: {"outbox": outbox.count(), "recording": self.recorder.health()}),
         )
-        lane = Lane(self.tasks)
-        listener = CommandListener(s.device_id, connect(s.cloud_redis_url), CommandStore(self.database), {KIND: lane})
+        lane, cuts = Lane(self.tasks), Lane(self.extracts)
+        listener = CommandListener(
+            s.device_id, connect(s.cloud_redis_url), CommandStore(self.database), {KIND: lane, extracts.KIND: cuts}
+        )
         self.loops = [
             self._loop("config", self.lead.only(self.sync.step, self.sync.follow), idle_s=0.5),
             self._loop("deliver", self.lead.only(delivery.step), idle_s=0.5),
@@ -142,6 +147,9 @@ class RecorderWorker:
             self._loop("orders", lane.step, idle_s=0.0),
             self._loop("clips", self.uploads.step, idle_s=0.2),
             self._loop("health", lambda: self.telling.tell(self.recorder.health), idle_s=0.5),
+            self._loop("orders of extracts", cuts.step, idle_s=0.0),
+            self._loop("extracts to play", lambda: self.extracts.step("play"), idle_s=0.1),
+            self._loop("extracts to export", lambda: self.extracts.step("export"), idle_s=0.2),
             self._loop("hours", Hours(self.database).step, idle_s=5.0),
         ]
         self.record = self._loop("record", self.recorder.step, idle_s=0.0)
@@ -157,6 +165,8 @@ class RecorderWorker:
         self.tasks = Tasks(store, segments, segmenters, self._document, tool is not None, s.longest)
         reasons = Reasons(self._document, self.tasks.asked)
         events = Events(store, segments, self._document, s.longest)
+        self.extracts = Extracts(s.output, self.database, segments, segmenters, tool, self.stop)
+        self.extracts.clear()
 
         def think() -> None:
             events.step()
@@ -166,7 +176,7 @@ class RecorderWorker:
         self.recorder = Recorder(
             folder=folder,
             indexer=Indexer(folder, segments, reasons.is_ring),
-            keeping=Keeping(folder, segments, store, s.limits, own=reasons.keep_seconds),
+            keeping=Keeping(folder, segments, store, s.limits, own=reasons.keep_seconds, also=self.extracts.spans),
             tool=tool,
             transport=s.transport,
             stop=self.stop,

@@ -33,6 +33,8 @@ from edgesite.redis_clients import connect, describe
 from edgesite.storage import StorageError
 from edgesite.worker import Loop, Step, stop_on_signals
 from recordings.evidence import retention
+from recordings.extracts import retention as extract_retention
+from recordings.extracts import services as extracts
 from recordings.orders.worker import Orders
 from recordings.tasks import services as recording_tasks
 
@@ -43,6 +45,7 @@ STATUS_SECONDS = 0.5
 ROLLOUT_SECONDS = 1.0
 BACKTEST_SECONDS = 0.5
 TASK_SECONDS = 1.0
+EXTRACT_SECONDS = 0.5
 ESCALATE_SECONDS = 5.0
 RETENTION_SECONDS = 60.0
 REPORT_SECONDS = 600.0
@@ -109,6 +112,8 @@ class Command(BaseCommand):
             ("back-tests", backtests.step, BACKTEST_SECONDS),
             ("retention", retention.step, RETENTION_SECONDS),
             ("report rows", lambda: reports.step(now=timezone.now()), REPORT_SECONDS),
+            ("extracts", extracts.step, EXTRACT_SECONDS),
+            ("retention of extracts", extract_retention.step, RETENTION_SECONDS),
             ("brokers", brokers.step, BROKER_SECONDS),
             ("test alerts", lambda: trial_step(client=commands, now=timezone.now()), TRIAL_SECONDS),
             ("escalation", escalator.step, ESCALATE_SECONDS),

@@ -1,0 +1,71 @@
+"""Reads of extracts, limited to what the person may see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+
+from cameras.models import Device
+from cameras.selectors import visible_cameras
+from edgesite.told import told
+from recordings.core.extracts import UNDER_WAY, extract_folder, extract_name
+from recordings.extracts.models import REMOVED, Extract, ExtractPurpose, ExtractState
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+def visible_extracts(user: User | AnonymousUser) -> QuerySet[Extract]:
+    """Extracts of cameras that the person may see, whoever asked for them, without those that were removed."""
+    seen = Extract.objects.filter(camera__in=visible_cameras(user).order_by().values("pk"))
+    return seen.exclude(state__in=REMOVED)
+
+
+def visible_exports(user: User | AnonymousUser) -> QuerySet[Extract]:
+    return visible_extracts(user).filter(purpose=ExtractPurpose.EXPORT)
+
+
+def may_see_extract(user: User | AnonymousUser, key: str) -> bool:
+    """An extract is seen by those who see its camera."""
+    return visible_extracts(user).filter(key=key, state=ExtractState.READY).exists()
+
+
+def may_store_extract(device: Device, key: str) -> bool:
+    """A box stores what it was asked for, under the key that it was told; also what was given up meanwhile."""
+    asked = Extract.objects.filter(device_id=device.pk, key=key, state__in=[*UNDER_WAY, ExtractState.FAILED])
+    return any(key.startswith(f"{extract_folder(c)}/") for c in asked.values_list("camera_id", flat=True))
+
+
+def media_url(extract: Extract) -> str:
+    """Where it can be fetched, root-relative; "" while it cannot."""
+    return f"/api/media/{quote(extract.key)}" if extract.state == ExtractState.READY else ""
+
+
+def file_name(extract: Extract) -> str:
+    """What a downloaded file is called, with times of the camera's site."""
+    return extract_name(
+        camera_id=extract.camera_id,
+        begin=extract.begin.timestamp(),
+        end=extract.end.timestamp(),
+        time_zone=extract.camera.device.site.time_zone,
+    )
+
+
+def extract_message(extract: Extract) -> dict[str, Any]:
+    """The extract as a page's script is told of it. Times: Unix seconds; message: in the reader's language."""
+    return {
+        "id": extract.extract_id,
+        "state": extract.state,
+        "label": str(extract.get_state_display()),
+        "progress": extract.progress,
+        "message": told(extract.message),
+        "begin": extract.begin.timestamp(),
+        "end": extract.end.timestamp(),
+        "url": media_url(extract),
+        "started_at": extract.started_at.timestamp() if extract.started_at else None,
+        "duration": extract.duration,
+        "gaps": extract.gaps,
+    }
