@@ -11,6 +11,7 @@ class DetectionConfig(AppConfig):
         from cameras.core.algorithms import registry  # noqa: PLC0415
         from detection.alert_life.escalation_models import EscalationRule  # noqa: PLC0415
         from detection.alert_life.evidence import note_viewed  # noqa: PLC0415
+        from detection.alert_life.marks import alert_marks  # noqa: PLC0415
         from detection.backtest.selectors import may_see_picture  # noqa: PLC0415
         from detection.core.rules.registry import register_all  # noqa: PLC0415
         from detection.evidence import CAPTURES, captures_removed  # noqa: PLC0415
@@ -23,6 +24,7 @@ class DetectionConfig(AppConfig):
         from recordings import access  # noqa: PLC0415
         from recordings.alert_clips.selectors import FOLDER as CLIPS  # noqa: PLC0415
         from recordings.evidence import retention  # noqa: PLC0415
+        from recordings.timeline import marks  # noqa: PLC0415
         from recordings.uploads import grants  # noqa: PLC0415
 
         register_all(registry)
@@ -34,6 +36,7 @@ class DetectionConfig(AppConfig):
         access.register("captures", may_see_capture, note=note_viewed)
         grants.register("captures", CAPTURES)
         retention.register(captures_removed)
+        marks.register(alert_marks)
         access.register("backtests", may_see_picture)
         metrics.register("cameras", camera_metrics)
         metrics.register("alerts", alert_metrics)

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-WATCH = "watch"
+WATCH, PIXELS = "watch", "recordings"
 # In the order of a day's work. A model that no task names stays below its app's name at the end.
 TASKS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     (WATCH, _("Watch"), ()),
@@ -27,7 +27,7 @@ TASKS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
         ),
     ),
     ("reports", _("Reports"), ("detection.coveragehour",)),
-    ("recordings", _("Recordings"), ("recordings.recordingtask",)),
+    (PIXELS, _("Recordings"), ("recordings.recordingtask", "recordings.extract")),
     (
         "regions",
         _("Cameras and regions"),
@@ -64,11 +64,22 @@ class EdgesiteAdminSite(admin.AdminSite):
         known = {f"{a['app_label']}.{m['object_name'].lower()}": m for a in apps for m in a["models"]}
         groups = [_group(key, name, [known.pop(m) for m in models if m in known]) for key, name, models in TASKS]
         if request.user.has_perm("cameras.view_camera"):
-            groups[0]["models"].insert(0, _live())
+            shown = {
+                WATCH: (_("Live"), "Live", "live"),
+                PIXELS: (_("Timelines"), "Timeline", "admin:recordings_timelines"),
+            }
+            for group in groups:
+                if page := shown.get(group["app_label"]):
+                    group["models"].insert(0, _page(*page))
         for app in apps:
             left = [m for m in app["models"] if any(m is other for other in known.values())]
             groups.append(_group(app["app_label"], app["name"], left))
         return [group for group in groups if group["models"]]
+
+    def get_urls(self) -> list[Any]:
+        from recordings.timeline.pages import urls  # noqa: PLC0415  as in `index`
+
+        return [*urls(self), *super().get_urls()]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """What needs attention and where to go; on a fresh installation the first steps."""
@@ -95,12 +106,12 @@ def _group(key: str, name: Any, models: list[Any]) -> Group:
     return {"name": name, "app_label": key, "app_url": "", "has_module_perms": True, "models": models}
 
 
-def _live() -> dict[str, Any]:
-    """The wall of pictures, which is no model."""
+def _page(name: Any, object_name: str, url: str) -> dict[str, Any]:
+    """A page that is no model: the wall of pictures, the timelines."""
     return {
-        "name": _("Live"),
-        "object_name": "Live",
-        "admin_url": reverse("live"),
+        "name": name,
+        "object_name": object_name,
+        "admin_url": reverse(url),
         "add_url": None,
         "view_only": True,
         "perms": {},

@@ -267,7 +267,7 @@ def test_navigation_goes_by_task(site: Site) -> None:
             ],
         ),
         ("Reports", ["Violations and coverage"]),
-        ("Recordings", ["Recording tasks"]),
+        ("Recordings", ["Timelines", "Recording tasks", "Exports"]),
         ("Cameras and regions", ["Cameras", "ROIs", "Bindings", "Back-tests"]),
         ("Devices and configuration", ["Sites", "Devices", "Staged publishes", "Config versions", "Changes", "Losses"]),
         ("Schedules", ["Schedules"]),

@@ -1,0 +1,29 @@
+// An export's page tells how far it is, and is loaded anew when it is finished.
+
+const part = document.getElementById("export-live");
+const stale = document.getElementById("export-stale");
+
+async function look() {
+  if (!document.hidden) {
+    try {
+      const answer = await fetch(part.dataset.url, { cache: "no-store", redirect: "error", signal: AbortSignal.timeout(10000) });
+      stale.hidden = answer.ok;
+      if (answer.status === 404) location.reload(); // deleted meanwhile: the page says so
+      if (answer.ok) {
+        const told = await answer.json();
+        if (!["waiting", "cutting", "storing"].includes(told.state)) {
+          location.reload();
+          return;
+        }
+        document.getElementById("export-bar").value = told.progress;
+        const fresh = new DOMParser().parseFromString(told.chip, "text/html").body.firstElementChild;
+        document.getElementById("export-chip").replaceChildren(fresh);
+      }
+    } catch {
+      stale.hidden = false;
+    }
+  }
+  setTimeout(look, 1000);
+}
+
+setTimeout(look, 1000);

@@ -1,0 +1,44 @@
+// The form that exports a stretch of the shown day.
+
+import { ask, Refusal } from "./server.js";
+import { hms, say } from "./words.js";
+
+const form = document.getElementById("tl-export");
+const field = (name) => document.getElementById(name);
+
+// What a clock of the site shows as Unix seconds: on this day, within the hour that begins with such a label. A time that
+// the player gave is exact: an hour may come twice.
+function moment(input, day) {
+  if (input.dataset.shown === input.value) return Number(input.dataset.at);
+  const [hour, minute, second = 0] = input.value.split(":").map(Number);
+  const found = day.hours.findLast(([, label]) => Number(label.slice(0, 2)) === hour) ?? day.hours.find(([, label]) => Number(label.slice(0, 2)) > hour);
+  return (found ? found[0] : day.begin) + minute * 60 + second;
+}
+
+function fill(input, at) {
+  input.value = hms(at);
+  input.dataset.shown = input.value;
+  input.dataset.at = Math.floor(at);
+}
+
+export function wireExport(day, place) {
+  if (!form) return;
+  const [from, to, told] = [field("tl-from"), field("tl-to"), field("tl-export-said")];
+  field("tl-from-here").addEventListener("click", () => fill(from, place()));
+  field("tl-to-here").addEventListener("click", () => fill(to, place()));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const [begin, end] = [moment(from, day()), moment(to, day())];
+    if (end <= begin) {
+      told.textContent = say("export_range");
+      return;
+    }
+    try {
+      const extract = await ask(begin, end, "export");
+      told.textContent = say("export_begun");
+      location.assign(extract.page);
+    } catch (error) {
+      told.textContent = error instanceof Refusal ? error.message : say("no_answer");
+    }
+  });
+}
