@@ -24,6 +24,7 @@ from recordings.core.days import day_at
 from recordings.extracts.models import Extract, ExtractPurpose
 from recordings.extracts.selectors import extract_message, visible_extracts
 from recordings.extracts.services import ExtractError, request_extract
+from recordings.timeline import gallery
 from recordings.timeline.cameras import camera_of
 from recordings.timeline.selectors import day_data, zone_of
 from recordings.timeline.texts import words
@@ -50,6 +51,7 @@ def urls(site: admin.AdminSite) -> list[Any]:
             json_call(site, answer, "GET"),
             name="recordings_timeline_answer",
         ),
+        path("recordings/snapshots/<str:camera_id>/", page(gallery.gallery), name="recordings_gallery"),
     ]
 
 

@@ -137,7 +137,7 @@ def test_configuration_schedules_and_changes(visitor: Visitor, audit: Audit) -> 
     page = enter(visitor)
     for path in ("device/box-1/configuration/", "device/add/", "changes/", "roi/", "site/", "schedule/"):
         audit.open(ADMIN + path)
-    for path in ("timeline/vid1/",):
+    for path in ("timeline/vid1/", "snapshots/vid1/"):
         audit.open(f"/admin/recordings/{path}")
     page.goto(f"{ADMIN}schedule/add/")
     page.fill("#id_schedule_id", "shifts")
