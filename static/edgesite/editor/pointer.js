@@ -37,7 +37,12 @@ export class Pointer {
 
   cancel() {
     this.#gesture?.cancel();
+    this.#release();
+  }
+
+  #release() {
     this.#gesture = this.#press = this.#latest = null;
+    this.editor.stage.element.classList.remove("ed-dragging");
   }
 
   #onSpace(event) {
@@ -111,6 +116,7 @@ export class Pointer {
     const { place, found, event, before } = this.#press;
     const { editor } = this;
     this.#press = null;
+    editor.stage.element.classList.add("ed-dragging");
     const { key, index } = found;
     // A finger that slides over a region which was not selected wants to move the picture.
     const changes = !editor.ui.readonly && (event.pointerType !== "touch" || before.includes(key));
@@ -148,7 +154,7 @@ export class Pointer {
       this.#gesture.move(place, event);
       this.#gesture.up(place, event);
     }
-    this.#gesture = this.#press = this.#latest = null;
+    this.#release();
     this.editor.view.now();
   }
 

@@ -1,4 +1,6 @@
-// One region's SVG nodes. `draw` is called only for a region that changed, or for all of them when the view moves.
+// One region's SVG nodes. `draw` is called only for a region that changed, or for all of them when the view moves. Nodes are
+// placed by their coordinates, not by `transform`: each transform is a node of its own in the browser's tree of layers, and
+// hundreds of those are what a frame costs.
 
 import { box, distance, edges, handles, isFinitePoint, problemsOf } from "./geometry.js";
 import { setAttribute, setText, svg } from "./dom.js";
@@ -24,6 +26,12 @@ function short(name, width) {
 }
 
 const n1 = (value) => Math.round(value * 10) / 10;
+
+export function place(node, [x, y], left = "x", top = "y") {
+  setAttribute(node, left, n1(x));
+  setAttribute(node, top, n1(y));
+}
+
 export const path = (points, closed) => points.filter(isFinitePoint).map(([x, y], i) => `${i ? "L" : "M"}${n1(x)} ${n1(y)}`).join("") + (closed ? "Z" : "");
 
 export function shapeLabel(roi) {
@@ -66,7 +74,7 @@ export class Shape {
     this.#drawSides(closed || points.length !== 2 ? null : points);
     const at = wrong[0]?.at && wrong[0].code !== "outside" ? project(wrong[0].at) : null;
     setAttribute(this.fault, "hidden", !at);
-    if (at) setAttribute(this.fault, "transform", `translate(${n1(at[0])} ${n1(at[1])})`);
+    if (at) place(this.fault, at, "cx", "cy");
     this.#drawLabel(points.filter(isFinitePoint), nameOf(roi), wrong.length ? problemText(wrong[0]) : (faults[0]?.message ?? ""), size);
   }
 
@@ -81,7 +89,7 @@ export class Shape {
     const tip = [mx + nx * 20, my + ny * 20];
     const wing = (side) => `${n1(tip[0] - nx * 7 + along[0] * 5 * side)} ${n1(tip[1] - ny * 7 + along[1] * 5 * side)}`;
     setAttribute(this.side, "d", `M${n1(mx - nx * 16)} ${n1(my - ny * 16)}L${n1(tip[0])} ${n1(tip[1])}M${wing(-1)}L${n1(tip[0])} ${n1(tip[1])}L${wing(1)}`);
-    [-28, 32].forEach((away, i) => setAttribute(this.letters[i], "transform", `translate(${n1(mx + nx * away)} ${n1(my + ny * away)})`));
+    [-28, 32].forEach((away, i) => place(this.letters[i], [mx + nx * away, my + ny * away]));
   }
 
   #drawLabel(points, name, words, size) {
@@ -95,7 +103,9 @@ export class Shape {
     const x = Math.min(Math.max(left, 4), Math.max(size.width - wide - 4, 4));
     let y = above >= 4 ? above : Math.min(top + 8, size.height - high - 4);
     if (right < 0 || left > size.width || bottom < 0 || top > size.height) y = -100; // out of sight: so is its name
-    setAttribute(this.label, "transform", `translate(${n1(x)} ${n1(y)})`);
+    place(this.plate, [x, y]);
+    place(this.name, [x + 6, y + 14]);
+    place(this.words, [x + 6, y + 30]);
     setAttribute(this.plate, "width", wide);
     setAttribute(this.plate, "height", high);
   }

@@ -8,16 +8,20 @@ const DIAGONALS = [[1, 0], [0, 1], [Math.SQRT1_2, Math.SQRT1_2], [Math.SQRT1_2, 
 // reach: how near counts. force: always at 45° from the first anchor (Shift). Gives {at, kind, guides: [[a, b], …]}.
 export function snap(p, { points = [], segments = [] }, anchors, reach, force = false) {
   if (force && anchors.length) return { kind: "angle", ...straight(p, anchors[0]) };
-  const vertex = nearest(points.map((point) => ({ at: point, distance: distance(point, p) })), reach);
+  const vertex = nearest(points.filter((point) => near(p, point, point, reach)).map((point) => ({ at: point, distance: distance(point, p) })), reach);
   if (vertex) return { at: vertex.at, kind: "vertex", guides: [] };
   const rays = anchors.map((anchor) => straight(p, anchor)).filter((ray) => ray.distance <= reach);
   const both = rays.length > 1 ? corner(rays[0], rays[1], p, reach) : null;
   if (both) return both;
-  const edge = nearest(segments.map(([a, b]) => nearestOnSegment(p, a, b)), reach);
+  const edge = nearest(segments.filter(([a, b]) => near(p, a, b, reach)).map(([a, b]) => nearestOnSegment(p, a, b)), reach);
   if (edge) return { at: edge.at, kind: "edge", guides: [] };
   const ray = nearest(rays, reach);
   return ray ? { at: ray.at, kind: "angle", guides: ray.guides } : { at: p, kind: "", guides: [] };
 }
+
+// Whether the box around a segment is within reach: of a thousand that lie elsewhere nothing more is calculated.
+const near = ([x, y], a, b, reach) =>
+  x >= Math.min(a[0], b[0]) - reach && x <= Math.max(a[0], b[0]) + reach && y >= Math.min(a[1], b[1]) - reach && y <= Math.max(a[1], b[1]) + reach;
 
 function nearest(found, reach) {
   return found.reduce((best, one) => (one.distance <= (best?.distance ?? reach) ? one : best), null);

@@ -6,6 +6,7 @@ import { byId, h, iconButton, setAttribute, setText } from "./dom.js";
 import { nameOf, problemText, say, share } from "./words.js";
 
 const STEP = 0.001;
+const MOVING_MS = 100; // while something is dragged: as often as numbers can be read; laying out the table is dearer than the drag
 
 export function readNumber(text) {
   const cleaned = text.trim().replace(",", ".");
@@ -17,6 +18,7 @@ export class Table {
   #shown = null; // the region that the rows show
   #chosen = null;
   #picture = null;
+  #timer = 0;
 
   constructor(editor) {
     this.editor = editor;
@@ -24,11 +26,18 @@ export class Table {
     this.empty = byId("editor-points-empty");
     this.title = byId("editor-points-title");
     this.problem = byId("editor-points-problem");
-    editor.model.subscribe(() => this.draw());
+    editor.model.subscribe((state, before, moving) => (moving ? this.#later() : this.draw()));
     editor.ui.subscribe((changed) => changed.includes("errors") && this.draw(true));
     editor.stage.subscribe(() => editor.stage.picture !== this.#picture && this.draw(true));
     this.#build(null, true);
     this.draw(true);
+  }
+
+  #later() {
+    this.#timer ||= setTimeout(() => {
+      this.#timer = 0;
+      this.draw();
+    }, MOVING_MS);
   }
 
   draw(everything = false) {

@@ -3,7 +3,7 @@
 import { handles, isFinitePoint } from "./geometry.js";
 import { only, takesPoints } from "./commands.js";
 import { setAttribute, svg } from "./dom.js";
-import { middles, path, Shape } from "./shape.js";
+import { middles, path, place, Shape } from "./shape.js";
 import { nameOf, say, share } from "./words.js";
 
 const NONE = [];
@@ -14,7 +14,7 @@ export class View {
   #middles = [];
   #pending = false;
   #all = true;
-  #held = null; // {roi, points}: what the handles show
+  #held = null; // {roi, chosen, points}: what the handles show
 
   constructor({ root, stage, model, ui }) {
     Object.assign(this, { root, stage, model, ui });
@@ -78,16 +78,21 @@ export class View {
     const roi = this.ui.readonly || this.hideHandles ? null : only(state);
     const shown = roi && !this.ui.hidden.has(roi.key) ? roi : null;
     const chosen = shown ? state.selection.points : NONE;
-    if (!everything && this.#held?.roi === shown && this.#held.points === chosen) return;
-    this.#held = { roi: shown, points: chosen };
+    if (!everything && this.#held?.roi === shown && this.#held.chosen === chosen) return;
     const points = shown ? handles(shown) : NONE;
+    // Of a dragged vertex only its own handle and the two middles beside it are touched.
+    const same = !everything && this.#held?.roi?.key === shown?.key && this.#held.roi?.name === shown?.name ? this.#held : null;
+    this.#held = { roi: shown, chosen, points };
     setAttribute(this.layers.handles, "data-color", shown?.color ?? 0);
     setAttribute(this.layers.middles, "data-color", shown?.color ?? 0);
     this.#match(this.#handles, points.length, this.layers.handles, (i) => this.#newHandle(i));
-    points.forEach((point, i) => this.#drawHandle(this.#handles[i], shown, point, i, chosen.includes(i)));
+    points.forEach((point, i) => {
+      const on = chosen.includes(i);
+      if (!same || same.points[i] !== point || same.chosen.includes(i) !== on) this.#drawHandle(this.#handles[i], shown, point, i, on);
+    });
     const between = shown && takesPoints(shown) ? middles(points.map(this.stage.toScreen)) : NONE;
     this.#match(this.#middles, between.length, this.layers.middles, () => svg("circle", { class: "ed-middle", r: 4 }));
-    between.forEach(({ at }, i) => setAttribute(this.#middles[i], "transform", `translate(${at[0].toFixed(1)} ${at[1].toFixed(1)})`));
+    between.forEach(({ at }, i) => place(this.#middles[i], at, "cx", "cy"));
   }
 
   #match(nodes, wanted, layer, make) {
@@ -108,7 +113,7 @@ export class View {
     setAttribute(node, "hidden", !placed);
     if (!placed) return;
     const [x, y] = this.stage.toScreen(point);
-    node.setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+    for (const circle of node.children) place(circle, [x, y], "cx", "cy");
     node.classList.toggle("ed-chosen", chosen);
     setAttribute(node, "aria-pressed", chosen);
     setAttribute(node, "aria-label", say("handle", { n: index + 1, name: nameOf(roi), x: share(point[0]), y: share(point[1]) }));
