@@ -21,11 +21,12 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class FrameAnswer:
-    """What became of a request. message: what went wrong and what to do, in words."""
+    """What became of a request. message: what went wrong and what to do, in words. soon: it comes right by itself."""
 
     state: Literal["waiting", "ready", "error"]
     frame: Frame | None = None
     message: str = ""
+    soon: bool = False
 
 
 class FrameSource(Protocol):

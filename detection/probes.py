@@ -19,10 +19,11 @@ from cameras.core.document import Document
 from cameras.core.probe import StreamFacts
 from cameras.streams.errors import IngestError
 from detection.ingest.probe import WATCH_S, probe
-from detection.snapshots import BUSY, NO_CAMERA
+from detection.snapshots import BUSY
 from edgesite.commands import Command, send_answer
 from edgesite.fields import DecryptionError, decrypt
 from edgesite.redis_clients import Client, describe
+from recordings.taking_up import NO_CAMERA
 
 log = structlog.get_logger(__name__)
 

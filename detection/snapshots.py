@@ -19,6 +19,7 @@ from edgesite.commands import Command, send_answer
 from edgesite.destination import put_now
 from edgesite.redis_clients import Client, describe
 from edgesite.storage import StorageError
+from recordings.taking_up import CONNECTING, NO_CAMERA, STARTING
 
 log = structlog.get_logger(__name__)
 
@@ -28,13 +29,10 @@ MAX_AGE_S = 2.0
 STORE_S = 1.0  # of the time that is left, kept for encoding and storing
 TRIES = 2
 
-NO_CAMERA = gettext_noop("The box's configuration does not have this camera. Publish the device's configuration.")
 DISABLED = gettext_noop("The camera is disabled in the configuration that the box runs. Enable it and publish.")
 STOPPED = gettext_noop("Detection is stopped in the configuration that the box runs. Start detection and publish.")
-STARTING = gettext_noop("The box is just taking this camera up. Try again in some seconds.")
 NO_FRAME = gettext_noop("No picture of the last 2 seconds")
 SLOW = gettext_noop("the camera sends pictures too seldom, or the box has too much to do")
-CONNECTING = gettext_noop("the camera is being connected to; try again in some seconds")
 NOT_ENCODED = gettext_noop("The picture could not be encoded. The box's log says more.")
 NOT_STORED = gettext_noop("The picture could not be stored. Look at the storage of the box: its disk, or its bucket.")
 BAD_KEY = gettext_noop("The key is no relative path.")

@@ -17,6 +17,7 @@ from cameras.selectors import visible_cameras
 from edgesite.told import told
 from recordings.models import SnapshotRequest
 from recordings.snapshots import FRAMES, SNAPSHOTS, UNKNOWN, request_snapshot
+from recordings.taking_up import SOON
 from recordings.uploads.grants import Grant
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class SnapshotFrames:
         if request.state == RequestState.READY:
             return FrameAnswer("ready", frame=_frame(request))
         if request.state == RequestState.ERROR:
-            return FrameAnswer("error", message=told(request.message))
+            return FrameAnswer("error", message=told(request.message), soon=request.message.endswith(SOON))
         return FrameAnswer("waiting")
 
 

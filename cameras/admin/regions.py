@@ -172,7 +172,7 @@ class RegionPages(admin.ModelAdmin[Camera]):
     def _frame_answer(self, request: HttpRequest, pk: str, request_id: str) -> HttpResponse:
         answer = frames().answer(self.camera_of(request, pk), request_id)
         if answer.state == "error":
-            return JsonResponse({"state": "error", "message": answer.message})
+            return JsonResponse({"state": "error", "message": answer.message} | ({"soon": True} if answer.soon else {}))
         return JsonResponse({"state": answer.state} | (frame_message(answer.frame) or {}))
 
 

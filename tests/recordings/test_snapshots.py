@@ -26,6 +26,7 @@ from recordings import snapshots
 from recordings.models import SnapshotRequest
 from recordings.selectors import may_see_snapshot
 from recordings.snapshots import FRAMES, request_snapshot
+from recordings.taking_up import CONNECTING, NO_CAMERA, STARTING
 from tests.cameras.pages import browser, two_sites
 from tests.cameras.regions_page import Editor
 from tests.fakes import FakeRedis
@@ -298,3 +299,14 @@ def test_the_editors_calls_end_with_the_picture_or_words(
     _, asked = editor.post("frame", {})
     assert editor.get(f"frame/{asked['request_id']}") == (200, {"state": "error", "message": snapshots.DISABLED})
     assert editor.get("frame/nope")[1]["state"] == "error"
+
+
+@pytest.mark.parametrize("said", [NO_CAMERA, STARTING, f"No picture of the last 2 seconds: {CONNECTING}"])
+def test_the_editor_is_told_that_a_new_cameras_picture_comes_by_itself(
+    camera: Camera, said: str, django_capture_on_commit_callbacks: Any
+) -> None:
+    editor = Editor(browser("viewer"))
+    with django_capture_on_commit_callbacks(execute=True):
+        _, asked = editor.post("frame", {})
+    SnapshotRequest.objects.filter(request_id=asked["request_id"]).update(state="error", message=said)
+    assert editor.get(f"frame/{asked['request_id']}") == (200, {"state": "error", "message": said, "soon": True})

@@ -4,11 +4,13 @@ import { byId, setAttribute, setText } from "./dom.js";
 import { ago, say } from "./words.js";
 
 const OLD_S = 30; // a picture older than this is not "now" any more
+const SOON_MS = 1500, MOST_SOON = 12; // a camera that its box is just taking up is asked for again by itself
 
 export class FrameView {
   #frame = null;
   #waiting = false;
   #problem = "";
+  #soon = 0; // how often it was asked again
 
   constructor({ stage, server, speak }, { frame, camera }) {
     Object.assign(this, { stage, server, speak, camera });
@@ -47,12 +49,20 @@ export class FrameView {
     this.draw();
     const answer = await this.server.frame();
     this.#waiting = false;
+    if (answer.soon && this.#soon < MOST_SOON) return this.#again(asked);
+    this.#soon = 0;
     if (answer.state === "ready") {
       this.#problem = "";
       await this.#show(answer);
     } else this.#problem = answer.message || say("frame_failed");
     this.draw();
     if (asked) this.speak(this.#problem || say("frame_new"));
+    return undefined;
+  }
+
+  #again(asked) {
+    this.#soon += 1;
+    setTimeout(() => this.refresh(asked), SOON_MS);
   }
 
   draw() {
@@ -64,13 +74,13 @@ export class FrameView {
     this.stage.element.classList.toggle("ed-stale", this.#frame !== null && this.#problem !== "");
     this.stage.element.classList.toggle("ed-empty", !this.#frame);
     setAttribute(this.nothing, "hidden", this.#frame !== null);
-    setText(this.nothing, this.#waiting ? say("frame_waiting_long") : say("frame_none"));
+    setText(this.nothing, this.#waiting || this.#soon ? say("frame_waiting_long") : say("frame_none"));
     setAttribute(this.button, "aria-disabled", this.#waiting ? "true" : null);
     this.#tick();
   }
 
   #mark() {
-    if (this.#waiting) return ["busy", "half", say("frame_waiting")];
+    if (this.#waiting || this.#soon) return ["busy", "half", say("frame_waiting")];
     if (this.#problem) return ["bad", "triangle", this.#problem];
     if (!this.#frame) return ["off", "ring", say("frame_no")];
     return this.#old ? ["off", "ring", say("frame_old")] : ["good", "dot", say("frame_now")];
@@ -83,7 +93,7 @@ export class FrameView {
     const { at, width, height } = this.#frame;
     setText(this.age, `${width} × ${height} · ${ago(this.server.age(at))}`);
     setAttribute(this.age, "title", new Date(at).toLocaleString());
-    if (!this.#waiting && !this.#problem) {
+    if (!this.#waiting && !this.#soon && !this.#problem) {
       const [tone, shape, word] = this.#mark();
       setAttribute(this.chip, "data-tone", tone);
       setAttribute(this.chip, "data-shape", shape);

@@ -33,7 +33,7 @@ export class Server {
   publish(expected, reason) { return this.#call("POST", "publish", { expected, reason }); }
   copy(roiIds, cameraIds) { return this.#call("POST", "copy", { roi_ids: roiIds, camera_ids: cameraIds }); }
 
-  // A new picture from the edge: {state: "ready", url, at, width, height} or {state: "error", message}.
+  // A new picture from the edge: {state: "ready", url, at, width, height} or {state: "error", message, soon}.
   async frame() {
     const asked = await this.#call("POST", "frame", {});
     if (!asked.ok || !asked.data?.request_id) return { state: "error", message: asked.data?.detail ?? "" };
