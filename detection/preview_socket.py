@@ -34,14 +34,15 @@ from edgesite.told import told
 
 log = structlog.get_logger(__name__)
 
-TRY_AGAIN_LATER, INTERNAL_ERROR, TOO_MUCH = 4503, 4500, 4400
+TRY_AGAIN_LATER, INTERNAL_ERROR, TOO_MUCH, NO_PLACE = 4503, 4500, 4400, 4429
 LARGEST = 512 * 1024
 MOST_SOCKETS, MOST_EACH = 40, 4  # of one process: in all, and of one person
 UNSEEN = 2  # messages that a page may have on the way
 
 
 class PreviewConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
-    """Closes 4401 when nobody is logged in (any more), 4403 without permission for the camera, or without the camera.
+    """Closes 4401 when nobody is logged in (any more), 4403 without permission for the camera, or without the camera; 4429
+    when too many are open, 4503 while Redis is away or when another box has the camera now.
 
     The page sends `{"type": "draft", "draft": n, "rois": […], "language": "en"}`, `renew`, and `seen` for each message with
     a picture or states. It gets `hello`, `checked` (what of the draft is left out), `refused`, `pulse` (why the box shows
@@ -87,7 +88,7 @@ class PreviewConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels
             await self.close(denied.code)
             return
         if not self._take_slot(access.user.pk):
-            await self.close(TRY_AGAIN_LATER)
+            await self.close(NO_PLACE)
             return
         self._access = access
         await self._tell({"type": "hello", "problem": self._problem()})

@@ -249,3 +249,18 @@ def test_a_rule_that_nobody_saved_is_seen_to_fire_on_the_street(browser: Browser
         assert visitor.complaints == []
     finally:
         visitor.context.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (4429, "Too many cameras are being watched live. Close one in another tab"),
+        (4503, "The hub cannot reach its Redis"),
+        (4500, "The hub does not answer. Trying again."),
+    ],
+)
+def test_why_no_moving_picture_comes_is_said_in_words(visitor: Visitor, code: int, words: str) -> None:
+    visitor.page.route_web_socket(re.compile("/ws/preview/"), lambda socket: socket.close(code=code))
+    editor = EditorPage.log_in(visitor)
+    editor.page.click("#editor-live")
+    expect(chip(editor.page)).to_contain_text(words)

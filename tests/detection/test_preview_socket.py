@@ -472,7 +472,7 @@ def test_there_are_only_so_many_sockets(cloud: Cloud, monkeypatch: pytest.Monkey
 
     async def scenario(page: Page) -> None:
         assert await page.socket.connect() == (True, None)
-        assert await page.closing_code() == 4503
+        assert await page.closing_code() == 4429
 
     run(make_user(*EDITS), cloud, scenario)
 
@@ -515,7 +515,7 @@ def test_one_person_does_not_take_every_place(cloud: Cloud, monkeypatch: pytest.
         await page.socket.connect()
         await page.next("hello")
         second, beside = await another(one), await another(other)
-        assert await asyncio.wait_for(second.closing_code(), 3) == 4503
+        assert await asyncio.wait_for(second.closing_code(), 3) == 4429
         await beside.next("hello")
         await page.socket.disconnect()
         third = await another(one)

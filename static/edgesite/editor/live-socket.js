@@ -1,6 +1,7 @@
 // The way to the camera's box for one page: comes back by itself, and is closed while nobody looks.
 
 const ENDS = { 4401: "signed_out", 4403: "forbidden" };
+const REASONS = { 4429: "no_place", 4503: "no_redis" }; // of a hub that answers
 const RENEW_MS = 3000;
 const LONGEST_MS = 10_000;
 
@@ -51,7 +52,7 @@ export class LiveSocket {
     if (code in ENDS) return this.onState("ended", ENDS[code]);
     const wait = Math.min(LONGEST_MS, 500 * 2 ** this.#tries++) * (0.5 + Math.random() / 2);
     this.#timers = [setTimeout(() => this.open(), wait)];
-    return this.onState("away", "");
+    return this.onState("away", REASONS[code] ?? "no_hub");
   }
 
   send(message) {

@@ -126,7 +126,7 @@ export class Live {
   // What comes
 
   #connected(word, why) {
-    this.#trouble.socket = word === "open" ? "" : say(word === "ended" ? `live_${why}` : "live_no_hub");
+    this.#trouble.socket = word === "open" ? "" : say(`live_${why}`);
     if (word === "open") this.#send();
     this.#draw();
   }
