@@ -65,6 +65,9 @@ VALUES = (
     gettext_noop("give “Fewest” (min_persons), “Most” (max_persons) or both"),
     gettext_noop("“Fewest” (min_persons) is larger than “Most” (max_persons)"),
     gettext_noop("a region stands twice in the steps"),
+    gettext_noop("give “Limit”, or choose another kind of “Alert”"),
+    gettext_noop("“Limit” has a use only where “Alert” is at a limit; leave it empty"),
+    gettext_noop("a time stands twice in “Reset at”"),
 )
 # Of `cameras.core.document` and `strict_json`.
 DOCUMENT = (

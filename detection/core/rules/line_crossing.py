@@ -76,11 +76,11 @@ class LineCrossingParameters(CommonParameters):
     @model_validator(mode="after")
     def _limit_has_a_use(self) -> Self:
         if self.alert == "limit" and self.limit is None:
-            raise PydanticCustomError("limit", "give a limit, or choose another kind of alert")
+            raise PydanticCustomError("limit", "give “Limit”, or choose another kind of “Alert”")
         if self.alert != "limit" and self.limit is not None:
-            raise PydanticCustomError("limit", "a limit needs alert = limit")
+            raise PydanticCustomError("limit", "“Limit” has a use only where “Alert” is at a limit; leave it empty")
         if len(set(self.reset_at)) != len(self.reset_at):
-            raise PydanticCustomError("reset_at", "a time stands twice in reset_at")
+            raise PydanticCustomError("reset_at", "a time stands twice in “Reset at”")
         return self
 
 
