@@ -15,8 +15,9 @@ from redis.exceptions import RedisError
 from cameras.audit import LONGEST_REASON
 from cameras.core.algorithms import registry
 from cameras.core.compiler import compile_content
-from cameras.core.document import canonical, is_hash_of, make_document, parse_content, signed
+from cameras.core.document import canonical, is_hash_of, make_document, signed
 from cameras.core.strict_json import DocumentError
+from cameras.core.subject import check_rows
 from cameras.models import ConfigVersion, Device
 from cameras.publish import Outcome, write_document
 from cameras.selectors import device_rows
@@ -54,7 +55,7 @@ def issue_version(
             _note_problem(device, "")
             return None
         content = signed(content, author)
-        parse_content(content, registry)
+        check_rows(content, registry)
         Device.objects.filter(pk=device_id).update(last_version=F("last_version") + 1, publish_error="")
         device.refresh_from_db(fields=["last_version"])
         now = timezone.now()
@@ -149,7 +150,7 @@ def publish_edit(*, device_ids: Collection[str], author: str, reason: str = "") 
 def _look_again(device: Device) -> None:
     """A problem that was noted while the device published on save is gone, or another one, after an edit."""
     try:
-        parse_content(compile_content(device_rows(device)), registry)
+        check_rows(compile_content(device_rows(device)), registry)
     except (DocumentError, DecryptionError) as error:
         _note_problem(device, str(error))
     else:

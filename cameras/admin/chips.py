@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
-from cameras.admin.sentences import problem_text
+from cameras.admin.sentences import noted_text
 from cameras.models import Camera, Device, DeviceStatus, Site
 from cameras.services import latest_version
 from cameras.states import camera_state, drift_of, sync_state
@@ -47,7 +47,7 @@ def _sync(device: Device) -> tuple[str, str, str]:
     """kind, text and title of the chip."""
     state, sha256 = sync_state(device, sha256=_newest_sha256(device)), _newest_sha256(device)
     if state == "not_published":
-        return "bad", _("not published: %(problem)s") % {"problem": problem_text(device.publish_error)}, ""
+        return "bad", _("not published: %(problem)s") % {"problem": noted_text(device)}, ""
     if state == "redis_ahead":
         return "bad", _("Redis holds a newer configuration than this hub; begin a new epoch"), ""
     status: DeviceStatus | None = getattr(device, "status", None)

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from cameras.admin.chips import sync_chip
-from cameras.admin.sentences import problem_text, sentences
+from cameras.admin.sentences import present_problem, problem_text, sentences
 from cameras.core.strict_json import DocumentError
 from cameras.models import ConfigVersion, Device
 from cameras.versions import (
@@ -72,7 +72,7 @@ def configuration_page(request: HttpRequest, device: Device) -> HttpResponse:
         "sync": sync_chip(device),
         "pending": pending,
         "expected": expected,
-        "problem": problem or problem_text(device.publish_error),
+        "problem": problem or present_problem(device),
         "history": Paginator(_versions(device), PER_PAGE).get_page(request.GET.get("page")),
         "compared": compared,
         "may_read": may_read,

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from django.utils.translation import gettext, gettext_noop
 
+from cameras.core.algorithms import registry
+from cameras.core.compiler import compile_content
 from cameras.core.difference import Change
 from cameras.core.reasons import worded
 from cameras.core.strict_json import DocumentError
+from cameras.core.subject import check_rows
+from cameras.models import Device
 from cameras.rollouts.texts import translated
+from cameras.selectors import device_rows
 from cameras.versions import VersionError
+from edgesite.fields import DecryptionError
 
+PLACE = re.compile(r"^(?:cameras|rois|binds|schedules)\[\d+\][\w.\[\]]*: ")
 SENTENCES = (
     gettext_noop("Site: %(key)s %(old)s → %(new)s"),
     gettext_noop("Camera %(name)s added"),
@@ -91,3 +99,19 @@ def problem_text(problem: Exception | str) -> str:
     if isinstance(problem, DocumentError):
         return problem.told(gettext)
     return gettext(str(problem)) if str(problem) else ""
+
+
+def noted_text(device: Device) -> str:
+    """Why the device's rows were not published, without the place in the document: that is told on the device's own page."""
+    return problem_text(PLACE.sub("", device.publish_error))
+
+
+def present_problem(device: Device) -> str:
+    """The same in full, about the rows as they stand."""
+    if not device.publish_error:
+        return ""
+    try:
+        check_rows(compile_content(device_rows(device)), registry)
+    except (DocumentError, DecryptionError) as error:
+        return problem_text(error)
+    return noted_text(device)

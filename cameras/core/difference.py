@@ -74,7 +74,7 @@ def _rows(kind: str, old: Sequence[Any], new: Sequence[Any], document: Mapping[s
     before = {row[identifier]: row for row in old}
     after = {row[identifier]: row for row in new}
     for code in sorted({*before, *after}):
-        name = _name(kind, after.get(code) or before[code], document)
+        name = name_of(kind, after.get(code) or before[code], document)
         if code not in before:
             yield Change("+", word + " %(name)s added", {"name": name})
         elif code not in after:
@@ -83,7 +83,8 @@ def _rows(kind: str, old: Sequence[Any], new: Sequence[Any], document: Mapping[s
             yield from _row(word, name, before[code], after[code])
 
 
-def _name(kind: str, row: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+def name_of(kind: str, row: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    """A row's name for people. kind: of `KINDS`."""
     _, identifier, label = KINDS[kind]
     if kind == "binds":
         rois = {r["roi_id"]: r for r in document.get("rois", [])}

@@ -14,19 +14,22 @@ LARGEST = 16 * 1024 * 1024
 class DocumentError(ValueError):
     """A document cannot be used. `path` says where (`rois[2].coordinates`), `reason` what is wrong, for people.
 
-    `template` and `values`: what the reason is made of, for a translation (`told`).
+    `template` and `values`: what the reason is made of, for a translation (`told`); `subject`: the same of what people call
+    the place, where somebody knows (`cameras.core.subject`).
     """
 
     def __init__(self, path: str, template: str, **values: object) -> None:
         self.template, self.values = template, values
+        self.subject: tuple[str, dict[str, object]] | None = None
         # Both may repeat what the document says, at any length.
         self.path, self.reason = path[:200], worded(template, values)[:500]
         super().__init__(f"{self.path}: {self.reason}" if path else self.reason)
 
     def told(self, translate: Callable[[str], str]) -> str:
-        """What it says, in words that went through `translate`."""
+        """What it says, in words that went through `translate`, of the subject where there is one."""
         reason = worded(self.template, self.values, translate)[:500]
-        return f"{self.path}: {reason}" if self.path else reason
+        place = worded(*self.subject, translate)[:500] if self.subject else self.path
+        return f"{place}: {reason}" if place else reason
 
 
 def _no_constant(name: str) -> Any:

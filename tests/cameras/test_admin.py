@@ -148,10 +148,12 @@ def test_rows_that_make_no_document_are_saved_and_said_so(site: Site) -> None:
     Binding.objects.filter(bind_id="bind-1").update(algo_code="teleport")
     client = browser("operator")
     response = save(client, path(Camera, "change", Camera.objects.get(pk="vid1")), name="Line 9")
-    assert "Saved, but not published to box-1: binds[0].algo_code: unknown algorithm" in text(response)
+    told = "binding teleport · Door 1, algorithm: unknown algorithm"
+    assert f"Saved, but not published to box-1: {told}" in text(response)
     assert Camera.objects.get(pk="vid1").name == "Line 9"
     assert versions() == 1
-    assert "not published" in visible(client, path(Device))
+    assert "not published: unknown algorithm" in visible(client, path(Device))
+    assert told in visible(client, "/admin/cameras/device/box-1/configuration/")
 
 
 # Errors beside their field

@@ -55,7 +55,7 @@ def test_publish_with_nothing_pending_issues_nothing(device: Device) -> None:
 def test_rows_that_make_no_document_say_why(device: Device) -> None:
     Camera.objects.update(max_fps=-1)
     answer = browser("operator").post(PAGE + "publish/", follow=True)
-    assert "cameras[0].max_fps" in answer.content.decode()
+    assert "camera Line 1, analyses per second: " in answer.content.decode()
     assert ConfigVersion.objects.count() == 1
 
 

@@ -75,10 +75,11 @@ def test_a_new_roi_with_its_binding_on_one_page_is_checked_too(
 def test_a_step_that_is_deleted_leaves_the_box_as_it_is_and_says_which_binding(device: Device, client: Client) -> None:
     save(client, path(Binding, "change", Binding.objects.get(bind_id="bind-1")), priority="5")
     response = client.post(path(ROI, "delete", ROI.objects.get(roi_id="towel")), {"post": "yes"}, follow=True)
-    sentence = "binds[1].params.steps[1].roi_id: no ROI 'towel' in this document; binding 'wash' names it"
-    assert f"Saved, but not published to box-1: {sentence}" in text(response).replace("&#x27;", "'")
+    why = "no ROI 'towel' in this document; binding 'wash' names it"
+    told = f"Saved, but not published to box-1: binding procedure · Door 1, Steps: {why}"
+    assert told in text(response).replace("&#x27;", "'")
     assert versions() == 2
-    assert Device.objects.get().publish_error == sentence
+    assert Device.objects.get().publish_error == f"binds[1].params.steps[1].roi_id: {why}"
     version = roll_back(device_id="box-1", version=1, author="kim")
     assert ROI.objects.get(roi_id="towel").camera_id == "vid1"
     assert Binding.objects.get(bind_id="wash").params == {"steps": STEPS}
