@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -165,7 +165,11 @@ class AuditRecords(HistoricalRecords):  # type: ignore[misc]  # simple-history h
         try:
             return rows.values(*columns).first()  # type: ignore[no-any-return]
         except DecryptionError:
-            return rows.values(*(c for c in columns if c not in self.secrets)).first()  # type: ignore[no-any-return]
+            stored: dict[str, Any] = rows.values(*(c for c in columns if c not in self.secrets)).first() or {}
+            for column in self.secrets.intersection(columns):
+                with suppress(DecryptionError):
+                    stored[column] = rows.values_list(column, flat=True).first()
+            return stored or None
 
     def post_save(self, instance: Any, created: bool, using: str | None = None, **kwargs: Any) -> None:
         if created or instance._audit_changes:

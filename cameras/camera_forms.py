@@ -10,18 +10,29 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
-from cameras.core.stream_urls import DEFAULT_PORT, MAIN, MAKES, MOST_CHANNELS, SUB, Address, StreamUrlError, compose
+from cameras.core.stream_urls import (
+    DEFAULT_PORT,
+    MAIN,
+    MAKES,
+    MOST_CHANNELS,
+    SUB,
+    Address,
+    StreamUrlError,
+    compose,
+    compose_sub,
+)
 from cameras.models import Camera
-from cameras.validators import validate_code
+from cameras.validators import validate_code, validate_sub_stream
 from edgesite.core.urls import mask_url
 
-SOURCE_FIELDS = ("rtsp_url", "user", "password", "make", "host", "port", "channel", "stream")
-HELPER_FIELDS = SOURCE_FIELDS[3:]
+SOURCE_FIELDS = ("rtsp_url", "user", "password", "sub_url", "make", "host", "port", "channel", "stream")
+HELPER_FIELDS = SOURCE_FIELDS[4:]
 LONGEST_URL = 2000
 KEPT_WHEN_EMPTY = {"record", "event_pre_s", "event_post_s"}
 TEXTS = (  # of `cameras.core.stream_urls`, which knows no gettext
     gettext_noop("The password is hidden here. Type it again when you change the URL."),
     gettext_noop("Only rtsp:// and rtsps:// URLs take a user and a password."),
+    gettext_noop("Only a camera with an rtsp:// or rtsps:// URL has a sub-stream."),
     gettext_noop("A password needs a user."),
     gettext_noop("Give a host name or an IP address, without rtsp:// and without a path."),
     gettext_noop("Another make"),
@@ -48,9 +59,12 @@ def _makes() -> list[tuple[str, str]]:
 
 
 class SourceFields(forms.Form):
-    """The stream URL: typed, or built from the camera's make; user and password beside it. `stored` is what is kept."""
+    """The stream URL: typed, or built from the camera's make; user and password beside it. The sub-stream shares them.
 
-    stored = ""
+    stored, stored_sub: what is kept.
+    """
+
+    stored = stored_sub = ""
 
     rtsp_url = forms.CharField(
         label=capfirst(Camera._meta.get_field("rtsp_url").verbose_name),
@@ -72,6 +86,13 @@ class SourceFields(forms.Form):
         required=False,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    sub_url = forms.CharField(
+        label=capfirst(Camera._meta.get_field("sub_url").verbose_name),
+        help_text=Camera._meta.get_field("sub_url").help_text,
+        max_length=LONGEST_URL,
+        required=False,
+        widget=MaskedInput(attrs={"class": "vLargeTextField", "autocomplete": "off", "spellcheck": "false"}),
     )
     make = forms.ChoiceField(
         label=gettext_lazy("Make"),
@@ -127,7 +148,21 @@ class SourceFields(forms.Form):
             self.add_error("rtsp_url", _("The URL is too long."))
         else:
             given["rtsp_url"] = url
+            given["sub_url"] = self._sub_stream(given.get("sub_url") or "", url)
         return given
+
+    def _sub_stream(self, given: str, url: str) -> str:
+        try:
+            sub = compose_sub(given, stored=self.stored_sub, url=url)
+        except StreamUrlError as error:
+            self.add_error(error.field, _(str(error)))
+            return ""
+        try:
+            if sub:
+                validate_sub_stream(sub)
+        except ValidationError as error:
+            self.add_error("sub_url", error)
+        return sub
 
     def full_clean(self) -> None:
         super().full_clean()
@@ -158,9 +193,9 @@ class CameraForm(SourceFields, forms.ModelForm[Camera]):
         super().__init__(*args, **kwargs)
         for name in KEPT_WHEN_EMPTY & self.fields.keys():
             self.fields[name].required = False
-        self.stored = self.instance.rtsp_url if not self.instance._state.adding else ""
-        if self.stored:
-            self.initial["rtsp_url"] = mask_url(self.stored)
+        if not self.instance._state.adding:
+            self.stored, self.stored_sub = self.instance.rtsp_url, self.instance.sub_url
+            self.initial.update(rtsp_url=mask_url(self.stored), sub_url=mask_url(self.stored_sub))
 
     def clean(self) -> dict[str, Any]:
         given = super().clean()
@@ -173,13 +208,14 @@ class CameraForm(SourceFields, forms.ModelForm[Camera]):
 class SourceForm(SourceFields):
     """What a test of the connection is asked for: the fields of a page that was not saved yet."""
 
-    def __init__(self, data: dict[str, Any], *, stored: str) -> None:
+    def __init__(self, data: dict[str, Any], *, stored: Camera) -> None:
         super().__init__(data)
-        self.stored = stored
+        self.stored, self.stored_sub = stored.rtsp_url, stored.sub_url
 
 
 class CloneForm(SourceFields):
-    """What a clone has of its own. The stream URL begins as the original's."""
+    """What a clone has of its own. The stream URL begins as the original's, and the sub-stream where it is a path: a whole
+    URL would lead to the original still."""
 
     camera_id = forms.CharField(
         label=capfirst(Camera._meta.get_field("camera_id").verbose_name), max_length=64, validators=[validate_code]
@@ -189,8 +225,10 @@ class CloneForm(SourceFields):
     field_order = ("camera_id", "name", *SOURCE_FIELDS)
 
     def __init__(self, original: Camera, data: Any = None) -> None:
-        super().__init__(data, initial={"rtsp_url": mask_url(original.rtsp_url)}, label_suffix="")
         self.stored = original.rtsp_url
+        self.stored_sub = original.sub_url if original.sub_url.startswith("/") else ""
+        initial = {"rtsp_url": mask_url(self.stored), "sub_url": mask_url(self.stored_sub)}
+        super().__init__(data, initial=initial, label_suffix="")
 
     def clean_camera_id(self) -> str:
         given: str = self.cleaned_data["camera_id"]

@@ -17,7 +17,9 @@ log = structlog.get_logger(__name__)
 LONGEST = 200  # of a reason in the history
 
 
-def clone_camera(*, camera_id: str, new_id: str, name: str, rtsp_url: str, author: str) -> tuple[Camera, Published]:
+def clone_camera(
+    *, camera_id: str, new_id: str, name: str, rtsp_url: str, author: str, sub_url: str = ""
+) -> tuple[Camera, Published]:
     """A new camera on the same device with copies of the ROIs and bindings, issued as one version.
 
     What the steps of a procedure name are the copies. Answers the camera and what `publish_edit` does. Raises
@@ -26,7 +28,7 @@ def clone_camera(*, camera_id: str, new_id: str, name: str, rtsp_url: str, autho
     with transaction.atomic():
         original = locked_camera(camera_id)
         same = {field.attname: getattr(original, field.attname) for field in Camera._meta.concrete_fields}
-        clone = Camera(**same | {"camera_id": new_id, "name": name, "rtsp_url": rtsp_url})
+        clone = Camera(**same | {"camera_id": new_id, "name": name, "rtsp_url": rtsp_url, "sub_url": sub_url})
         clone.full_clean()
         rows = regions_of(camera_id)
         with acting(author=author, reason=f"cloned from {camera_id}"):

@@ -131,6 +131,10 @@ class Camera(RecordedCamera):
         _("stream URL"), max_length=2000, validators=[validate_source],
         help_text=_("rtsp://user:password@host/path, rtsps://…, webcam:0, or file:///… which loops."),
     )  # fmt: skip
+    sub_url = EncryptedTextField(
+        _("sub-stream"), max_length=2000, blank=True, default="",
+        help_text=_("A smaller stream of the camera to analyse: a path, such as /Streaming/Channels/102, or a URL."),
+    )  # fmt: skip
     location = models.CharField(_("location"), max_length=200, blank=True)
     enabled = models.BooleanField(_("enabled"), default=True)
     analyse = models.BooleanField(
@@ -140,7 +144,7 @@ class Camera(RecordedCamera):
         _("analyses per second"), default=10.0, validators=[MinValueValidator(0.1), MaxValueValidator(60)],
         help_text=_("At most this many frames a second are analysed."),
     )  # fmt: skip
-    history = AuditRecords(site="device__site", secrets=["rtsp_url"])
+    history = AuditRecords(site="device__site", secrets=["rtsp_url", "sub_url"])
 
     class Meta:
         verbose_name = _("camera")

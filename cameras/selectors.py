@@ -11,6 +11,7 @@ from django.db.models.functions import Cast
 from cameras.core.compiler import DeviceRows
 from cameras.core.recording import COLUMNS as RECORDING
 from cameras.core.recording import with_policy
+from cameras.core.stream_urls import sub_stream
 from cameras.models import ROI, Binding, Camera, Device, Site, SiteAccess
 from cameras.schedules import Schedule, entry_of
 
@@ -66,6 +67,8 @@ def device_rows(device: Device) -> DeviceRows:
                     "camera_id": c.camera_id,
                     "camera_name": c.name,
                     "rtsp_url": c.rtsp_url,
+                    # Without one there is no key, so that documents from before sub-streams keep their hash.
+                    **({"sub_url": url} if (url := sub_stream(c.rtsp_url, c.sub_url)) else {}),
                     "enabled": c.enabled,
                     "location": c.location,
                     "analyse": c.analyse,
@@ -120,9 +123,14 @@ def row_fingerprints() -> dict[str, int]:
 
 
 def _raw_cameras() -> QuerySet[Camera, tuple[Any, ...]]:
-    texts = {"source": "rtsp_url", "weekly": "record_schedule__weekly", "holidays": "record_schedule__holidays"}
+    texts = {
+        "source": "rtsp_url",
+        "sub": "sub_url",
+        "weekly": "record_schedule__weekly",
+        "holidays": "record_schedule__holidays",
+    }
     raw = Camera.objects.annotate(**{name: Cast(column, TextField()) for name, column in texts.items()}).order_by("pk")
-    columns = ("pk", "name", "source", "enabled", "location", "analyse", "max_fps", *RECORD_COLUMNS.values())
+    columns = ("pk", "name", "source", "sub", "enabled", "location", "analyse", "max_fps", *RECORD_COLUMNS.values())
     return raw.values_list("device_id", *columns, "record_schedule__name", "weekly", "holidays")
 
 

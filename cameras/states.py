@@ -11,6 +11,7 @@ from django.utils import timezone
 from cameras.models import Camera, ConfigVersion, Device, DeviceStatus
 
 OFFLINE_AFTER_SECONDS = 15.0
+LONGEST_NOTE = 500
 SYNC_STATES = (
     "in_sync", "pending", "refused", "reverted", "offline", "never", "drifted", "not_published", "redis_ahead",
 )  # fmt: skip
@@ -45,7 +46,9 @@ def camera_state(camera: Camera, *, now: datetime | None = None) -> CameraState:
     word = status.health.get("cameras", {}).get(camera.pk)
     if not isinstance(word, str):
         return CameraState("unknown", reason="the box does not run this camera yet")
-    return CameraState(word, reason=detail.get("reason", ""), since=detail.get("since"), last_frame_at=last_frame)
+    note = detail.get("stream_note", "")  # of a sub-stream; boxes of other versions may mean anything by it
+    reason = detail.get("reason", "") or (note[:LONGEST_NOTE] if isinstance(note, str) else "")
+    return CameraState(word, reason=reason, since=detail.get("since"), last_frame_at=last_frame)
 
 
 def with_newest_version(devices: QuerySet[Device]) -> QuerySet[Device]:

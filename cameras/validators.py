@@ -30,6 +30,13 @@ def validate_source(value: str) -> None:
         raise ValidationError(_("The URL %(problem)s.") % {"problem": _(str(error))}) from None
 
 
+def validate_sub_stream(value: str) -> None:
+    try:
+        values.check_sub_stream(value)
+    except ValueError as error:
+        raise ValidationError(_("The URL %(problem)s.") % {"problem": _(str(error))}) from None
+
+
 def validate_time_zone(value: str) -> None:
     try:
         values.check_time_zone(value)

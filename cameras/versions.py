@@ -18,6 +18,7 @@ from cameras.core.difference import Change, difference
 from cameras.core.document import canonical, content_of
 from cameras.core.recording import columns_of
 from cameras.core.rollout import Sentence
+from cameras.core.stream_urls import compose_sub
 from cameras.core.values import check_epoch
 from cameras.models import ROI, Binding, Camera, ConfigVersion, Device
 from cameras.publish import published_heads
@@ -143,12 +144,15 @@ def _restore_rows(device: Device, content: dict[str, Any]) -> None:
     Binding.objects.filter(roi__camera__device=device).exclude(bind_id__in=binds).delete()
     ROI.objects.filter(camera__device=device).exclude(roi_id__in=rois).delete()
     Camera.objects.filter(device=device).exclude(pk__in=cameras).delete()
-    kept = {c.pk: c.rtsp_url for c in Camera.objects.filter(device=device)}
+    kept = {c.pk: (c.rtsp_url, c.sub_url) for c in Camera.objects.filter(device=device)}
     for code, row in cameras.items():
+        url = row["rtsp_url"]
+        url, sub = kept.get(code) or (url, compose_sub(row.get("sub_url") or "", url=url))
         values = {
             "device": device,
             "name": row["camera_name"],
-            "rtsp_url": kept.get(code, row["rtsp_url"]),
+            "rtsp_url": url,
+            "sub_url": sub,
             **{key: row[key] for key in ("enabled", "location", "analyse", "max_fps")},
             **_recording(row),
         }

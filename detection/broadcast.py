@@ -71,7 +71,8 @@ class Broadcast:
             "timestamp": round(self.clock(), 3),
             "data": with_rules(slot.stats.snapshot(now), told.numbers(fresh=fresh), told.bindings if fresh else {})
             | {"watch": slot.reader.watch, "wakes": counters.wakes, "missed": counters.missed, "shed": counters.shed}
-            | {"view": (slot.view.trouble or "clear") if fresh else "unknown"},
+            | {"view": (slot.view.trouble or "clear") if fresh else "unknown"}
+            | ({"stream": slot.reader.streams.word} if slot.reader.streams.sub else {}),
         }
         return json.dumps(message)
 

@@ -37,7 +37,7 @@ NUMBERS = [
 
 def camera_metrics(user: User) -> Iterator[Metric]:
     """The families of the cameras that the person may see. Without a Redis those of the statistics are empty."""
-    cameras = list(visible_cameras(user).defer("rtsp_url").order_by("pk"))
+    cameras = list(visible_cameras(user).defer("rtsp_url", "sub_url").order_by("pk"))
     now = time.time()
     states = {c.pk: camera_state(c) for c in cameras}
     # A word that this hub does not know comes from a box: it must not become a label.

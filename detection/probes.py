@@ -6,7 +6,9 @@ message holds it.
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +20,7 @@ from redis.exceptions import RedisError
 from cameras.core.document import Document
 from cameras.core.probe import StreamFacts
 from cameras.streams.errors import IngestError
-from detection.ingest.probe import WATCH_S, probe
+from detection.ingest.probe import WATCH_S, probe, size_of
 from detection.snapshots import BUSY
 from edgesite.commands import Command, send_answer
 from edgesite.fields import DecryptionError, decrypt
@@ -28,6 +30,7 @@ from recordings.taking_up import NO_CAMERA
 log = structlog.get_logger(__name__)
 
 KIND = "probe"
+MAIN_S = 5.0  # what is left of it at least, when a second stream is opened to see its size
 OPEN_S = 11.0  # what opening may take: a name, a connection, two questions, FFmpeg's own
 
 OTHER_KEY = gettext_noop(
@@ -61,7 +64,7 @@ class Probes:
         camera_id = str(command.body.get("camera_id", ""))[:128]
         try:
             url, problem = self._url(command, camera_id)
-            told = self._error(problem) if problem else self._found(url, left_s)
+            told = self._error(problem) if problem else self._found(url, left_s, main=self._main(command))
         except IngestError as error:
             told = self._error(f"{NOTHING}: {error.reason}")
         except Exception as error:
@@ -73,10 +76,16 @@ class Probes:
     def refuse(self, command: Command) -> None:
         self._tell(command, str(command.body.get("camera_id", ""))[:128], self._error(BUSY))
 
-    def _found(self, url: str, left_s: float) -> dict[str, Any]:
+    def _found(self, url: str, left_s: float, *, main: str) -> dict[str, Any]:
+        """main: of a sub-stream, the stream whose picture has the shape that this one's should have; else empty."""
+        began = time.monotonic()
         facts: StreamFacts = probe(
             url, stop=self.stop, transport=self.transport, seconds=min(WATCH_S, max(0.5, left_s - OPEN_S))
         )
+        if main and left_s - (time.monotonic() - began) > MAIN_S:
+            with contextlib.suppress(IngestError):  # whoever asked about the other one is told nothing of this
+                width, height = size_of(main, stop=self.stop, transport=self.transport)
+                facts = facts.model_copy(update={"main_width": width, "main_height": height})
         return {"status": "ok", "facts": facts.model_dump(mode="json"), "message": ""}
 
     def _url(self, command: Command, camera_id: str) -> tuple[str, str]:
@@ -92,6 +101,12 @@ class Probes:
             if camera.camera_id == camera_id:
                 return camera.rtsp_url, ""
         return "", NO_CAMERA
+
+    @staticmethod
+    def _main(command: Command) -> str:
+        """Of a sub-stream that is tested; `_url` has said already what is wrong with the key."""
+        sealed = command.body.get("main")
+        return decrypt(sealed) if isinstance(sealed, str) else ""
 
     @staticmethod
     def _error(message: str) -> dict[str, Any]:

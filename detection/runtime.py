@@ -16,6 +16,7 @@ from cameras.core.document import Camera, Document
 from detection.analyser import Analyser, CameraSlot
 from detection.ingest.attention import WatchBudget
 from detection.ingest.reader import CameraReader
+from detection.ingest.streams import Streams
 from detection.pipeline import CameraPipeline
 from detection.plan import Plan, make_plan
 
@@ -102,7 +103,7 @@ class Runtime:
     def _new_slot(self, camera: Camera, plan: Plan, old: CameraSlot | None) -> CameraSlot:
         reader = CameraReader(
             camera.camera_id,
-            camera.rtsp_url,
+            self._streams(camera),
             max_fps=camera.max_fps,
             transport=self.transport,
             on_frame=self.analyser.frame_ready,
@@ -117,6 +118,11 @@ class Runtime:
         elif self.recall is not None:
             slot.inherit = functools.partial(self.recall, camera.camera_id)
         return slot
+
+    def _streams(self, camera: Camera) -> Streams:
+        if camera.sub_url is None:
+            return Streams(camera.rtsp_url)
+        return Streams(camera.rtsp_url, camera.sub_url, self.analyser.detector.input_size)
 
     def unhealthy(self) -> str:
         """Why the running document is not healthy; empty when it is. A camera that is away is not the document's fault."""
@@ -142,6 +148,7 @@ class Runtime:
                 "reason": state.reason or slot.broken,
                 "last_frame_at": state.last_frame_at,
                 "view": slot.view.trouble or "clear",
+                **_stream_told(slot),
             }
         return {"disk_free": shutil.disk_usage(self.folder).free, "cameras": words, "camera_details": details}
 
@@ -176,4 +183,11 @@ def _exchange(ended: Iterable[CameraSlot], begun: Sequence[tuple[CameraSlot, Cam
 
 
 def _same_source(old: Camera | None, new: Camera) -> bool:
-    return old is not None and (old.rtsp_url, old.max_fps) == (new.rtsp_url, new.max_fps)
+    said = [(camera.rtsp_url, camera.sub_url, camera.max_fps) for camera in (old, new) if camera is not None]
+    return len(said) == 2 and said[0] == said[1]
+
+
+def _stream_told(slot: CameraSlot) -> dict[str, str]:
+    """Of a camera with a sub-stream: which one is read, and what is wrong with the other."""
+    streams = slot.reader.streams
+    return {"stream": streams.word, "stream_note": streams.note} if streams.sub else {}

@@ -1,4 +1,7 @@
-"""The command `snapshot`: the newest frame of a camera that this box reads anyway, as JPEG under the key that the hub gave."""
+"""The command `snapshot`: the newest frame of a camera that this box reads anyway, as JPEG under the key that the hub gave.
+
+Where the box reads the camera's sub-stream, the picture is of the main one, if that gives one in time.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +29,7 @@ log = structlog.get_logger(__name__)
 KIND = "snapshot"
 QUALITY = 85
 MAX_AGE_S = 2.0
+FRESH_S = 0.3  # of it, for a picture of what is read, when the main stream gave none
 STORE_S = 1.0  # of the time that is left, kept for encoding and storing
 TRIES = 2
 
@@ -94,7 +98,10 @@ class Snapshots:
         reader = self.readers().get(camera_id)
         if reader is None:
             raise SnapshotError(why_not_run(self.document(), camera_id))
-        frame = reader.fresh(max_age_s=MAX_AGE_S, timeout=max(0.0, left_s - STORE_S))
+        ends = time.monotonic() + max(0.0, left_s - STORE_S)
+        frame = reader.sharp(timeout=ends - time.monotonic() - FRESH_S)
+        if frame is None:
+            frame = reader.fresh(max_age_s=MAX_AGE_S, timeout=max(0.0, ends - time.monotonic()))
         if frame is not None:
             return frame
         state = reader.state

@@ -120,10 +120,10 @@ class FakeReader:
 
     made: ClassVar[list[FakeReader]] = []
 
-    def __init__(self, camera_id: str, url: str, **options: Any) -> None:
-        from detection.ingest.reader import CameraState  # it brings FFmpeg along, which few tests need
+    def __init__(self, camera_id: str, streams: Any, **options: Any) -> None:
+        from detection.ingest.reader_state import CameraState  # it brings FFmpeg along, which few tests need
 
-        self.camera_id, self.url, self.options = camera_id, url, options
+        self.camera_id, self.streams, self.url, self.options = camera_id, streams, streams.main, options
         self.acts: list[str] = []
         self.state = CameraState("connecting", 1000.0)
         FakeReader.made.append(self)

@@ -56,7 +56,18 @@ class CameraAdmin(
     list_filter = [CameraStateFilter, ("device__site", VisibleOnly), ("device", VisibleOnly), "enabled", "analyse"]
     search_fields = ["camera_id", "name", "location", "device__device_id"]
     list_select_related = ["device__site", "device__status"]
-    fields = ["camera_id", "name", "device", "location", "rtsp_url", "enabled", "analyse", "max_fps", *RECORDING]
+    fields = [
+        "camera_id",
+        "name",
+        "device",
+        "location",
+        "rtsp_url",
+        "sub_url",
+        "enabled",
+        "analyse",
+        "max_fps",
+        *RECORDING,
+    ]
     page_path = "devices__cameras"
     actions = ["start_detection", "stop_detection", "enable", "disable", "clone_chosen"]
     inlines = [ROIInline]
@@ -71,7 +82,8 @@ class CameraAdmin(
         if self.has_change_permission(request, obj):
             return names
         # Who may only look is shown the stored value, without the form that masks it.
-        return ["source" if name == "rtsp_url" else name for name in names]
+        shown: dict[Any, str] = {"rtsp_url": "source", "sub_url": "sub_source"}
+        return [shown.get(name, name) for name in names]
 
     def get_fieldsets(self, request: HttpRequest, obj: Camera | None = None) -> Any:
         names = self.get_fields(request, obj)
@@ -81,14 +93,14 @@ class CameraAdmin(
         helper = ["make", ("host", "port"), ("channel", "stream")]
         return [
             (None, {"fields": names[:at]}),
-            (_("Stream"), {"fields": ["rtsp_url", ("user", "password"), "connection"]}),
+            (_("Stream"), {"fields": ["rtsp_url", ("user", "password"), "sub_url", "connection"]}),
             (_("Build the stream URL"), {"fields": helper, "classes": ["collapse"]}),
-            (_("Analysis"), {"fields": [name for name in names[at + 1 :] if name not in RECORDING]}),
+            (_("Analysis"), {"fields": [name for name in names[at + 2 :] if name not in RECORDING]}),
             (_("Recording"), {"fields": RECORDING_ROWS}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Camera | None = None) -> Any:
-        return ["camera_id", "source", "state", "connection"] if obj else ["connection"]
+        return ["camera_id", "source", "sub_source", "state", "connection"] if obj else ["connection"]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """The only device there is need not be chosen."""
@@ -119,6 +131,10 @@ class CameraAdmin(
     @admin.display(description=gettext_lazy("stream URL"))
     def source(self, camera: Camera) -> str:
         return mask_url(camera.rtsp_url)
+
+    @admin.display(description=gettext_lazy("sub-stream"))
+    def sub_source(self, camera: Camera) -> str:
+        return mask_url(camera.sub_url)
 
     @admin.display(description=gettext_lazy("regions"), ordering="roi_count")
     def regions(self, camera: Camera) -> SafeString:

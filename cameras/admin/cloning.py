@@ -63,6 +63,7 @@ class CloneAndSwitch(PublishingAdmin[Camera]):
                 new_id=given["camera_id"],
                 name=given["name"],
                 rtsp_url=given["rtsp_url"],
+                sub_url=given["sub_url"],
                 author=request.user.get_username(),
             )
         except ValidationError as error:

@@ -18,7 +18,9 @@ from cameras.admin.regions import BodyError, body_of, json_call
 from cameras.asking import outcome
 from cameras.camera_forms import SOURCE_FIELDS, SourceForm
 from cameras.choices import RequestState
+from cameras.core.probe import same_shape
 from cameras.core.regions import UNSTORABLE
+from cameras.core.stream_urls import SUB, sub_stream
 from cameras.core.values import check_source
 from cameras.models import Camera, Device
 from cameras.probing.models import CameraProbe
@@ -28,11 +30,12 @@ from edgesite.core.urls import mask_url
 from edgesite.told import told
 
 H265 = ("hevc", "h265")
+TESTED = "tested"  # which stream: "" or "sub"
 
 
 class ConnectionTest(admin.ModelAdmin[Camera]):
     """`POST test` with `{}` for what the box runs, or the form's SOURCE_FIELDS as they were typed; `GET test/ID` until it is
-    done. `connection` is the button on the camera's page.
+    done. `connection` is the button on the camera's page. With `"tested": "sub"` besides, the sub-stream is opened.
 
     On the page that adds a camera the same below `add/`, with the chosen `device` besides: nothing is stored but the answer.
     """
@@ -70,8 +73,8 @@ class ConnectionTest(admin.ModelAdmin[Camera]):
 
     def _begin(self, request: HttpRequest, pk: str) -> HttpResponse:
         camera = self._camera(request, pk)
-        url = _typed(camera, body_of(request, *SOURCE_FIELDS))
-        probe = request_probe(camera=camera, author=request.user.get_username(), url=url)
+        url, main = _typed(camera, body_of(request, *SOURCE_FIELDS, TESTED))
+        probe = request_probe(camera=camera, author=request.user.get_username(), url=url, main=main)
         return JsonResponse({"request_id": probe.request_id, "tested": mask_url(url or camera.rtsp_url)})
 
     def _told(self, request: HttpRequest, pk: str, request_id: str) -> HttpResponse:
@@ -81,17 +84,17 @@ class ConnectionTest(admin.ModelAdmin[Camera]):
         """Whoever may add a camera could have the box open any URL anyway: by saving it."""
         if not request.user.has_perm("cameras.add_camera"):
             raise PermissionDenied
-        body = body_of(request, *SOURCE_FIELDS, "device")
+        body = body_of(request, *SOURCE_FIELDS, TESTED, "device")
         code = body.pop("device", "")
         usable = isinstance(code, str) and not UNSTORABLE.search(code)
         device = _visible_devices(request).filter(pk=code).first() if usable else None
         if device is None:
             raise BodyError(_("Choose a device first: its box opens the stream."))
         camera = Camera(device=device)
-        url = _typed(camera, body)
+        url, main = _typed(camera, body)
         if not url:
             raise BodyError(_("Give the stream URL first, or build it from the camera's make."))
-        probe = request_probe(camera=camera, author=request.user.get_username(), url=url)
+        probe = request_probe(camera=camera, author=request.user.get_username(), url=url, main=main)
         return JsonResponse({"request_id": probe.request_id, "tested": mask_url(url)})
 
     def _told_new(self, request: HttpRequest, request_id: str) -> HttpResponse:
@@ -118,25 +121,36 @@ def _answer(probe: CameraProbe | None) -> HttpResponse:
     return JsonResponse({"state": "ready", "facts": probe.facts, "notes": notes_on(probe.facts)})
 
 
-def _typed(camera: Camera, body: dict[str, Any]) -> str:
-    """The URL to be tested; empty for the one that the box runs. Raises BodyError, whose text repeats no secret."""
+def _typed(camera: Camera, body: dict[str, Any]) -> tuple[str, str]:
+    """The URL to be tested, empty for the one that the box runs; and of a sub-stream that of the main one.
+
+    Raises BodyError, whose text repeats no secret.
+    """
     for name, value in body.items():
         if not isinstance(value, str):
             raise BodyError(f"{name}: {_('must be text; put it in quotes')}")
         if UNSTORABLE.search(value):
             raise BodyError(f"{name}: {_('holds a character that cannot be stored')}")
+    sub = body.pop(TESTED, "") == SUB
+    if sub and not camera._state.adding:
+        body = {"rtsp_url": mask_url(camera.rtsp_url), "sub_url": mask_url(camera.sub_url)} | body
+    elif not sub:
+        body.pop("sub_url", None)  # whatever is wrong with it
     if not any(value.strip() for name, value in body.items() if name != "stream"):
-        return ""
-    form = SourceForm(body, stored=camera.rtsp_url)
+        return "", ""
+    form = SourceForm(body, stored=camera)
     if not form.is_valid():
         field, problems = next(iter(form.errors.items()))
         raise BodyError(f"{form.fields[field].label}: {problems[0]}")
-    url: str = form.cleaned_data["rtsp_url"]
+    main: str = form.cleaned_data["rtsp_url"]
+    url = sub_stream(main, form.cleaned_data["sub_url"]) if sub else main
+    if not url:
+        raise BodyError(_("Give the sub-stream first."))
     try:
         check_source(url)
     except ValueError as error:
         raise BodyError(_("The URL %(problem)s.") % {"problem": _(str(error))}) from None
-    return url
+    return url, main if sub else ""
 
 
 def notes_on(facts: dict[str, Any]) -> list[str]:
@@ -148,6 +162,13 @@ def notes_on(facts: dict[str, Any]) -> list[str]:
         )
     if (facts.get("gop_s") or 0) > 4 or (facts.get("gop_s") is None and facts.get("watched_s", 0) > 4):
         notes.append(_("Key frames are far apart. Set the camera to one every 2 seconds."))
+    if not same_shape(*(facts.get(key) or 0 for key in ("width", "height", "main_width", "main_height"))):
+        notes.append(
+            _(
+                "Its picture has another shape than the main stream's. Where the camera cuts it instead of squeezing it, "
+                "regions do not fit: set the same shape in the camera."
+            )
+        )
     if facts.get("fps") is not None and facts["fps"] < 5:
         notes.append(_("Few pictures come in a second. Quick movements may be missed."))
     return notes

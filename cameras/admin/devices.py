@@ -148,7 +148,7 @@ class ConfigVersionAdmin(SiteLimitedAdmin[ConfigVersion]):
         except DecryptionError as error:
             return format_html("{}", problem_text(error))
         for camera in document.get("cameras", []):
-            camera["rtsp_url"] = mask_url(camera.get("rtsp_url", ""))
+            camera.update({key: mask_url(camera[key]) for key in ("rtsp_url", "sub_url") if camera.get(key)})
         return format_html(
             '<pre class="document" tabindex="0">{}</pre>', json.dumps(document, indent=2, ensure_ascii=False)
         )

@@ -27,6 +27,7 @@ SENTENCES = (
     gettext_noop("Camera %(name)s enabled"),
     gettext_noop("Camera %(name)s disabled"),
     gettext_noop("Camera %(name)s: stream URL changed"),
+    gettext_noop("Camera %(name)s: sub-stream changed"),
     gettext_noop("Camera %(name)s: %(key)s %(old)s → %(new)s"),
     gettext_noop("ROI %(name)s added"),
     gettext_noop("ROI %(name)s removed"),

@@ -23,6 +23,7 @@ from cameras.core.schedule import ScheduleEntry
 from cameras.core.strict_json import DocumentError
 
 IDENTIFIERS = ("camera_id", "roi_id", "bind_id", "algo_code", "schedule_id")
+OURS = {"sub_url"}  # regions may be in pixels here, and nothing says of which stream
 PARTS: dict[str, type[BaseModel]] = {"cameras": Camera, "rois": Roi, "binds": Bind}
 
 
@@ -85,9 +86,9 @@ def _hash(content: Mapping[str, Any]) -> str:
 def _row(kind: str, index: int, row: Any, model: type[BaseModel], warnings: list[str]) -> dict[str, Any]:
     if not isinstance(row, Mapping):
         raise DocumentError(f"{kind}[{index}]", "is not an object")
-    unknown = [key for key in row if key not in model.model_fields]
-    warnings.extend(f"unknown key {kind}[{index}].{key}" for key in unknown)
-    known = {key: value for key, value in row.items() if key in model.model_fields and value is not None}
+    fields = model.model_fields.keys() - OURS
+    warnings.extend(f"unknown key {kind}[{index}].{key}" for key in row if key not in fields)
+    known = {key: value for key, value in row.items() if key in fields and value is not None}
     for key in IDENTIFIERS:
         if isinstance(known.get(key), int) and not isinstance(known[key], bool):
             known[key] = str(known[key])  # row numbers of other people's databases

@@ -1,7 +1,7 @@
 """The difference between two documents, as sentences that an operator can check (`dwell_s` 3 → 10). Pure.
 
 A sentence is an English template with values, so that whoever shows it can translate the template and those of its values
-that are a `Word`. Values of `rtsp_url` are never part of it: they may hold a password.
+that are a `Word`. Values of `rtsp_url` and `sub_url` are never part of it: they may hold a password.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from cameras.core.recording import settings_of
 from cameras.core.schedule import DAYS
 from cameras.core.schedule_text import CLOSED, days_text, holiday_text, hours_of
 
-SECRET = ("rtsp_url",)
+SECRET = {"rtsp_url": ": stream URL changed", "sub_url": ": sub-stream changed"}
 NEAR = 0.005  # half a percent of the picture: nobody sees it
 
 # What a kind of row is called, how it is identified and what its name for people is.
@@ -111,7 +111,7 @@ def _row(word: str, name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -
         elif key == "holidays":
             yield from _holidays(name, before or [], after or [])
         elif key in SECRET:
-            yield Change("~", word + " %(name)s: stream URL changed", {"name": name})
+            yield Change("~", word + " %(name)s" + SECRET[key], {"name": name})
         else:
             yield Change(
                 "~", word + " %(name)s: %(key)s %(old)s → %(new)s", {"name": name, **values_of(key, before, after)}

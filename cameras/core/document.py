@@ -19,7 +19,7 @@ from cameras.core.reasons import Word, reason_of
 from cameras.core.recording import NO_SCHEDULE, RecordingPolicy, check_followed
 from cameras.core.schedule import ScheduleEntry
 from cameras.core.strict_json import DocumentError, load_json
-from cameras.core.values import check_epoch, check_source, check_time_zone
+from cameras.core.values import check_epoch, check_source, check_stream, check_time_zone
 
 SCHEMA = 1
 SCHEMAS = (1,)
@@ -48,6 +48,7 @@ class Camera(_Part):
     camera_id: Identifier
     camera_name: str = Field(default="", max_length=200)
     rtsp_url: Annotated[str, Field(max_length=2000), AfterValidator(check_source)]
+    sub_url: Annotated[str, Field(max_length=4000), AfterValidator(check_stream)] | None = None
     enabled: bool = True
     location: str = Field(default="", max_length=200)
     analyse: bool = True

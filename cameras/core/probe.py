@@ -18,12 +18,22 @@ Id = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_plain)]
 Positive = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
 
+SHAPE_SLACK = 0.03  # encoders round the sizes of small pictures to multiples of 8 or 16
+
+
+def same_shape(width: int, height: int, other_width: int, other_height: int) -> bool:
+    """Whether two pictures' sides are in proportion; True when one of them has no size."""
+    one, other = width * other_height, other_width * height
+    return not (one and other) or abs(one - other) <= SHAPE_SLACK * other
+
+
 class StreamFacts(BaseModel):
     """What a stream was seen to be.
 
     codec, profile, audio: as FFmpeg calls them; audio "" for none. width, height: pixels. fps: pictures a second, measured;
     None when too few came. gop_s: seconds between key frames; None when there was at most one while looking, for watched_s
-    seconds. connect_s: seconds to the first packet.
+    seconds. connect_s: seconds to the first packet. main_width, main_height: of a sub-stream's camera, pixels of its main
+    stream; 0 where nobody looked, or nothing came.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -37,6 +47,8 @@ class StreamFacts(BaseModel):
     audio: Short = ""
     connect_s: Positive = 0.0
     watched_s: Positive = 0.0
+    main_width: Annotated[int, Field(ge=0, le=65_535)] = 0
+    main_height: Annotated[int, Field(ge=0, le=65_535)] = 0
 
 
 class ProbeAnswer(BaseModel):

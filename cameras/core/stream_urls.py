@@ -20,6 +20,7 @@ MAIN, SUB = "main", "sub"
 # A stored password that went along with another URL would be shown to another host.
 HIDDEN = "The password is hidden here. Type it again when you change the URL."
 NO_LOGIN = "Only rtsp:// and rtsps:// URLs take a user and a password."
+NO_MAIN = "Only a camera with an rtsp:// or rtsps:// URL has a sub-stream."
 NOBODY = "A password needs a user."
 BAD_HOST = "Give a host name or an IP address, without rtsp:// and without a path."
 
@@ -28,11 +29,11 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 
 
 class StreamUrlError(ValueError):
-    """No URL can be made of that. field: `host`, `user`, `password` or `rtsp_url`; the message is in English."""
+    """No URL can be made of that. field: `host`, `user`, `password`, `rtsp_url` or `sub_url`; the message is in English."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
-        self.field = field
+        self.field, self.message = field, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,42 @@ def with_login(url: str, user: str, password: str) -> str:
         raise StreamUrlError("user", NOBODY)
     secret = quote(password, safe="") if password else old_password
     return f"{match['scheme']}://{name}{f':{secret}' if secret else ''}@{place}{match['rest']}"
+
+
+def compose_sub(given: str, *, stored: str = "", url: str = "") -> str:
+    """The sub-stream as it is stored: "", a path, or a URL.
+
+    given: the typed one; the stored one's masked form stands for the stored one. url: of the main stream. What lies at
+    the same address as that, with its login or without any, becomes a path: then one password serves both. Raises
+    StreamUrlError.
+    """
+    given = given.strip()
+    if not given:
+        return ""
+    if stored and given == mask_url(stored):
+        given = stored
+    elif MASK in given:
+        raise StreamUrlError("sub_url", HIDDEN)
+    main, own = _AUTHORITY.fullmatch(url), _AUTHORITY.fullmatch(given)
+    if main is None:
+        raise StreamUrlError("sub_url", NO_MAIN)
+    if own is None or not own["rest"].startswith("/") or own["rest"].startswith("//"):
+        return given
+    login, _, place = own["authority"].rpartition("@")
+    its_login, _, its_place = main["authority"].rpartition("@")
+    same = own["scheme"] == main["scheme"] and place == its_place and login in ("", its_login)
+    return own["rest"] if same else given
+
+
+def sub_stream(url: str, sub: str) -> str:
+    """The sub-stream's whole URL; "" where there is none. url: of the main stream, whose address and login a path gets.
+
+    A whole URL never gets that login: it may lead to another host.
+    """
+    main = _AUTHORITY.fullmatch(url)
+    if not sub or main is None:
+        return ""
+    return f"{main['scheme']}://{main['authority']}{sub}" if sub.startswith("/") else sub
 
 
 def has_password(url: str) -> bool:

@@ -14,6 +14,7 @@ from cameras.core.geometry import GeometryError, validate_shape
 from cameras.core.holidays import PlannedSchedule
 from cameras.core.reasons import Word
 from cameras.core.recording import SCHEDULE, with_policy
+from cameras.core.stream_urls import NO_MAIN, StreamUrlError, compose_sub
 from cameras.core.transfer_file import KEYS, REQUIRED, Path, Problems, Row, SiteFile, shown
 from cameras.core.transfer_places import check_places
 from edgesite.core.urls import MASK, mask_url
@@ -106,7 +107,24 @@ def _merged(kind: str, row: Row, old: Mapping[str, Any] | None, problems: Proble
     merged = {**(old if old is not None else row.part.model_dump()), **given}
     if "rtsp_url" in given:
         merged["rtsp_url"] = _source(row, given["rtsp_url"], old, problems)
+    if kind == "cameras":
+        merged["sub_url"] = _sub_stream(row, merged, old, problems)
     return merged
+
+
+def _sub_stream(row: Row, merged: Mapping[str, Any], old: Mapping[str, Any] | None, problems: Problems) -> str:
+    """As `compose_sub`; a stored one goes where the file makes the camera one that can have none."""
+    stored: str = old["sub_url"] if old else ""
+    try:
+        return compose_sub(merged["sub_url"], stored=stored, url=merged["rtsp_url"])
+    except StreamUrlError as error:
+        if error.message == NO_MAIN and "sub_url" not in row.given:
+            return ""
+        text = (
+            NO_MAIN if error.message == NO_MAIN else "is masked: write the password in place of *** to change the URL"
+        )
+        problems.add(("cameras", row.index, "sub_url"), text)
+        return stored
 
 
 def _source(row: Row, given: str, old: Mapping[str, Any] | None, problems: Problems) -> str:

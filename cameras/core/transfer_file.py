@@ -15,7 +15,7 @@ from cameras.core.colors import COLORS
 from cameras.core.document import Priority, RoiType, Severity
 from cameras.core.reasons import reason_of, worded
 from cameras.core.recording import DEFAULTS, MOST_AFTER_S, MOST_BEFORE_S, MOST_DAYS
-from cameras.core.values import check_source, check_time_zone
+from cameras.core.values import check_source, check_sub_stream, check_time_zone
 from edgesite.core.urls import mask_url
 
 FORMAT = 1
@@ -116,11 +116,16 @@ class SchedulePart(Part):
     holidays: list[Any] = Field(default_factory=list)
 
 
+def _check_sub(given: str) -> str:
+    return check_sub_stream(given) if given else given
+
+
 class CameraPart(Part):
     camera_id: Code
     device: Code = ""
     name: Name = ""
     rtsp_url: Annotated[str, Field(max_length=2000), AfterValidator(check_source)] = ""
+    sub_url: Annotated[str, Field(max_length=2000), AfterValidator(_check_sub)] = ""
     location: Name = ""
     enabled: bool = True
     analyse: bool = True

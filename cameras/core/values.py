@@ -8,6 +8,7 @@ import uuid
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
+STREAMS = ("rtsp://", "rtsps://")
 SOURCES = ("rtsp://", "rtsps://", "file:///", "webcam:")
 
 
@@ -29,6 +30,24 @@ def check_source(url: str) -> str:
     if parts.scheme != "file" and (not host or port == 0):
         raise ValueError("names no host")
     return url
+
+
+def check_stream(url: str) -> str:
+    """The same for a stream over RTSP only. Raises ValueError."""
+    if not url.startswith(STREAMS):
+        raise ValueError("must begin with rtsp:// or rtsps://")
+    return check_source(url)
+
+
+def check_sub_stream(given: str) -> str:
+    """A sub-stream as it is stored: a path on the camera's own address, or a whole URL. Raises ValueError."""
+    if not given.startswith("/"):
+        if not given.startswith(STREAMS):
+            raise ValueError("must be a path that begins with / or begin with rtsp:// or rtsps://")
+        return check_source(given)
+    if given.startswith("//") or re.search(r"[\x00-\x20\\\x7f]", given):
+        raise ValueError("is no path, such as /Streaming/Channels/102")
+    return given
 
 
 @functools.cache

@@ -37,8 +37,10 @@ TOO_MANY = gettext_noop("This camera is being tested already. Wait for the answe
 UNKNOWN = gettext_noop("There is no such test. Begin a new one.")
 
 
-def request_probe(*, camera: Camera, author: str, url: str = "") -> CameraProbe:
+def request_probe(*, camera: Camera, author: str, url: str = "", main: str = "") -> CameraProbe:
     """Asks the camera's box to open `url` (empty: what its configuration says). What goes wrong is the answer.
+
+    main: where `url` is a sub-stream, the stream whose picture's shape it should have.
 
     A camera that is being added is in no row: it has its device, and a `url` must be given.
     """
@@ -59,7 +61,7 @@ def request_probe(*, camera: Camera, author: str, url: str = "") -> CameraProbe:
         "connection test asked for", camera=probe.camera_id, request_id=probe.request_id, author=author, problem=problem
     )
     if not problem:
-        transaction.on_commit(partial(_send, probe, url))
+        transaction.on_commit(partial(_send, probe, url=url, main=main))
     probe.refresh_from_db()
     return probe
 
@@ -76,8 +78,9 @@ def _problem(camera: Camera) -> str:
     return TOO_MANY if waiting.count() >= MOST_WAITING else ""
 
 
-def _send(probe: CameraProbe, url: str) -> None:
-    ask(probe, kind=KIND, seconds=BOX_SECONDS, body={"url": encrypt(url)} if url else {})
+def _send(probe: CameraProbe, **urls: str) -> None:
+    sealed = {name: encrypt(url) for name, url in urls.items() if url}
+    ask(probe, kind=KIND, seconds=BOX_SECONDS, body=sealed)
 
 
 def take_probe_answer(answer: ProbeAnswer, *, device_id: str) -> bool:

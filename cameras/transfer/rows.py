@@ -36,7 +36,18 @@ COLUMNS = {
 FIELDS = {
     "devices": ("device_id", "name", "publish_on_save"),
     "schedules": ("schedule_id", "name", "weekly", "holidays"),
-    "cameras": ("camera_id", "device", "name", "rtsp_url", "location", "enabled", "analyse", "max_fps", *RECORDING),
+    "cameras": (
+        "camera_id",
+        "device",
+        "name",
+        "rtsp_url",
+        "sub_url",
+        "location",
+        "enabled",
+        "analyse",
+        "max_fps",
+        *RECORDING,
+    ),
     "rois": ("roi_id", "camera", "name", "roi_type", "coordinates", "enabled", "priority", "color"),
     "bindings": ("bind_id", "roi", "algo_code", "params", "severity", "priority", "enabled", "schedule"),
 }

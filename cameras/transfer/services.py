@@ -132,5 +132,5 @@ def _lock(site: Site) -> None:
     if site.pk is not None:
         list(Site.objects.select_for_update().filter(pk=site.pk))
         list(Device.objects.select_for_update().filter(site=site))
-        list(Camera.objects.select_for_update().filter(device__site=site).defer("rtsp_url"))
+        list(Camera.objects.select_for_update().filter(device__site=site).defer("rtsp_url", "sub_url"))
         site.refresh_from_db(fields=["name", "time_zone"])

@@ -11,7 +11,7 @@ from typing import Any
 from cameras.core.transfer_file import FORMAT, MOST_PROBLEMS, Problem, TransferError, Tree, shown
 from cameras.transfer.building import MOST_VALUES, UNSTORABLE, refusal
 
-COLUMNS = ("camera_id", "name", "device", "rtsp_url", "location", "enabled", "analyse", "max_fps")
+COLUMNS = ("camera_id", "name", "device", "rtsp_url", "sub_url", "location", "enabled", "analyse", "max_fps")
 TRUE, FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 KEEP_WHEN_EMPTY = {"device", "rtsp_url", "enabled", "analyse", "max_fps"}
 # A spreadsheet runs what begins like this. An apostrophe before it makes text of it, also of what already has one.

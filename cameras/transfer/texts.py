@@ -29,6 +29,7 @@ TEXTS = (
     gettext_noop("another site has this name"),
     gettext_noop("“%(code)s” belongs to another site"),
     gettext_noop("is masked: write the password in place of *** to change the URL"),
+    gettext_noop("Only a camera with an rtsp:// or rtsps:// URL has a sub-stream."),
     gettext_noop("is masked: a new camera needs its whole URL"),
     gettext_noop("there is no device “%(code)s” at this site or in the file"),
     gettext_noop("there is no camera “%(code)s” at this site or in the file"),

@@ -51,7 +51,7 @@ def site_value(state: SiteState, *, secrets: bool = False) -> dict[str, Any]:
         value[kind] = [{name: row[name] for name in names} for _, row in sorted(state.rows[kind].items())]
     if not secrets:
         for camera in value["cameras"]:
-            camera["rtsp_url"] = mask_url(camera["rtsp_url"])
+            camera.update({key: mask_url(camera[key]) for key in ("rtsp_url", "sub_url")})
     return value
 
 

@@ -174,4 +174,4 @@ def _naming(user: User | AnonymousUser, word: str) -> Q:
 def places_of(alerts: list[Alert]) -> dict[str, Camera]:
     """The alerts' cameras that still exist, with device and site, by id; one query."""
     cameras = Camera.objects.filter(pk__in={a.camera_id for a in alerts}).select_related("device__site")
-    return {camera.pk: camera for camera in cameras.defer("rtsp_url")}
+    return {camera.pk: camera for camera in cameras.defer("rtsp_url", "sub_url")}

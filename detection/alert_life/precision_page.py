@@ -43,7 +43,7 @@ def precision_page(request: HttpRequest) -> HttpResponse:
     """GET: bindings that somebody judged, the suspicious ones first."""
     found = binding_precision(request.user, since=timezone.now() - timedelta(days=DAYS))
     rows = Binding.objects.filter(bind_id__in=list(found)[:MOST]).select_related("roi__camera__device__site")
-    known = {b.bind_id: b for b in rows.defer("roi__camera__rtsp_url")}
+    known = {b.bind_id: b for b in rows.defer("roi__camera__rtsp_url", "roi__camera__sub_url")}
     order = sorted(found, key=lambda b: (not found[b].suspicious, not found[b].enough, found[b].share, b))
     context = {
         **admin.site.each_context(request),

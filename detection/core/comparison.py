@@ -26,12 +26,16 @@ def camera_part(content: Mapping[str, Any], camera_id: str, *, bind_id: str = ""
     used = {bind.get("schedule_id") for bind in binds}
     part = {
         "site": content.get("site", {}),
-        "cameras": [{**camera, "rtsp_url": NO_STREAM, "enabled": True} for camera in cameras],
+        "cameras": [{**_without_sub(camera), "rtsp_url": NO_STREAM, "enabled": True} for camera in cameras],
         "rois": rois,
         "binds": binds,
     }
     schedules = [row for row in content.get("schedules", ()) if row["schedule_id"] in used]
     return {**part, "schedules": schedules} if schedules else part
+
+
+def _without_sub(camera: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in camera.items() if key != "sub_url"}
 
 
 def align(draft: Sequence[Alert], published: Sequence[Alert], *, within_s: float = SAME_MOMENT_S) -> list[Pair]:

@@ -53,6 +53,17 @@ class _Seen:
         return round(max(gaps), 2) if gaps and max(gaps) > 0 else None
 
 
+def size_of(url: str, *, stop: StopSignal, transport: str = "tcp") -> tuple[int, int]:
+    """Width and height of a stream's picture, 0 where it does not say. Raises IngestError in plain words."""
+    container = open_container(parse_target(url), transport, stop)
+    try:
+        context = video_stream(container).codec_context
+        return context.width, context.height
+    finally:
+        with contextlib.suppress(av.FFmpegError):
+            container.close()
+
+
 def probe(url: str, *, stop: StopSignal, transport: str = "tcp", seconds: float = WATCH_S) -> StreamFacts:
     """What the stream is, looked at for at most so many seconds after it was opened. Raises IngestError in plain words."""
     target = parse_target(url)

@@ -8,8 +8,8 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass, replace
+from contextlib import closing, suppress
+from dataclasses import replace
 from typing import Literal
 
 import structlog
@@ -19,7 +19,11 @@ from cameras.streams.stop import EitherStop
 from detection.ingest.attention import ROOM, Attention, Watch, WatchBudget
 from detection.ingest.frame import Frame
 from detection.ingest.pictures import Decoded
+from detection.ingest.probe import size_of
+from detection.ingest.reader_state import CameraState, ReaderCounters
+from detection.ingest.single import first_picture
 from detection.ingest.source import open_source
+from detection.ingest.streams import Streams
 from detection.ingest.timing import MediaClock, RateGate
 from edgesite.core.backoff import Backoff
 from edgesite.core.urls import mask_url
@@ -30,48 +34,11 @@ RETRY_S, FAST_RETRY_S, SLOW_RETRY_S = 0.5, 3.0, 10.0  # pauses: the first, the l
 SETTLED_S = 5.0  # a connection that lasted so long was a good one: after it the pauses start small again
 
 
-@dataclass(frozen=True, slots=True)
-class CameraState:
-    """How a camera is.
-
-    word: ``connecting`` until the first picture or failure, then ``live`` or ``lost``. since: Unix seconds at which
-    the word became true. reason: why it is lost, for people; else empty. last_frame_at: Unix seconds of the newest
-    picture, None before the first: the newest decoded one, or asleep the newest that came and was kept.
-    """
-
-    word: Literal["connecting", "live", "lost"]
-    since: float
-    reason: str = ""
-    last_frame_at: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderCounters:
-    """What happened since the start; none of these ever falls.
-
-    decoded: pictures decoded. skipped: of those, not offered because of `max_fps` or, in a file, because they were
-    late or, of a sleeping camera, because nothing had changed in them. dropped: offered, but a newer one came before
-    anybody took them. taken: handed out by `take`. reconnects: times the camera came back. errors: failed connections
-    and packets that could not be decoded. wakes: times it woke. missed: packets kept for waking and given up. shed: packets not
-    decoded because the machine has too much to do.
-    """
-
-    decoded: int = 0
-    dropped: int = 0
-    taken: int = 0
-    skipped: int = 0
-    reconnects: int = 0
-    errors: int = 0
-    wakes: int = 0
-    missed: int = 0
-    shed: int = 0
-
-
 class CameraReader:
     """Reads one camera in a thread of its own, for ever, and never gives up.
 
-    url: as `parse_target` takes it. max_fps: pictures offered a second, of media time. on_frame: called in the
-    reader's thread after each offered picture; it must only wake somebody. on_state: called in that thread with the
+    url: as `parse_target` takes it, or a camera's streams. max_fps: pictures offered a second, of media time. on_frame: called
+    in the reader's thread after each offered picture; it must only wake somebody. on_state: called in that thread with the
     camera's id at each change of word or reason. stop: the worker's stop event; `stop()` ends this reader alone.
     clock, monotonic: Unix and monotonic seconds. rng: the jitter of the pauses between tries. idle: sleeps while nothing
     happens (RTSP only); then somebody must call `keep_awake` as long as the pictures are of interest. budget: shared by
@@ -84,7 +51,7 @@ class CameraReader:
     def __init__(
         self,
         camera_id: str,
-        url: str,
+        url: str | Streams,
         *,
         max_fps: float = 10.0,
         transport: str = "tcp",
@@ -98,7 +65,8 @@ class CameraReader:
         budget: WatchBudget | None = None,
     ) -> None:
         self.camera_id = camera_id
-        self._url, self._transport = url, transport
+        self.streams = Streams(url) if isinstance(url, str) else url
+        self._transport = transport
         self._on_frame, self._on_state = on_frame, on_state
         self._clock, self._monotonic = clock, monotonic
         self._stop = EitherStop(stop)
@@ -164,6 +132,13 @@ class CameraReader:
         seen = self._attention.glance.young(is_young, timeout, in_vain=in_vain)
         return None if seen is None else Frame(self.camera_id, seen.picture, seen.wall, seen.wall, 0)
 
+    def sharp(self, *, timeout: float) -> Frame | None:
+        """Where the sub-stream is read, a picture of the main one, which is opened for it; None when none comes in time."""
+        if self.streams.word == "main":
+            return None
+        seen = first_picture(self.streams.main, timeout=timeout, transport=self._transport, clock=self._clock)
+        return None if seen is None else Frame(self.camera_id, seen.picture, seen.wall, seen.wall, 0)
+
     def counters(self) -> ReaderCounters:
         """A consistent picture of the counters."""
         with self._lock:
@@ -186,23 +161,26 @@ class CameraReader:
             return replace(self._state, last_frame_at=newest)
 
     def _run(self) -> None:
-        log.info("camera reader started", camera=self.camera_id, url=mask_url(self._url))
+        log.info("camera reader started", camera=self.camera_id, url=mask_url(self.streams.url))
         while not self._stop.is_set():
             self._stop.wait(self._connection())
         log.info("camera reader ended", camera=self.camera_id)
 
     def _connection(self) -> float:
         """One connection from opening to its loss; seconds to wait before the next."""
-        began, retryable = self._monotonic(), True
+        began = self._monotonic()
         try:
             self._read()
         except IngestError as error:
-            reason, retryable = error.reason, error.retryable
+            # Not the error itself: its traceback holds this connection's pictures.
+            trouble = IngestError(error.reason, retryable=error.retryable)
         except Exception:
             # Not `log.exception`: a message inside the traceback could hold the URL with its password.
-            trace = traceback.format_exc().replace(self._url, mask_url(self._url))
+            trace = traceback.format_exc()
+            for url in (self.streams.main, self.streams.sub):
+                trace = trace.replace(url, mask_url(url)) if url else trace
             log.error("camera reader failed", camera=self.camera_id, traceback=trace)
-            reason = "an error inside this program; its log says more"
+            trouble = IngestError("an error inside this program; its log says more", retryable=True)
         else:
             return 0.0
         if self._stop.is_set():
@@ -210,12 +188,18 @@ class CameraReader:
         if self._monotonic() - began > SETTLED_S and self._state.word == "live":
             self._backoff.reset()
         self._count(errors=1)
-        self._become("lost", reason)
-        return self._backoff.next(at_most=FAST_RETRY_S if retryable else SLOW_RETRY_S)
+        self._become("lost", trouble.reason)
+        if self.streams.ended(trouble, self._monotonic()):
+            now = self.streams.word
+            log.info("camera's other stream is read", camera=self.camera_id, stream=now, reason=self.streams.note)
+            return self._backoff.next(at_most=FAST_RETRY_S)
+        return self._backoff.next(at_most=FAST_RETRY_S if trouble.retryable else SLOW_RETRY_S)
 
     def _read(self) -> None:
+        if self.streams.shape_wanted:
+            self._see_main()
         source = open_source(
-            self._url,
+            self.streams.url,
             stop=self._stop,
             on_damage=lambda: self._count(errors=1),
             transport=self._transport,
@@ -228,11 +212,20 @@ class CameraReader:
         with closing(source):
             self._media.reconnect()
             for number, decoded in enumerate(source.pictures()):
-                if self._stop.is_set():
+                if self._stop.is_set() or self.streams.is_time(self._monotonic()):
                     return
-                if decoded.seam and number:
+                if not number:
+                    self.streams.begun(decoded.picture.width, decoded.picture.height)
+                elif decoded.seam:
                     self._media.seam()
                 self._accept(decoded)
+
+    def _see_main(self) -> None:
+        """Once: regions were drawn on the main stream's picture, and mean the same on one of its shape only."""
+        width = height = 0
+        with suppress(IngestError):  # then nothing is known; the sub-stream is read all the same
+            width, height = size_of(self.streams.main, stop=self._stop, transport=self._transport)
+        self.streams.compare(width, height)
 
     def _accept(self, decoded: Decoded) -> None:
         now = self._clock()

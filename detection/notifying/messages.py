@@ -69,7 +69,11 @@ def message_of(delivery: Delivery) -> Message | None:
     alerts, count = alerts_of(delivery)
     if not alerts:
         return None
-    cameras = Camera.objects.select_related("device__site").defer("rtsp_url").in_bulk({a.camera_id for a in alerts})
+    cameras = (
+        Camera.objects.select_related("device__site")
+        .defer("rtsp_url", "sub_url")
+        .in_bulk({a.camera_id for a in alerts})
+    )
     data = [_data(alert, cameras.get(alert.camera_id)) for alert in alerts]
     body: dict[str, Any] = {
         "format": FORMAT,

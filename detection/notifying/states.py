@@ -234,7 +234,9 @@ def _show(connection: _Connection, topic: str, key: str) -> None:
 
 
 def _cameras(channel: Channel) -> QuerySet[Camera]:
-    cameras = Camera.objects.select_related("device__site", "device__status").defer("rtsp_url").order_by("pk")
+    cameras = (
+        Camera.objects.select_related("device__site", "device__status").defer("rtsp_url", "sub_url").order_by("pk")
+    )
     return cameras.filter(device__site=channel.site_id) if channel.site_id is not None else cameras
 
 

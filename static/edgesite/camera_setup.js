@@ -2,16 +2,16 @@
 
 const EVERY_MS = 500;
 const SPARE_MS = 5000; // for the hub to notice that the box's time is over
-const FIELDS = ["rtsp_url", "user", "password", "make", "host", "port", "channel", "stream"];
+const FIELDS = ["rtsp_url", "user", "password", "sub_url", "make", "host", "port", "channel", "stream"];
 const CODECS = { h264: "H.264", hevc: "H.265", h265: "H.265", mjpeg: "MJPEG", mpeg4: "MPEG-4", av1: "AV1" };
 
 const panel = document.getElementById("connection");
 const part = (name) => document.getElementById(`connection-${name}`);
 
-function typed() {
+function typed(tested) {
   const form = part("test").form;
   const names = "new" in panel.dataset ? [...FIELDS, "device"] : FIELDS;
-  return Object.fromEntries(names.map((name) => [name, form.elements[name]?.value ?? ""]));
+  return { ...Object.fromEntries(names.map((name) => [name, form.elements[name]?.value ?? ""])), tested };
 }
 
 async function call(url, body) {
@@ -74,14 +74,14 @@ async function outcome(request) {
   return { state: "error", message: panel.dataset.late };
 }
 
-async function test() {
+async function test(button) {
   for (const name of ["reason", "facts", "notes"]) part(name).hidden = true;
   state("busy", "half", panel.dataset.asking);
   part("progress").value = 0;
   part("progress").hidden = false;
-  part("test").disabled = true;
+  for (const name of ["test", "test-sub"]) part(name).disabled = true;
   try {
-    const begun = await call(panel.dataset.url, typed());
+    const begun = await call(panel.dataset.url, typed(button.dataset.tested));
     const told = begun.request_id ? await outcome(begun.request_id) : begun;
     if (told.state === "ready") show(begun.tested, told.facts, told.notes);
     else fail(told.message);
@@ -89,9 +89,11 @@ async function test() {
     fail(panel.dataset.lost);
   } finally {
     part("progress").hidden = true;
-    part("test").disabled = false;
-    part("test").focus({ preventScroll: true });
+    for (const name of ["test", "test-sub"]) part(name).disabled = false;
+    button.focus({ preventScroll: true });
   }
 }
 
-if (panel) part("test").addEventListener("click", test);
+if (panel) {
+  for (const name of ["test", "test-sub"]) part(name).addEventListener("click", (event) => test(event.currentTarget));
+}

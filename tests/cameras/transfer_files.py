@@ -22,8 +22,8 @@ STORED = SiteState(
         "schedules": {},
         "cameras": {
             "vid1": {
-                "camera_id": "vid1", "device": "box-1", "name": "Line 1", "rtsp_url": URL, "location": "",
-                "enabled": True, "analyse": True, "max_fps": 10.0, **DEFAULTS,
+                "camera_id": "vid1", "device": "box-1", "name": "Line 1", "rtsp_url": URL, "sub_url": "",
+                "location": "", "enabled": True, "analyse": True, "max_fps": 10.0, **DEFAULTS,
             }
         },
         "rois": {

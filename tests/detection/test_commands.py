@@ -19,7 +19,7 @@ from cameras.streams.errors import IngestError
 from detection import probes, snapshots
 from detection.ingest.frame import Frame
 from detection.ingest.glance import Glance
-from detection.ingest.reader import CameraState
+from detection.ingest.reader_state import CameraState
 from detection.probes import Probes
 from detection.snapshots import Snapshots
 from edgesite import redis_keys, storage
@@ -43,10 +43,14 @@ class Camera:
     def __init__(self, frame: Frame | None, state: CameraState | None = None) -> None:
         self.frame, self.state = frame, state or CameraState("live", 1.0)
         self.asked: list[tuple[float, float]] = []
+        self.main: Frame | None = None
 
     def fresh(self, *, max_age_s: float, timeout: float) -> Frame | None:
         self.asked.append((max_age_s, timeout))
         return self.frame
+
+    def sharp(self, *, timeout: float) -> Frame | None:
+        return self.main if timeout > 0 else None
 
 
 class Box:
@@ -88,7 +92,7 @@ def test_the_newest_frame_in_full_under_the_key(box: Box) -> None:
         "height": 48, "message": "",
     }  # fmt: skip
     assert box.stored["a/b.jpg"][:2] == b"\xff\xd8"
-    assert box.readers["vid1"].asked == [(2.0, 3.5)]
+    assert box.readers["vid1"].asked == [(2.0, pytest.approx(3.5, abs=0.2))]
 
 
 def test_a_large_picture_is_not_made_smaller(box: Box) -> None:

@@ -14,7 +14,8 @@ from cameras.streams.stop import StopSignal
 from detection.ingest import reader as reader_module
 from detection.ingest.frame import Frame
 from detection.ingest.pictures import Decoded
-from detection.ingest.reader import CameraReader, CameraState, ReaderCounters
+from detection.ingest.reader import CameraReader
+from detection.ingest.reader_state import CameraState, ReaderCounters
 from tests.servers.clips import make_clip, shade_number
 from tests.servers.fake_rtsp import SDP, FakeCamera, rtsp_answer
 

@@ -21,6 +21,7 @@ from detection.broadcast import Broadcast
 from detection.core.statistics import BINDINGS_BYTES, MOST_NUMBERS, StatsWindow, with_rules
 from detection.core.view import Lens, Trouble
 from detection.hub.stats import parse_stats
+from detection.ingest.streams import Streams
 from detection.pipeline import CameraPipeline
 from detection.plan import Plan
 from tests.detection.live_page import NOWHERE, SEES, Page, make_alert, make_camera, make_user, run
@@ -42,7 +43,7 @@ def pipeline_after(seconds: float, *bindings: Any) -> CameraPipeline:
 def message(pipeline: CameraPipeline, *, age_s: float = 0.0, view: Trouble = "") -> dict[str, Any]:
     """The statistics message of a camera whose newest frame has that age, as the hub takes it."""
     counters = SimpleNamespace(decoded=10, dropped=0, wakes=0, missed=0, shed=0)
-    reader = SimpleNamespace(counters=lambda: counters, watch=False)
+    reader = SimpleNamespace(counters=lambda: counters, watch=False, streams=Streams("webcam:0"))
     slot = SimpleNamespace(
         reader=reader,
         stats=StatsWindow(),

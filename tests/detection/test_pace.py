@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detection.core.pace import BEHIND_S, DRIFT, GAIN, LEAST_SHARE, SPARE, Delay, Pace, Shedding
-from detection.ingest.reader import ReaderCounters
+from detection.ingest.reader_state import ReaderCounters
 from detection.pacing import Pacing
 
 

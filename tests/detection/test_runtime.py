@@ -11,7 +11,7 @@ import pytest
 from cameras.core.document import Document, parse_document
 from detection import runtime as module
 from detection.analyser import Analyser
-from detection.ingest.reader import CameraState
+from detection.ingest.reader_state import CameraState
 from detection.runtime import Runtime
 from tests.cameras.documents import DEVICE, REGISTRY, content, document
 from tests.fakes import FakeReader

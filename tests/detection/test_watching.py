@@ -20,7 +20,7 @@ from detection.core.rules.intrusion import Intrusion
 from detection.core.tracking import OverlapTracker, Tracks
 from detection.core.view import Lens
 from detection.ingest.frame import Frame
-from detection.ingest.reader import CameraState
+from detection.ingest.reader_state import CameraState
 from detection.pipeline import CameraPipeline
 from detection.plan import Plan
 from detection.watching import MOST, Watches

@@ -21,7 +21,8 @@ import pytest
 from detection.analyser import Analyser, CameraSlot
 from detection.broadcast import Broadcast
 from detection.core.detections import Detections
-from detection.ingest.reader import CameraReader, ReaderCounters
+from detection.ingest.reader import CameraReader
+from detection.ingest.reader_state import ReaderCounters
 from detection.pipeline import CameraPipeline
 from detection.plan import Plan
 from edgesite.redis_clients import connect

@@ -14,7 +14,8 @@ from itertools import pairwise
 import pytest
 
 from detection.ingest.frame import Frame
-from detection.ingest.reader import CameraReader, CameraState
+from detection.ingest.reader import CameraReader
+from detection.ingest.reader_state import CameraState
 from tests.servers.packets import PacketCamera, Sent, access_units, at_rate
 from tests.servers.scenes import Scene, Walk, make_scene
 

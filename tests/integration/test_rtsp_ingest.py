@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from detection.ingest.frame import Frame
-from detection.ingest.reader import CameraReader, CameraState
+from detection.ingest.reader import CameraReader
+from detection.ingest.reader_state import CameraState
 from tests.servers.process import free_port
 from tests.servers.rtsp import RtspServer
 

@@ -20,7 +20,9 @@ PACKAGES = (
 
 
 class RtspServer:
-    """Cameras that loop `clip`; `names` are their paths. The port stays the same over `kill` and `restart`.
+    """Cameras that loop `clip`; `names` are their paths, `name=/another/clip.mp4` for a clip of its own.
+
+    The port stays the same over `kill` and `restart`.
 
     Raises ServerError, which names the Debian packages, when it cannot run.
     """
@@ -28,7 +30,7 @@ class RtspServer:
     def __init__(self, clip: Path, *names: str, user: str = "", password: str = "") -> None:
         self.port = free_port()
         self.user, self.password = user, password
-        self._cameras = [f"{name}={clip}" for name in names or ("street",)]
+        self._cameras = [name if "=" in name else f"{name}={clip}" for name in names or ("street",)]
         self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, name: str = "street", *, password: str | None = None) -> str:
