@@ -15,7 +15,8 @@ from pydantic import ConfigDict, Field, StrictInt
 from cameras.core.compiler import compile_content
 from cameras.core.document import canonical, is_hash_of
 from cameras.core.strict_json import DocumentError
-from cameras.models import ConfigVersion, Device, DeviceStatus
+from cameras.issued import ConfigVersion
+from cameras.models import Device, DeviceStatus
 from cameras.selectors import device_rows, visible_devices
 from cameras.services import issue_version
 from cameras.states import sync_state, with_newest_version

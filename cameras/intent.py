@@ -16,7 +16,8 @@ from cameras.audit import acting
 from cameras.core.compiler import compile_content
 from cameras.core.difference import difference
 from cameras.core.strict_json import DocumentError
-from cameras.models import Camera, ConfigVersion, Device
+from cameras.issued import ConfigVersion
+from cameras.models import Camera, Device
 from cameras.selectors import device_rows
 from cameras.services import issue_version, latest_version, publish_edit
 from cameras.versions import content_of_version

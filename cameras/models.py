@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, NoReturn
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -260,52 +259,6 @@ class Binding(models.Model):
         check_places(params, camera=None if roi is None else roi.camera_id)
 
 
-class ImmutableError(Exception):
-    """An issued config version was about to be changed or deleted."""
-
-
-class ConfigVersionQuerySet(models.QuerySet["ConfigVersion"]):
-    def update(self, **kwargs: Any) -> NoReturn:
-        raise ImmutableError("Config versions never change.")
-
-    def delete(self) -> NoReturn:
-        raise ImmutableError("Config versions are kept.")
-
-
-class ConfigVersion(models.Model):
-    """One issued config document. Never changed; the document is encrypted because it holds camera credentials."""
-
-    device = models.ForeignKey(Device, models.CASCADE, related_name="versions", verbose_name=_("device"))
-    epoch = models.CharField(_("epoch"), max_length=36)
-    version = models.PositiveBigIntegerField(_("version"))
-    rollback_of = models.PositiveBigIntegerField(_("rollback of"), null=True)
-    sha256 = models.CharField("SHA-256", max_length=64)
-    document = EncryptedTextField(_("document"))
-    author = models.CharField(_("author"), max_length=150)
-    reason = models.CharField(_("reason"), max_length=500, blank=True)
-    issued_at = models.DateTimeField(_("issued"))
-
-    objects = ConfigVersionQuerySet.as_manager()
-
-    class Meta:
-        verbose_name = _("config version")
-        verbose_name_plural = _("config versions")
-        ordering = ["-issued_at", "-id"]
-        constraints = [
-            models.UniqueConstraint(fields=["device", "epoch", "version"], name="config_version_number"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.device_id} v{self.version}"
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self._state.adding:
-            raise ImmutableError("Config versions never change.")
-        super().save(*args, **kwargs)
-
-    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise ImmutableError("Config versions are kept.")
-
-
+from cameras.issued import ConfigVersion, ConfigVersionQuerySet, ImmutableError  # noqa: E402, F401  its file, this app's model
 from cameras.probing.models import CameraProbe  # noqa: E402, F401  their file, this app's models
 from cameras.rollouts.models import Rollout, RolloutDevice  # noqa: E402, F401  their file, this app's models

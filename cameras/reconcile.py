@@ -9,7 +9,8 @@ import structlog
 from django.db.models import OuterRef, Subquery
 from redis.exceptions import ResponseError
 
-from cameras.models import ConfigVersion, Device
+from cameras.issued import ConfigVersion
+from cameras.models import Device
 from cameras.publish import Outcome, is_wrong_kind, published_heads, shows
 from cameras.selectors import row_fingerprints
 from cameras.services import publish_edit, publish_version

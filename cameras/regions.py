@@ -20,7 +20,8 @@ from cameras.audit import acting
 from cameras.core.algorithms import Place, registry
 from cameras.core.colors import shown_colors
 from cameras.core.regions import BIND_KEYS, ROI_KEYS, Reading, RegionProblem, RegionsError, Row
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Camera, Device
 from cameras.schedules import Schedule
 from cameras.services import publish_edit
 

@@ -18,7 +18,8 @@ from cameras.core.compiler import compile_content
 from cameras.core.document import canonical, is_hash_of, make_document, signed
 from cameras.core.strict_json import DocumentError
 from cameras.core.subject import check_rows
-from cameras.models import ConfigVersion, Device
+from cameras.issued import ConfigVersion
+from cameras.models import Device
 from cameras.publish import Outcome, write_document
 from cameras.selectors import device_rows
 from edgesite.fields import DecryptionError

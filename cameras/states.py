@@ -8,7 +8,8 @@ from datetime import datetime
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
-from cameras.models import Camera, ConfigVersion, Device, DeviceStatus
+from cameras.issued import ConfigVersion
+from cameras.models import Camera, Device, DeviceStatus
 
 OFFLINE_AFTER_SECONDS = 15.0
 LONGEST_NOTE = 500

@@ -20,7 +20,8 @@ from cameras.core.recording import columns_of
 from cameras.core.rollout import Sentence
 from cameras.core.stream_urls import compose_sub
 from cameras.core.values import check_epoch
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Camera, Device
 from cameras.publish import published_heads
 from cameras.schedules import Schedule
 from cameras.selectors import device_rows

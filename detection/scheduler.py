@@ -10,7 +10,8 @@ from typing import Any
 from django.utils import timezone
 
 from cameras.intent import Intent, set_analysis, wish_in
-from cameras.models import Camera, ConfigVersion, DeviceStatus
+from cameras.issued import ConfigVersion
+from cameras.models import Camera, DeviceStatus
 from cameras.states import OFFLINE_AFTER_SECONDS, CameraState, camera_state, drift_of
 from cameras.versions import content_of_version
 from detection.core.groups import State

@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 
 from cameras.admin.sentences import problem_text
 from cameras.core.strict_json import DocumentError
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, Site
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Camera, Device, Site
 from cameras.schedules import Schedule
 from cameras.selectors import visible_sites
 from cameras.services import publish_edit

@@ -16,7 +16,8 @@ from django.utils.translation import gettext as _
 from cameras.admin.chips import sync_chip
 from cameras.admin.sentences import present_problem, problem_text, sentences
 from cameras.core.strict_json import DocumentError
-from cameras.models import ConfigVersion, Device
+from cameras.issued import ConfigVersion
+from cameras.models import Device
 from cameras.versions import (
     VersionError,
     begin_epoch,

@@ -14,7 +14,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Camera, Device
 from cameras.provisioning import delete_device
 from cameras.services import cloud_redis
 from edgesite.redis_clients import describe

@@ -24,7 +24,8 @@ from cameras.admin.list_filters import DiskFilter, SyncFilter
 from cameras.admin.recorder_words import recorder_list
 from cameras.admin.sentences import problem_text
 from cameras.admin.waiting import waiting_list
-from cameras.models import ConfigVersion, Device, DeviceStatus
+from cameras.issued import ConfigVersion
+from cameras.models import Device, DeviceStatus
 from cameras.states import with_newest_version
 from edgesite.core.urls import mask_url
 from edgesite.fields import DecryptionError

@@ -14,7 +14,8 @@ from cameras.admin.configuration import LONGEST_REASON, PUBLISH
 from cameras.admin.regions import BodyError, RegionPages, body_of, json_call
 from cameras.admin.sentences import problem_text, sentences
 from cameras.core.strict_json import DocumentError
-from cameras.models import Camera, ConfigVersion, Device, DeviceStatus
+from cameras.issued import ConfigVersion
+from cameras.models import Camera, Device, DeviceStatus
 from cameras.states import sync_state
 from cameras.versions import VersionError, content_sha256, pending_changes, publish_pending
 from edgesite.fields import DecryptionError

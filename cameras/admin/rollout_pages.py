@@ -17,7 +17,8 @@ from cameras.admin.configuration import LONGEST_REASON, PUBLISH
 from cameras.admin.rollout_chips import URGENT, device_chip, duration, rollout_chip, sentence_for
 from cameras.admin.sentences import problem_text, sentences
 from cameras.core.rollout import Kind, Look
-from cameras.models import ConfigVersion, Device
+from cameras.issued import ConfigVersion
+from cameras.models import Device
 from cameras.rollouts.models import DeviceState, Rollout, RolloutDevice, RolloutState
 from cameras.rollouts.reading import RUNNING, can_go_back, rows_of, shown_looks
 from cameras.rollouts.services import roll_back_rollout, stop_rollout

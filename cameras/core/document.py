@@ -21,8 +21,7 @@ from cameras.core.schedule import ScheduleEntry
 from cameras.core.strict_json import DocumentError, load_json
 from cameras.core.values import check_epoch, check_source, check_stream, check_time_zone
 
-SCHEMA = 1
-SCHEMAS = (1,)
+SCHEMA, SCHEMAS = 1, (1,)
 HEADER = ("schema", "device_id", "epoch", "version", "rollback_of", "issued_at", "sha256")
 LONGEST_AUTHOR = 150
 NO_CAMERA = "no camera %(code)s in this document"

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
 
 from cameras.core.algorithms import STRANGE_CLASS, Registry
-from cameras.core.difference import Change, difference, values_of
+from cameras.core.difference import Change
 from cameras.core.geometry import GeometryError, validate_shape
 from cameras.core.holidays import PlannedSchedule
 from cameras.core.reasons import Word
-from cameras.core.recording import SCHEDULE, with_policy
+from cameras.core.recording import SCHEDULE
 from cameras.core.stream_urls import NO_MAIN, StreamUrlError, compose_sub
+from cameras.core.transfer_changes import REFERENCES, Rows, changes_between, devices_concerned
 from cameras.core.transfer_file import KEYS, REQUIRED, Path, Problems, Row, SiteFile, shown
 from cameras.core.transfer_places import check_places
 from edgesite.core.urls import MASK, mask_url
 
-Rows = dict[str, dict[str, Any]]
-REFERENCES = {"cameras": ("device", "devices"), "rois": ("camera", "cameras"), "bindings": ("roi", "rois")}
-# How the config document, and so the difference between two, names what the file names otherwise.
-DOCUMENT_KEYS = {
-    "cameras": {"name": "camera_name"},
-    "rois": {"name": "roi_name", "camera": "camera_id"},
-    "bindings": {"roi": "roi_id", "schedule": "schedule_id"},
-    "schedules": {},
-}
 REMOVABLE = ("cameras", "rois", "bindings")  # a device carries history: an import never deletes one
 
 
@@ -95,7 +87,7 @@ def plan_import(file: SiteFile, *, stored: SiteState, elsewhere: Elsewhere, dele
     _check_bindings(file, stored, after, registry)
     check_places(file, stored.rows, after.rows, registry)
     file.problems.raise_any()
-    return Plan(stored, after, changes_between(stored, after), _devices_concerned(stored, after))
+    return Plan(stored, after, changes_between(stored, after), devices_concerned(stored, after))
 
 
 def _merged(kind: str, row: Row, old: Mapping[str, Any] | None, problems: Problems) -> dict[str, Any]:
@@ -259,55 +251,3 @@ def _check_binding(
         else:
             if (strange := registry.strange_class(params)) is not None:
                 problems.add((*where, "params", "classes"), STRANGE_CLASS, **strange._asdict())
-
-
-def content(state: SiteState) -> dict[str, Any]:
-    """The rows as `difference` takes them: under the config document's names."""
-    document: dict[str, Any] = {"site": state.site}
-    for kind, names in DOCUMENT_KEYS.items():
-        rows = [{names.get(key, key): value for key, value in row.items()} for row in state.rows[kind].values()]
-        document["binds" if kind == "bindings" else kind] = (
-            [with_policy(r) for r in rows] if kind == "cameras" else rows
-        )
-    return document
-
-
-def changes_between(before: SiteState, after: SiteState) -> list[Change]:
-    """Sentences: the site, its devices, then cameras, ROIs and bindings."""
-    found = difference(content(before), content(after))
-    site = [change for change in found if change.template.startswith("Site: ")]
-    return [*site, *_device_changes(before.rows["devices"], after.rows["devices"]), *found[len(site) :]]
-
-
-def _device_changes(before: Rows, after: Rows) -> Iterator[Change]:
-    for code, row in sorted(after.items()):
-        name = row["name"] or code
-        if code not in before:
-            yield Change("+", "Device %(name)s added", {"name": name})
-            continue
-        for key in sorted(row):
-            if row[key] != before[code][key]:
-                values = {"name": name, **values_of(key, before[code][key], row[key])}
-                yield Change("~", "Device %(name)s: %(key)s %(old)s → %(new)s", values)
-
-
-def _devices_concerned(before: SiteState, after: SiteState) -> frozenset[str]:
-    old, new = _documents(before), _documents(after)
-    return frozenset(code for code in old.keys() | new.keys() if old.get(code) != new.get(code))
-
-
-def _documents(state: SiteState) -> dict[str, list[Any]]:
-    """What each device's document is made of."""
-    found: dict[str, list[Any]] = {code: [state.site, row] for code, row in state.rows["devices"].items()}
-    owner = {"devices": {code: code for code in found}}
-    for kind, (reference, parents) in REFERENCES.items():
-        owner[kind] = {}
-        for code, row in sorted(state.rows[kind].items()):
-            device = owner[parents].get(row[reference], "")
-            owner[kind][code] = device
-            found.setdefault(device, []).append({name: row[name] for name in row if name != "color"})
-            for followed in (row.get("schedule"), row.get("record_schedule")):
-                if followed is not None:
-                    found[device].append(state.rows["schedules"].get(followed))
-    found.pop("", None)
-    return found

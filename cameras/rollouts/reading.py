@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from cameras.core.rollout import NOTHING, Kind, Look, Part, Plan, Seen, look_at
-from cameras.models import ConfigVersion, Device, DeviceStatus
+from cameras.issued import ConfigVersion
+from cameras.models import Device, DeviceStatus
 from cameras.rollouts.models import DeviceState, Rollout, RolloutDevice, RolloutState
 from cameras.rollouts.texts import loaded
 

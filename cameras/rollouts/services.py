@@ -16,7 +16,8 @@ from cameras.core.difference import Change, difference
 from cameras.core.document import canonical, is_hash_of, parse_content
 from cameras.core.rollout import NOTHING, Sentence
 from cameras.core.strict_json import DocumentError
-from cameras.models import ConfigVersion, Device
+from cameras.issued import ConfigVersion
+from cameras.models import Device
 from cameras.rollouts.models import (
     ERROR_THRESHOLD,
     HEALTHY_SECONDS,

@@ -50,7 +50,8 @@ def measure(count: int) -> dict[str, Any]:
     """Seconds, bytes and MB (10^6 bytes)."""
     from django.conf import settings
 
-    from cameras.models import ConfigVersion, Device
+    from cameras.issued import ConfigVersion
+    from cameras.models import Device
     from cameras.reconcile import Reconciler
     from cameras.services import issue_version, publish_version
     from edgesite.redis_clients import connect

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from cameras.models import Binding, ConfigVersion, Device, DeviceStatus
+from cameras.issued import ConfigVersion
+from cameras.models import Binding, Device, DeviceStatus
 from cameras.rollouts.models import Rollout, RolloutDevice
 from cameras.rollouts.services import start_rollout
 from cameras.rollouts.stepping import RolloutStepper

@@ -7,7 +7,8 @@ from datetime import timedelta
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, DeviceStatus, Site
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Camera, Device, DeviceStatus, Site
 from cameras.schedules import Schedule
 from detection.models import Alert
 from edgesite.ids import uuid7

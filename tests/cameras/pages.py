@@ -8,7 +8,8 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, DeviceStatus, Site, SiteAccess
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Camera, Device, DeviceStatus, Site, SiteAccess
 from cameras.schedules import Schedule
 from cameras.services import publish_edit
 from detection.models import Alert

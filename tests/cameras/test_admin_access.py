@@ -10,7 +10,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, Site, SiteAccess
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Camera, Device, Site, SiteAccess
 from detection.models import Alert
 from edgesite.models import ApiToken
 from tests.cameras.pages import (

@@ -8,7 +8,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission, User
 
-from cameras.models import Camera, ConfigVersion, Device, Site, SiteAccess
+from cameras.issued import ConfigVersion
+from cameras.models import Camera, Device, Site, SiteAccess
 from edgesite.models import ApiToken
 from tests.cameras.pages import browser, path, save, text, two_sites, visible
 

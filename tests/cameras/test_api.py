@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from cameras import api as module
 from cameras.admin import configuration
-from cameras.models import Binding, Camera, ConfigVersion, Device, DeviceStatus, Site
+from cameras.issued import ConfigVersion
+from cameras.models import Binding, Camera, Device, DeviceStatus, Site
 from cameras.services import issue_version
 from cameras.versions import begin_epoch
 from edgesite.models import ApiToken

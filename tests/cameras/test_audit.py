@@ -13,7 +13,8 @@ from django.db import connection, transaction
 from cameras import services
 from cameras.audit import acting
 from cameras.audit_log import CODES, history_of
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, Site, SiteAccess
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Camera, Device, Site, SiteAccess
 from cameras.publish import Outcome
 from cameras.services import issue_version, publish_edit
 from cameras.transfer.services import Upload, carry_out

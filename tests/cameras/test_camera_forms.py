@@ -10,7 +10,8 @@ from django.contrib.admin.models import LogEntry
 from django.utils import timezone
 
 from cameras import asking
-from cameras.models import Camera, ConfigVersion, DeviceStatus, Site
+from cameras.issued import ConfigVersion
+from cameras.models import Camera, DeviceStatus, Site
 from edgesite import redis_keys
 from edgesite.fields import decrypt
 from tests.cameras.pages import MASKED, browser, field_error, path, save, text, two_sites, visible

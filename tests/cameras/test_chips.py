@@ -13,7 +13,8 @@ from django.utils import timezone
 from django.utils.translation import override
 
 from cameras.admin.chips import camera_chip, sync_chip
-from cameras.models import ROI, Camera, ConfigVersion, Device, DeviceStatus
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Camera, Device, DeviceStatus
 from cameras.services import issue_version
 from cameras.states import OFFLINE_AFTER_SECONDS, sync_state, with_newest_version
 from edgesite.ids import uuid7

@@ -11,7 +11,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from cameras.cloning import clone_camera, set_enabled_of_all
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, Site
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Camera, Device, Site
 from cameras.schedules import Schedule
 from tests.cameras.pages import MASKED, browser, path, save, text, two_sites, versions, visible
 from tests.rows import PASSWORD, SOURCE, make_binding, make_camera, make_device, make_roi

@@ -10,7 +10,8 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from django.utils import timezone, translation
 
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, Site
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Camera, Device, Site
 from cameras.services import issue_version
 from tests.cameras.pages import browser
 from tests.rows import PASSWORD, make_all, make_person

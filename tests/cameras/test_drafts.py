@@ -10,7 +10,8 @@ from cameras.core.algorithms import registry
 from cameras.core.document import parse_content
 from cameras.core.regions import RegionsError
 from cameras.drafts import MOST_SHOWN, TOO_MANY, UNNAMED, DraftPart, bind_code, draft_of
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Site
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Camera, Site
 from cameras.schedules import Schedule
 from tests.rows import SQUARE, make_all, make_site
 

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from cameras.intent import NEVER_PUBLISHED, OTHERS_WAIT, REVOKED, Intent, set_analysis, set_analysis_of_all
-from cameras.models import ROI, Camera, ConfigVersion, Device
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Camera, Device
 from cameras.services import issue_version
 from cameras.states import camera_state
 from tests.cameras.pages import browser, path, text

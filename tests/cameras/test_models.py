@@ -11,7 +11,8 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, DeviceStatus, ImmutableError, Site, SiteAccess
+from cameras.issued import ConfigVersion, ImmutableError
+from cameras.models import ROI, Binding, Camera, Device, DeviceStatus, Site, SiteAccess
 from cameras.validators import validate_code
 from tests.cameras.documents import EPOCH
 from tests.rows import SOURCE, SQUARE, make_all, make_camera, make_device, make_person, make_roi, make_site

@@ -11,7 +11,8 @@ from django.test import Client
 from django.utils import timezone
 
 from cameras import services
-from cameras.models import ROI, Binding, ConfigVersion, Device, DeviceStatus, Site
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Device, DeviceStatus, Site
 from cameras.publish import Outcome
 from tests.cameras.pages import browser, two_sites, versions
 from tests.cameras.regions_page import Editor

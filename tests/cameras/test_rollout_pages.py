@@ -9,7 +9,8 @@ import pytest
 from cryptography.fernet import Fernet
 from django.test import Client
 
-from cameras.models import Binding, ConfigVersion, Device, Site
+from cameras.issued import ConfigVersion
+from cameras.models import Binding, Device, Site
 from cameras.rollouts.models import Rollout
 from tests.cameras.fleet import Fleet, only_rollout
 from tests.cameras.pages import browser, text

@@ -8,7 +8,8 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from cameras.core.rollout import decide
-from cameras.models import Binding, Camera, ConfigVersion, Device
+from cameras.issued import ConfigVersion
+from cameras.models import Binding, Camera, Device
 from cameras.rollouts import stepping
 from cameras.rollouts.models import Rollout, RolloutDevice
 from cameras.rollouts.services import RolloutError, roll_back_rollout, start_rollout, stop_rollout

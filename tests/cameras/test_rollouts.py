@@ -9,7 +9,8 @@ import pytest
 from redis.exceptions import RedisError
 
 from cameras.core.strict_json import DocumentError
-from cameras.models import Binding, Camera, ConfigVersion
+from cameras.issued import ConfigVersion
+from cameras.models import Binding, Camera
 from cameras.rollouts import stepping
 from cameras.rollouts.models import Rollout, RolloutDevice
 from cameras.rollouts.reading import rows_of

@@ -18,7 +18,8 @@ from cameras.core.algorithms import registry
 from cameras.core.compiler import compile_content
 from cameras.core.document import content_hash, content_of, make_document, parse_document
 from cameras.core.strict_json import DocumentError
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Camera, Device
 from cameras.publish import Outcome
 from cameras.selectors import device_rows
 from cameras.services import issue_version, latest_version, publish_edit

@@ -18,7 +18,8 @@ from cameras.core.probe import same_shape
 from cameras.core.stream_urls import StreamUrlError, compose_sub, sub_stream
 from cameras.core.transfer import SiteState
 from cameras.core.values import check_stream, check_sub_stream
-from cameras.models import Camera, ConfigVersion, Device, DeviceStatus, Site
+from cameras.issued import ConfigVersion
+from cameras.models import Camera, Device, DeviceStatus, Site
 from cameras.selectors import row_fingerprints
 from cameras.services import issue_version
 from cameras.states import camera_state

@@ -15,7 +15,8 @@ from django.db import IntegrityError
 from cameras import services
 from cameras.core.transfer import SiteState
 from cameras.core.transfer_file import TransferError
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, Site
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Camera, Device, Site
 from cameras.publish import Outcome
 from cameras.services import publish_edit
 from cameras.transfer.rows import FIELDS, site_state

@@ -12,7 +12,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from cameras import services
-from cameras.models import Camera, ConfigVersion, Device, Site
+from cameras.issued import ConfigVersion
+from cameras.models import Camera, Device, Site
 from cameras.publish import Outcome
 from cameras.services import publish_edit
 from cameras.transfer.building import LARGEST

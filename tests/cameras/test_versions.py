@@ -8,7 +8,8 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from cameras.core.strict_json import DocumentError
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, ImmutableError, Site
+from cameras.issued import ConfigVersion, ImmutableError
+from cameras.models import ROI, Binding, Camera, Device, Site
 from cameras.services import issue_version
 from cameras.versions import VersionError, begin_epoch, changes_between, content_of_version, pending_changes, roll_back
 

@@ -26,6 +26,7 @@ from edgesite import redis_keys, storage
 from edgesite.commands import Command
 from edgesite.fields import encrypt
 from edgesite.storage import StorageError
+from recordings import taking_up
 from recordings.core.snapshots import SnapshotAnswer
 from tests.cameras.documents import REGISTRY, content, document
 from tests.fakes import FakeRedis
@@ -124,7 +125,7 @@ def test_a_key_that_leaves_its_folder_stores_nothing(box: Box, key: Any) -> None
     ("state", "reason"),
     [
         (CameraState("lost", 1.0, "connection refused by 10.0.0.5:554"), "connection refused by 10.0.0.5:554"),
-        (CameraState("connecting", 1.0), snapshots.CONNECTING),
+        (CameraState("connecting", 1.0), taking_up.CONNECTING),
         (CameraState("live", 1.0), snapshots.SLOW),
     ],
 )
@@ -136,11 +137,11 @@ def test_no_young_picture_is_an_error_with_its_reason(box: Box, state: CameraSta
 
 def test_a_camera_that_does_not_run_is_told_why(box: Box) -> None:
     box.readers = {}
-    assert box.obey()["message"] == snapshots.NO_CAMERA
+    assert box.obey()["message"] == taking_up.NO_CAMERA
     for values, message in (
         ({"enabled": False}, snapshots.DISABLED),
         ({"analyse": False}, snapshots.STOPPED),
-        ({}, snapshots.STARTING),
+        ({}, taking_up.STARTING),
     ):
         whole = content()
         whole["cameras"][0] |= values
@@ -204,7 +205,7 @@ def test_the_documents_url_is_opened(box: Box, monkeypatch: pytest.MonkeyPatch) 
     assert (told["status"], told["facts"]["codec"]) == ("ok", "h264")
     assert box.stored["url"].decode() == whole["cameras"][0]["rtsp_url"]
     handler.obey(Command("r2", "probe", 0.0, {"camera_id": "nope"}), 19.0)
-    assert box.told()["message"] == snapshots.NO_CAMERA
+    assert box.told()["message"] == taking_up.NO_CAMERA
 
 
 def test_a_typed_url_comes_encrypted_and_stays_in_the_box(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

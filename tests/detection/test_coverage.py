@@ -21,7 +21,7 @@ from detection.core.rules.base import Binding
 from detection.core.tracking import Tracks
 from detection.coverage import FIRST_TOLD_SECONDS, TELL_SECONDS, CoverageKeeper, CoverageTeller
 from detection.hub.store import store_event
-from detection.ingest.reader import CameraState
+from detection.ingest.reader_state import CameraState
 from detection.pipeline import CameraPipeline
 from detection.plan import Plan
 from detection.reports.asking import Question

@@ -10,7 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from cameras.intent import OTHERS_WAIT
-from cameras.models import ROI, Camera, ConfigVersion, Device, DeviceStatus, Site
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Camera, Device, DeviceStatus, Site
 from cameras.services import issue_version
 from detection.scheduler import DetectionScheduler, executor_condition
 from edgesite.tokens import create_token

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from cameras.core.document import parse_document
-from detection import snapshots, watching
+from detection import watching
 from detection.analyser import Analyser, CameraSlot
 from detection.core.detections import Detections
 from detection.core.preview import Preview, unpack
@@ -25,6 +25,7 @@ from detection.pipeline import CameraPipeline
 from detection.plan import Plan
 from detection.watching import MOST, Watches
 from edgesite.commands import Command
+from recordings import taking_up
 from tests.cameras.documents import REGISTRY, content, document
 from tests.detection.test_pipeline import plan
 from tests.fakes import Clock, FakeRedis
@@ -284,11 +285,11 @@ def test_a_command_that_is_none_begins_nothing(box: Box, values: dict[str, Any])
 def test_a_camera_that_is_not_run_is_refused_with_its_reason(box: Box) -> None:
     box.ask(draft(), camera_id="vid9")
     [(told, _)] = box.told()
-    assert (told.answer, told.problem, told.camera_id) == ("refused", snapshots.NO_CAMERA, "vid9")
+    assert (told.answer, told.problem, told.camera_id) == ("refused", taking_up.NO_CAMERA, "vid9")
     box.readers = {}
     box.ask(draft())
     [(told, _)] = box.told()
-    assert told.problem == snapshots.STARTING
+    assert told.problem == taking_up.STARTING
 
 
 def test_there_are_no_more_watches_than_the_box_can_bear(box: Box) -> None:

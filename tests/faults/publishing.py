@@ -22,7 +22,8 @@ from cameras.core.algorithms import registry
 from cameras.core.compiler import compile_content
 from cameras.core.document import content_of, parse_content
 from cameras.core.strict_json import DocumentError
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, Site
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Camera, Device, Site
 from cameras.reconcile import Reconciler
 from cameras.selectors import device_rows
 from edgesite import ids, redis_keys

@@ -29,7 +29,8 @@ from cameras import services
 from cameras.core.algorithms import registry
 from cameras.core.document import parse_document
 from cameras.core.strict_json import DocumentError
-from cameras.models import ROI, Binding, Camera, ConfigVersion, Device, Site
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Binding, Camera, Device, Site
 from cameras.publish import Outcome
 from cameras.services import issue_version, publish_edit, publish_version
 from cameras.transfer.services import Upload, carry_out, export_site

@@ -36,6 +36,7 @@ from edgesite.fields import DecryptionError
 from edgesite.redis_clients import connect
 from edgesite.storage import open_object, put
 from edgesite.worker import Loop
+from recordings import taking_up
 from recordings.models import SnapshotRequest
 from recordings.snapshots import request_snapshot
 from tests.integration.connections import check_facts, wrong_addresses
@@ -209,7 +210,7 @@ def test_a_process_leaves_cameras_to_the_one_that_has_them(line: Line, camera: R
     live(reader)
     assert line.picture().state == "ready"
     make_camera("vid2")
-    assert line.picture("vid2").message == words.NO_CAMERA
+    assert line.picture("vid2").message == taking_up.NO_CAMERA
     line.readers = mine
 
 
@@ -261,10 +262,10 @@ def test_every_failure_is_told_within_five_seconds(line: Line, camera: RtspServe
     assert told() == f"{words.NO_FRAME}: {reader.state.reason}"
     reader.stop()
     line.readers.clear()
-    assert told() == words.STARTING
+    assert told() == taking_up.STARTING
     Camera.objects.filter(pk="vid1").update(rtsp_url="file:///x.mp4")  # the box runs the old document
     make_camera("vid2")
-    assert line.picture("vid2").message == words.NO_CAMERA
+    assert line.picture("vid2").message == taking_up.NO_CAMERA
 
 
 def test_a_box_that_does_not_answer_is_told_for(line: Line) -> None:

@@ -16,7 +16,8 @@ from redis.exceptions import RedisError
 from cameras import services
 from cameras.core.algorithms import registry
 from cameras.core.document import parse_document
-from cameras.models import Camera, ConfigVersion
+from cameras.issued import ConfigVersion
+from cameras.models import Camera
 from cameras.publish import Outcome, write_document
 from cameras.services import issue_version, publish_edit, publish_version
 from edgesite import redis_keys

@@ -10,7 +10,8 @@ from cryptography.fernet import Fernet
 from django.db import connection
 from django.test import override_settings
 
-from cameras.models import ROI, Camera, ConfigVersion, Device, Site
+from cameras.issued import ConfigVersion
+from cameras.models import ROI, Camera, Device, Site
 from cameras.publish import Outcome
 from cameras.reconcile import Reconciler
 from cameras.services import issue_version, publish_version

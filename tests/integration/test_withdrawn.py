@@ -11,7 +11,8 @@ from django.db import transaction
 from django.test import override_settings
 
 from cameras.acl_users import AclKeeper
-from cameras.models import Camera, ConfigVersion, Device
+from cameras.issued import ConfigVersion
+from cameras.models import Camera, Device
 from cameras.provisioning import ProvisioningError, delete_device, provision_device, revoke_device
 from cameras.reconcile import Reconciler
 from cameras.services import cloud_redis, publish_edit
