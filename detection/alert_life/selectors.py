@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
@@ -42,9 +43,10 @@ def occurrences_of(first: Alert) -> list[Alert]:
     return list(both.defer("data", "end_data").order_by("-timestamp", "-id"))
 
 
-def was_deleted(*event_ids: str) -> bool:
-    """Whether one of these was an alert that somebody deleted: a device that sends it again does not bring it back."""
-    return AlertStep.objects.filter(event_id__in=event_ids, kind=StepKind.DELETED).exists()
+def deleted_among(event_ids: Sequence[str]) -> set[str]:
+    """Those that were alerts that somebody deleted: a device that sends one again does not bring it back."""
+    steps = AlertStep.objects.filter(event_id__in=event_ids, kind=StepKind.DELETED)
+    return set(steps.order_by().values_list("event_id", flat=True))
 
 
 def deleted_capture(event_id: str, *, device_id: str) -> str | None:

@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 
 from cameras.models import Device
 from detection.core.events import EventError
-from detection.hub.store import store_event
+from detection.hub.store import Known, look_up, store_event
 from edgesite import redis_keys
 from edgesite.redis_clients import Client, Entry, read_group
 
@@ -114,8 +114,9 @@ class Ingest:
         changed: list[str] = []
         answers: list[dict[str, str]] = []
         with transaction.atomic():
+            known = look_up(fields or {} for _, fields in entries)
             for _, fields in entries:
-                answers.append(self._store(device_id, fields or {}, changed))
+                answers.append(self._store(device_id, fields or {}, changed, known))
         if changed:
             self.changed(changed)
         try:
@@ -125,10 +126,10 @@ class Ingest:
                 raise
             self._set_aside(device_id)  # the device hears nothing, so it sends them again
 
-    def _store(self, device_id: str, fields: dict[str, str], changed: list[str]) -> dict[str, str]:
+    def _store(self, device_id: str, fields: dict[str, str], changed: list[str], known: Known) -> dict[str, str]:
         event_id = fields.get("event_id", "")
         try:
-            alert = store_event(fields, device_id=device_id)
+            alert = store_event(fields, device_id=device_id, known=known)
         except EventError as error:
             log.error("event refused", device=device_id, event_id=event_id, reason=str(error))
             return {"event_id": event_id, "status": "refused", "reason": str(error)}

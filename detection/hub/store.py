@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +16,7 @@ from cameras.core.probe import ProbeAnswer
 from cameras.models import ROI
 from cameras.probing.services import take_probe_answer
 from detection.alert_life.deleting import let_picture_go
-from detection.alert_life.selectors import deleted_capture, was_deleted
+from detection.alert_life.selectors import deleted_among, deleted_capture
 from detection.core.coverage_event import CoverageEvent
 from detection.core.events import AlertEvent, EventError, EvidenceEvent, TrialEvent, parse_event
 from detection.hub import repeats
@@ -37,17 +39,50 @@ from recordings.tasks.services import take_report
 log = structlog.get_logger(__name__)
 
 
-def store_event(fields: dict[str, str], *, device_id: str) -> str | None:
+@dataclass(slots=True)
+class Known:
+    """What the database holds of a batch's alerts: asked once for all of them, kept up to date while they are stored.
+
+    stored, deleted: event ids. awaited: of alerts whose later events came before them. rois: names by `roi_id`.
+    """
+
+    stored: set[str]
+    deleted: set[str]
+    awaited: set[str]
+    rois: dict[str, str] = field(default_factory=dict)
+
+    def roi_name(self, roi_id: str) -> str:
+        if roi_id not in self.rois:
+            self.rois[roi_id] = ROI.objects.filter(roi_id=roi_id).values_list("name", flat=True).first() or ""
+        return self.rois[roi_id]
+
+
+def look_up(batch: Iterable[Mapping[str, str]]) -> Known:
+    """Of the stream entries of a batch, inside the transaction that stores them. Three queries."""
+    ids = [i for fields in batch if fields.get("kind") == "alert" and _is_id(i := fields.get("event_id", ""))]
+    return Known(
+        stored=set(Alert.objects.filter(event_id__in=ids).values_list("event_id", flat=True)),
+        deleted=deleted_among(ids),
+        awaited=set(Alert.objects.filter(started_event_id__in=ids).values_list("started_event_id", flat=True)),
+    )
+
+
+def _is_id(text: str) -> bool:
+    """Nothing that a database refuses to compare with: one poisoned entry must not hold up its batch."""
+    return 0 < len(text) <= 64 and not any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in text)
+
+
+def store_event(fields: dict[str, str], *, device_id: str, known: Known | None = None) -> str | None:
     """Stores one event and answers the alert it concerns; None when nothing changed (a repetition).
 
     Runs inside the caller's transaction, in a savepoint of its own. Raises EventError for what can never be stored; any
-    other database error is the caller's reason to try again later.
+    other database error is the caller's reason to try again later. known: of the batch that it is part of.
     """
     event = parse_event(fields, device_id=device_id)
     try:
+        if isinstance(event, AlertEvent):
+            return _store_alert(event, known or look_up([fields]))
         with transaction.atomic():
-            if isinstance(event, AlertEvent):
-                return _store_alert(event)
             if isinstance(event, EvidenceEvent):
                 return _store_evidence(event, device_id)
             if isinstance(event, AlertClipReport):
@@ -62,12 +97,25 @@ def store_event(fields: dict[str, str], *, device_id: str) -> str | None:
                 _take_answer(event, device_id)
             return None
     except (DataError, IntegrityError) as error:
+        if isinstance(event, AlertEvent) and Alert.objects.filter(event_id=event.event_id).exists():
+            return None  # another hub was quicker
         raise EventError(f"the database cannot hold it: {error}") from None
 
 
-def _store_alert(event: AlertEvent) -> str | None:
+def _store_alert(event: AlertEvent, known: Known) -> str | None:
+    if event.event_id in known.stored:
+        return None
     started_id = event.data.get("started_event_id") if event.phase != "started" else None
-    if event.phase != "started" and not Alert.objects.filter(event_id=event.event_id).exists():
+    with transaction.atomic():
+        concerned = _add_alert(event, started_id, known)
+    known.stored.add(event.event_id)  # not before it is: what is rolled back is not here
+    if isinstance(started_id, str):
+        known.awaited.add(started_id)
+    return concerned
+
+
+def _add_alert(event: AlertEvent, started_id: object, known: Known) -> str | None:
+    if event.phase != "started":
         alert = _started(event, started_id) if isinstance(started_id, str) else None
         if alert is not None:
             repeats.hold(alert)
@@ -75,32 +123,29 @@ def _store_alert(event: AlertEvent) -> str | None:
                 return None
             repeats.note_change(alert)
             return alert.event_id
-    if not Alert.objects.filter(event_id=event.event_id).exists() and _was_deleted(event.event_id, started_id):
+    if event.event_id in known.deleted or (isinstance(started_id, str) and deleted_among([started_id])):
         return None  # as good as stored: somebody deleted it, and a device that sends it again does not bring it back
-    alert, created = Alert.objects.get_or_create(event_id=event.event_id, defaults=_columns(event, started_id))
-    if created and event.phase == "started":
-        _take_over_waiting(alert)
+    alert = Alert.objects.create(event_id=event.event_id, **_columns(event, started_id, known.roi_name(event.roi_id)))
+    if event.phase == "started":
+        if event.event_id in known.awaited:
+            _take_over_waiting(alert)
         repeats.join(alert)
-    elif created:
+    else:
         log.warning("an alert's start is not known", event_id=event.event_id, phase=event.phase, bind=event.bind_id)
-    return event.event_id if created else None
-
-
-def _was_deleted(event_id: str, started_id: object) -> bool:
-    return was_deleted(event_id, started_id) if isinstance(started_id, str) else was_deleted(event_id)
+    return event.event_id
 
 
 def _at(event: AlertEvent) -> datetime:
     return datetime.fromtimestamp(event.timestamp, UTC)
 
 
-def _columns(event: AlertEvent, started_id: object) -> dict[str, Any]:
+def _columns(event: AlertEvent, started_id: object, roi_name: str) -> dict[str, Any]:
     """The event as a row. The end of an alert that is not here is a closed record, until the alert comes."""
     columns: dict[str, Any] = {
         "device_id": event.device_id,
         "camera_id": event.camera_id,
         "roi_id": event.roi_id,
-        "roi_name": ROI.objects.filter(roi_id=event.roi_id).values_list("name", flat=True).first() or "",
+        "roi_name": roi_name,
         "bind_id": event.bind_id,
         "algo_code": event.algo_code,
         "phase": event.phase,

@@ -7,18 +7,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, IntegrityError, OperationalError
+from django.db import DatabaseError, IntegrityError, OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from cameras.models import Camera, DeviceStatus
 from cameras.states import camera_state
 from detection.core.events import EventError
 from detection.hub import ingest as ingest_module
+from detection.hub import repeats as repeats_module
 from detection.hub import store as store_module
 from detection.hub.ingest import Ingest
 from detection.hub.stats import LATEST, parse_stats
 from detection.hub.status import STALE_SECONDS, WRITE_SECONDS, StatusReader
-from detection.hub.store import store_event
+from detection.hub.store import Known, store_event
 from detection.models import Alert
 from detection.selectors import camera_message
 from edgesite import redis_keys
@@ -93,7 +95,7 @@ def test_evidence_that_does_not_fit_its_alert_is_refused(changes: dict[str, Any]
 
 
 def test_what_the_database_refuses_for_good_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(event: Any) -> None:
+    def refuse(event: Any, known: Known) -> None:
         raise IntegrityError("CHECK constraint failed")
 
     monkeypatch.setattr(store_module, "_store_alert", refuse)
@@ -140,10 +142,10 @@ def test_a_defect_of_ours_sets_one_event_aside(ingest: Any, monkeypatch: pytest.
     take, _ = ingest
     real = store_event
 
-    def broken(fields: dict[str, str], *, device_id: str) -> str | None:
+    def broken(fields: dict[str, str], *, device_id: str, known: Known) -> str | None:
         if fields["event_id"] == "bad":
             raise KeyError("a defect")
-        return real(fields, device_id=device_id)
+        return real(fields, device_id=device_id, known=known)
 
     monkeypatch.setattr(ingest_module, "store_event", broken)
     answers = take(entry(alert_body("a")), entry(alert_body("bad")), entry(alert_body("b")))
@@ -153,7 +155,7 @@ def test_a_defect_of_ours_sets_one_event_aside(ingest: Any, monkeypatch: pytest.
 def test_trouble_of_the_database_confirms_nothing(ingest: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     take, told = ingest
 
-    def down(fields: dict[str, str], *, device_id: str) -> str | None:
+    def down(fields: dict[str, str], **given: Any) -> str | None:
         raise OperationalError("database is locked")
 
     monkeypatch.setattr(ingest_module, "store_event", down)
@@ -166,6 +168,40 @@ def test_a_repetition_is_confirmed_again_and_not_announced(ingest: Any) -> None:
     take, told = ingest
     assert take(entry(alert_body("a"))) == take(entry(alert_body("a"))) == [("a", "stored")]
     assert told == [["a"]]
+
+
+def test_within_a_batch_an_alert_is_stored_once_and_what_was_refused_is_not_taken_for_stored(
+    ingest: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, told = ingest
+    joined = repeats_module.join
+
+    def broken(alert: Alert) -> None:
+        if alert.event_id == "bad":
+            raise IntegrityError("a constraint")
+        joined(alert)
+
+    monkeypatch.setattr(repeats_module, "join", broken)
+    late = alert_body("x1", phase="ended", data={"started_event_id": "b"})
+    bodies = [alert_body("a"), alert_body("bad"), late, alert_body("a"), alert_body("bad"), late, alert_body("b"), late]
+    answers = take(*(entry(body) for body in bodies))
+    assert [event_id for event_id, status in answers if status == "refused"] == ["bad", "bad"]
+    assert told == [["a", "x1", "b"]]
+    rows = list(Alert.objects.order_by("id").values_list("event_id", "ended_event_id"))
+    assert rows == [("a", ""), ("b", "x1")]
+
+
+def test_an_id_that_no_database_compares_with_holds_up_no_batch(ingest: Any) -> None:
+    take, _ = ingest
+    poison = [entry("{}", kind="alert", event_id=bad) for bad in ("\x00", "\ud800", "x" * 70_000)]
+    assert [status for _, status in take(*poison, entry(alert_body("a")))] == ["refused"] * 3 + ["stored"]
+
+
+def test_a_batch_asks_the_database_few_questions(ingest: Any) -> None:
+    take, _ = ingest
+    with CaptureQueriesContext(connection) as queries:
+        take(*(entry(alert_body(f"a{n}", bind_id=f"b{n}")) for n in range(50)))
+    assert len(queries) <= 50 * 4 + 8
 
 
 # Reports
