@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
@@ -27,6 +27,12 @@ def chip(kind: str, text: str, *, title: str = "") -> SafeString:
     return format_html(
         '<span class="chip chip-{}"{}><span aria-hidden="true">{}</span> {}</span>', kind, title, SHAPES[kind], text
     )
+
+
+def ago(moment: datetime) -> str:
+    """`12 minutes ago`; what is younger than a minute was just now."""
+    fresh = timezone.now() - moment < timedelta(minutes=1)
+    return _("just now") if fresh else _("%(time)s ago") % {"time": timesince(moment)}
 
 
 def sync_chip(device: Device) -> SafeString:
@@ -95,8 +101,8 @@ def _offline(since: datetime, site: Site) -> tuple[str, str, str]:
     zone = ZoneInfo(site.time_zone)
     then, now = since.astimezone(zone), timezone.now()
     text = date_format(then, "H:i" if then.date() == now.astimezone(zone).date() else "Y-m-d H:i")
-    ago = _("%(time)s ago") % {"time": timesince(since, now)}
-    title = f"{date_format(then, 'DATETIME_FORMAT')} {site.time_zone} ({ago})"
+    age = _("%(time)s ago") % {"time": timesince(since, now)}
+    title = f"{date_format(then, 'DATETIME_FORMAT')} {site.time_zone} ({age})"
     return "off", _("offline since %(time)s") % {"time": text}, title
 
 

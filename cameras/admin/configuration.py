@@ -13,7 +13,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from cameras.admin.chips import sync_chip
+from cameras.admin.chips import ago, sync_chip
 from cameras.admin.sentences import present_problem, problem_text, sentences
 from cameras.core.strict_json import DocumentError
 from cameras.issued import ConfigVersion
@@ -54,6 +54,15 @@ def _compared(request: HttpRequest, device: Device) -> dict[str, Any] | None:
     return {"old": first.version, "new": second.version, "changes": sentences(changes_between(first, second))}
 
 
+def _history(request: HttpRequest, device: Device) -> Any:
+    """A page of versions, each with its age in words."""
+    page = Paginator(_versions(device), PER_PAGE).get_page(request.GET.get("page"))
+    page.object_list = list(page.object_list)
+    for version in page.object_list:
+        version.ago = ago(version.issued_at)
+    return page
+
+
 def configuration_page(request: HttpRequest, device: Device) -> HttpResponse:
     """GET: the page. `old` and `new` in the query compare two versions."""
     may_read = request.user.has_perm(READ)
@@ -63,18 +72,20 @@ def configuration_page(request: HttpRequest, device: Device) -> HttpResponse:
         compared = _compared(request, device) if may_read else None
     except DecryptionError as error:
         problem = problem_text(error)
+    status = getattr(device, "status", None)
     context = {
         **admin.site.each_context(request),
         "title": _("Configuration of %(device)s") % {"device": device},
         "opts": Device._meta,
         "original": device,
         "device": device,
-        "status": getattr(device, "status", None),
+        "status": status,
         "sync": sync_chip(device),
         "pending": pending,
         "expected": expected,
         "problem": problem or present_problem(device),
-        "history": Paginator(_versions(device), PER_PAGE).get_page(request.GET.get("page")),
+        "seen": ago(status.reported_at) if status and status.reported_at else "",
+        "history": _history(request, device),
         "compared": compared,
         "may_read": may_read,
         "may_publish": request.user.has_perm(PUBLISH),

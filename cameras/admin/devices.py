@@ -9,7 +9,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -18,7 +17,7 @@ from cameras.admin import configuration as pages
 from cameras.admin import rollout_start
 from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import PublishingAdmin, SiteLimitedAdmin, VisibleOnly
-from cameras.admin.chips import sync_chip
+from cameras.admin.chips import ago, sync_chip
 from cameras.admin.deletion import DeviceDeletion
 from cameras.admin.list_filters import DiskFilter, SyncFilter
 from cameras.admin.recorder_words import recorder_list
@@ -105,7 +104,7 @@ class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device])
         status: DeviceStatus | None = getattr(device, "status", None)
         if status is None or status.reported_at is None:
             return _("never")
-        return _("%(time)s ago") % {"time": timesince(status.reported_at)}
+        return ago(status.reported_at)
 
     @admin.display(description=gettext_lazy("alerts that wait"))
     def waits(self, device: Device) -> SafeString | str:

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.translation import override
 
-from cameras.admin.chips import camera_chip, sync_chip
+from cameras.admin.chips import ago, camera_chip, sync_chip
 from cameras.issued import ConfigVersion
 from cameras.models import ROI, Camera, Device, DeviceStatus
 from cameras.services import issue_version
@@ -160,3 +160,8 @@ def test_more_devices_cost_the_list_no_more_queries(device: Device) -> None:
         issue_version(device_id=other.pk, author="kim")
         DeviceStatus.objects.create(device=other, reported_at=timezone.now(), applied=1, epoch=other.epoch, sha256="x")
     assert queries(client) == before
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0, "just now"), (59, "just now"), (61, "1\xa0minute ago")])
+def test_what_is_younger_than_a_minute_was_just_now(seconds: int, words: str) -> None:
+    assert ago(timezone.now() - timedelta(seconds=seconds)) == words
