@@ -8,7 +8,7 @@ same document always give the same answer.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -159,14 +159,13 @@ def _event(event: RuleEvent, number: int, *, seen: Watched, header: Header, star
 
 def _places(detections: Detections, tracks: Tracks) -> NDArray[np.intp]:
     """Which detection each track's is: trackers pick from them and keep their order."""
-    places, place = np.empty(len(tracks), np.intp), 0
-    found = tracks.detections
-    for number in range(len(tracks)):
-        while (
-            detections.scores[place] != found.scores[number]
-            or detections.class_ids[place] != found.class_ids[number]
-            or (detections.boxes[place] != found.boxes[number]).any()
-        ):
-            place += 1
-        places[number], place = place, place + 1
+    found, places = tracks.detections, np.empty(len(tracks), np.intp)
+    given = enumerate(_rows(detections))
+    for number, wanted in enumerate(_rows(found)):
+        places[number] = next(place for place, row in given if row == wanted)
     return places
+
+
+def _rows(found: Detections) -> Iterator[tuple[float, int, list[float]]]:
+    """As plain numbers, which compare several times faster than arrays of four."""
+    return zip(found.scores.tolist(), found.class_ids.tolist(), found.boxes.tolist(), strict=True)

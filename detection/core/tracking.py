@@ -219,7 +219,7 @@ class OverlapTracker:
 
     def _end_lost(self, now: float) -> None:
         unseen = now - self._model.seen
-        if not (unseen > 0).any():
+        if not (unseen > min(self.settings.outside_gap_s, self.settings.max_gap_s)).any():
             return
         predicted, _ = self._model.predict(now)
         centre = (predicted[:, :2] + predicted[:, 2:]) / 2

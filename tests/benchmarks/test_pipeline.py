@@ -30,7 +30,7 @@ MOST_OVER_LIMIT = {
 
 @pytest.fixture(scope="module")
 def clip(street_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three seconds of 1080p25 H.264 with 4 Mbit/s."""
+    """Ten seconds of 1080p25 H.264 with 4 Mbit/s."""
     return make_hd(street_clip, tmp_path_factory.mktemp("hd") / "street.mp4")
 
 
