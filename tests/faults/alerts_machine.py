@@ -18,13 +18,16 @@ from typing import Any
 
 import redis
 
+from edgesite import redis_keys
 from tests.servers.cable import Cable
 from tests.servers.namespace import Namespace
 from tests.servers.redis import RedisServer
+from tests.servers.s3 import S3Server
 from tests.servers.stack import Stack, wait_until
 
 TOKEN = "esd_of-box-1"
-CUT_SECONDS = float(os.environ.get("CUT_SECONDS", "6"))  # at most; the long form takes 60
+CUT_SECONDS = float(os.environ.get("CUT_SECONDS", "4"))  # the long form takes 60
+EVENTS, CONFIRMATIONS = redis_keys.events("box-1"), redis_keys.confirmations("box-1")
 BUSY = """
 import hashlib
 from cameras.models import Binding, Device, ROI
@@ -42,10 +45,18 @@ class Machine:
     """The box reaches the hub's Redis and web server through cables; its store lies on a disk of its own.
 
     disk: a small file system, or any folder where nothing may be mounted. network: the box's own, where that can be made.
+    s3: where evidence goes; without one to the hub, over HTTP.
     """
 
     def __init__(
-        self, stack: Stack, server: RedisServer, disk: Path, *, seed: int, network: Namespace | None = None
+        self,
+        stack: Stack,
+        server: RedisServer,
+        disk: Path,
+        *,
+        seed: int,
+        network: Namespace | None = None,
+        s3: S3Server | None = None,
     ) -> None:
         self.network = network
         host = network.address if network else "127.0.0.1"
@@ -56,14 +67,18 @@ class Machine:
         self.chance = random.Random(seed)
         self.done: Counter[str] = Counter()
         self.poison: list[str] = []
-        self.cables = Cable(server.port, host=host), Cable(stack.port, host=host)
-        self._hub_env = dict(stack.env)
+        self.s3 = s3
+        self.cables = [Cable(server.port, host=host), Cable(stack.port, host=host)]
+        self._hub_env = dict(stack.env) | (s3.env() if s3 else {})
         self._box_env = stack.env | {
             "CLOUD_REDIS_URL": f"redis://{host}:{self.cables[0].port}/0",
             "PUBLIC_URL": f"http://{host}:{self.cables[1].port}",
             "DEVICE_TOKEN": TOKEN,
             "EDGE_DATABASE_URL": f"sqlite:///{self.store}",
         }
+        if s3:
+            self.cables.append(Cable(s3.port, host=host))
+            self._box_env |= s3.env(f"http://{host}:{self.cables[-1].port}")
 
     @property
     def store(self) -> Path:
@@ -95,6 +110,12 @@ class Machine:
         self._pause(3.0)
         self.server.restart(wipe=self.chance.random() < 0.4)
 
+    def kill_s3(self) -> None:
+        if self.s3:
+            self.s3.kill()
+            self._pause(3.0)
+            self.s3.start()
+
     def cut(self) -> None:
         """Nothing passes and nobody is told."""
         if self.network:
@@ -102,19 +123,24 @@ class Machine:
         else:
             for cable in self.cables:
                 cable.cut()
-        self._pause(CUT_SECONDS)
+        time.sleep(CUT_SECONDS)
         if self.network:
             self.network.plug_in()
         for cable in self.cables:
             cable.mend()
 
     def lose_answers(self) -> None:
-        """What the hub confirmed after its commit never reaches the box, for some seconds."""
+        """What the hub confirms after its commit never reaches the box: the cable is cut between the two."""
+        cable, hub = self.cables[0], self.stack.pid("hub")
         with redis.Redis.from_url(self.server.url()) as client:
-            end = time.monotonic() + 3
-            while time.monotonic() < end:
-                client.delete("device:box-1:confirmations")
-                time.sleep(0.02)
+            os.kill(hub, signal.SIGSTOP)
+            self._pause(4.0)  # the box sends, and nothing is stored yet
+            cable.cut()
+            os.kill(hub, signal.SIGCONT)
+            wait_until(lambda: not client.xlen(EVENTS), seconds=30, what="end of what was sent", every=0.01)
+            client.delete(CONFIRMATIONS)
+            cable.drop()
+            cable.mend()
 
     def fill_disk(self) -> None:
         """Not a byte is left where the box's store and spool are."""
@@ -147,12 +173,14 @@ class Machine:
         acts: dict[str, Callable[[], None]] = {
             "detector killed": lambda: self.kill("detector"),
             "hub killed": lambda: self.kill("hub"),
-            "storage killed": lambda: self.kill("web"),
+            "web server killed": lambda: self.kill("web"),
             "Redis killed": self.kill_redis,
             "network cut": self.cut,
             "answers lost": self.lose_answers,
             "poison": self.plant_poison,
         }
+        if self.s3:
+            acts["S3 killed"] = self.kill_s3
         return acts | ({"disk full": self.fill_disk} if small_disk else {})
 
     def torment(self, *, until: Callable[[], bool], small_disk: bool) -> None:

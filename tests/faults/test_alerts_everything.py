@@ -1,11 +1,13 @@
 """Invariant 8 under everything at once: lost 0, doubled 0, out of order 0, and every picture is what it was.
 
-The long form: `ALERTS=1000 ALERT_SEEDS=1,2,random CUT_SECONDS=60 pytest tests/faults -k alerts`. A seed makes the same troubles
-in the same order; their moments are the machine's.
+The long form: `ALERTS=1000 ALERT_SEEDS=1,2,random CUT_SECONDS=60 ALERT_STORAGE=s3 pytest tests/faults -k alerts`. A seed
+makes the same troubles in the same order; their moments are the machine's. ALERT_STORAGE: `hub` (over HTTP) or `s3`, which
+takes a real S3 server (`tests/servers/s3.py`), or both, separated by a comma.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 from collections import Counter
@@ -16,6 +18,7 @@ import pytest
 from tests.faults.alerts_machine import Machine, per_camera, small_disk
 from tests.servers.namespace import network_namespace
 from tests.servers.redis import RedisServer
+from tests.servers.s3 import S3Server
 from tests.servers.stack import Stack, wait_until
 
 ALERTS = int(os.environ.get("ALERTS", "40"))
@@ -24,20 +27,24 @@ SEEDS = [
     for word in os.environ.get("ALERT_SEEDS", "1").split(",")
 ]
 
+STORAGES = os.environ.get("ALERT_STORAGE", "hub").split(",")
+
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(480 + 6 * ALERTS)]
 
 
+@pytest.mark.parametrize("storage", STORAGES)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_alerts_survive_everything_at_once(
-    redis_server: RedisServer, street_clip: Path, tmp_path: Path, seed: int
+    redis_server: RedisServer, street_clip: Path, tmp_path: Path, seed: int, storage: str
 ) -> None:
     with (
+        S3Server() if storage == "s3" else contextlib.nullcontext() as s3,
         small_disk(tmp_path / "disk", megabytes=24) as small,
         network_namespace() as network,
         Stack(tmp_path, redis_server.url) as stack,
     ):
         stack.prepare(street_clip.as_uri())
-        machine = Machine(stack, redis_server, tmp_path / "disk", seed=seed, network=network)
+        machine = Machine(stack, redis_server, tmp_path / "disk", seed=seed, network=network, s3=s3)
         try:
             machine.prepare(bindings=6)
             wait_until(stack.alerts, seconds=60, what="first alert on the hub")
@@ -54,9 +61,8 @@ def test_alerts_survive_everything_at_once(
             said = stack.manage("verify_evidence")
             assert "all is as it was" in said or "waiting" in said
             lost = Counter(a["capture_problem"] for a in alerts if not a["capture_url"])
-            print(
-                f"\nseed {seed}: {len(raised)} alerts, {pictures} pictures, {dict(machine.done)}, without: {dict(lost)}"
-            )
+            print(f"\nseed {seed}, pictures to {storage}: {len(raised)} alerts, {pictures} pictures")
+            print(f"  done: {dict(machine.done)}, without a picture: {dict(lost)}")
             assert pictures >= len(raised) / 2
         finally:
             machine.close()

@@ -19,12 +19,17 @@ class Cable:
         self.port = int(self._server.getsockname()[1])
         self._whole, self._stop = threading.Event(), threading.Event()
         self._whole.set()
+        self._drops = 0
         self._threads: list[threading.Thread] = []
         self._run(self._accept)
 
     def cut(self) -> None:
         """What is on its way now arrives when the cable is mended, if anybody still waits for it."""
         self._whole.clear()
+
+    def drop(self) -> None:
+        """Ends every connection; what was on its way is lost."""
+        self._drops += 1
 
     def mend(self) -> None:
         self._whole.set()
@@ -41,6 +46,7 @@ class Cable:
                 self._run(self._carry, near)
 
     def _carry(self, near: socket.socket) -> None:
+        drops = self._drops
         with near, selectors.DefaultSelector() as selector:
             try:
                 self._whole.wait()
@@ -52,13 +58,13 @@ class Cable:
                 for end in other:
                     selector.register(end, selectors.EVENT_READ)
                 with contextlib.suppress(OSError):
-                    while not self._stop.is_set():
+                    while not self._stop.is_set() and drops == self._drops:
                         for key, _ in selector.select(0.2):
                             source = key.fileobj
                             assert isinstance(source, socket.socket)
                             data = source.recv(65_536)
                             self._whole.wait()
-                            if not data:
+                            if not data or drops != self._drops:
                                 return
                             other[source].sendall(data)
 
