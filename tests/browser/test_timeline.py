@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -129,6 +131,24 @@ def test_from_a_moment_over_a_minute_and_a_gap_to_an_export(page: Page, recorded
         page.set_viewport_size({"width": width, "height": 844})
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
     assert httpx.get(f"{recorded.url}{TIMELINE}day").status_code == 401
+
+
+def test_a_recorder_that_is_killed_cuts_it_after_its_start(recorded: Stack) -> None:
+    recorded.end("recorder", signal.SIGKILL)
+    with closing(recorded.person()) as person:
+        token = {"X-CSRFToken": person.cookies["csrftoken"], "Referer": recorded.url}
+        wish = {"begin": BEGAN + 5, "end": BEGAN + 15, "purpose": "play"}
+        told = person.post(f"{TIMELINE}extracts", json=wish, headers=token).raise_for_status().json()
+        assert told["state"] == "waiting"
+        recorded.start("recorder")
+
+        def ready() -> str:
+            told_now = person.get(f"{TIMELINE}extracts/{told['id']}").raise_for_status().json()
+            assert told_now["state"] != "failed", told_now
+            return str(told_now["url"])
+
+        url = wait_until(ready, seconds=40, what="extract")
+        assert 9 < stamps(person.get(url).content)[-1] < 17
 
 
 def test_times_of_a_film_and_of_the_wall(page: Page) -> None:
