@@ -70,7 +70,7 @@ def _hour(text: str) -> int:
 class Figures:
     """What happened somewhere in some time. violations: alerts, but those found to be false, which `false` counts. Seconds
     are those of `detection.core.coverage.Sums`. raised: alerts as the boxes counted them. rated: of the violations, those since
-    their box began to tell whom it observed: the others have no denominator."""
+    their box began to tell whom it observed: the others have no denominator. repeats: alerts that are part of another one."""
 
     violations: int = 0
     false: int = 0
@@ -80,6 +80,7 @@ class Figures:
     person_s: float = 0.0
     raised: int = 0
     rated: int = 0
+    repeats: int = 0
 
     def add(self, other: Figures) -> None:
         for name in self.__slots__:
@@ -103,7 +104,7 @@ class Figures:
     @property
     def missing(self) -> int:
         """Alerts that the boxes raised and that are not here: dropped, deleted, or on their way."""
-        return max(self.raised - self.violations - self.false, 0)
+        return max(self.raised - self.violations - self.false - self.repeats, 0)
 
 
 class Change(NamedTuple):

@@ -14,7 +14,7 @@ from detection.reports.selectors import Line, Pair, Report
 
 COLUMNS = (
     "site", "device_id", "camera", "zone", "binding", "algorithm", "since", "until", "time_zone", "shift",
-    "violations", "false_alarms", "raised_on_the_box", "person_minutes", "per_100_person_hours", "wanted_hours",
+    "violations", "false_alarms", "repeats", "raised_on_the_box", "person_minutes", "per_100_person_hours", "wanted_hours",
     "seen_hours", "coarse_hours", "coverage", "before_violations", "before_person_minutes", "before_per_100_person_hours",
     "before_coverage",
 )  # fmt: skip
@@ -37,7 +37,7 @@ def _row(line: Line, question: Question, shift: int, pair: Pair) -> tuple[Any, .
     return (
         line.box.site, line.box.device_id, line.camera, line.roi, line.bind_id, line.algo_code,
         question.since.isoformat(), question.until.isoformat(), line.box.time_zone, question.shifts.name(shift),
-        now.violations, now.false, now.raised, *_observed(now), _hours(now.wanted_s), _hours(now.seen_s),
+        now.violations, now.false, now.repeats, now.raised, *_observed(now), _hours(now.wanted_s), _hours(now.seen_s),
         _hours(now.coarse_s), _share(now), before.violations, *_observed(before), _share(before),
     )  # fmt: skip
 

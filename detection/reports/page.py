@@ -77,6 +77,7 @@ def _shown(request: HttpRequest, form: ReportForm, question: Question, report: R
         "period": _period(question),
         "narrowed": _narrowed(form),
         "false": number(total.false) if total.false else "",
+        "repeats": number(total.repeats) if total.repeats else "",
         "missing": number(total.missing) if report.told and total.missing else "",
         "low": total.low,
         "low_share": percent(LOW_COVERAGE),

@@ -135,6 +135,7 @@ class _Book:
         device_id: str,
         at: datetime,
         verdict: str,
+        part_of: str | None,
     ) -> None:
         local = at.astimezone(self._clock(self.boxes[device_id].time_zone))
         question, day = self.question, local.date()
@@ -142,7 +143,11 @@ class _Book:
         if not question.before <= day <= question.until or question.shift not in (None, shift):
             return
         told = device_id in self.since and at >= self.since[device_id]
-        one = Figures(false=1) if verdict == Verdict.FALSE else Figures(violations=1, rated=int(told))
+        one = Figures(violations=1, rated=int(told))
+        if part_of is not None:  # as everywhere: for people it is one alert
+            one = Figures(repeats=1)
+        elif verdict == Verdict.FALSE:
+            one = Figures(false=1)
         line = self.line(bind_id, algo_code, roi_id, roi_name, camera_id, device_id)
         for pair in self._pairs(line, shift):
             (pair.now if day >= question.since else pair.before).add(one)
@@ -221,5 +226,5 @@ def _alerts(user: User | AnonymousUser, question: Question, boxes: dict[str, Box
         rows = rows.filter(roi_id=question.zone)
     if question.algorithm:
         rows = rows.filter(algo_code=question.algorithm)
-    columns = ("bind_id", "algo_code", "roi_id", "roi_name", "camera_id", "device_id", "timestamp", "verdict")
-    return rows.values_list(*columns)
+    place = ("bind_id", "algo_code", "roi_id", "roi_name", "camera_id", "device_id")
+    return rows.values_list(*place, "timestamp", "verdict", "part_of")

@@ -162,6 +162,22 @@ def test_rate_coverage_and_trend(sites: list[Site]) -> None:
     assert "17 % more, may be chance" in context(browser("admin"), WEEK)["total"]["trend"]
 
 
+def test_repeats_are_told_by_themselves_and_the_list_shows_as_many_alerts(sites: list[Site]) -> None:
+    for n in range(5):
+        alert(f"e{n}", NOON + timedelta(minutes=n))
+    for n in range(3):
+        alert(f"r{n}", NOON + timedelta(seconds=n), part_of_id="e0", verdict="false" if n else "")
+    make_hour(NOON, alerts=8)
+    client = browser("viewer")
+    found = context(client, WEEK)
+    total = found["report"].total.now
+    assert (total.violations, total.false, total.repeats, found["missing"]) == (5, 0, 3, "")
+    assert "There were 3." in text(client.get(PAGE + WEEK))
+    listed = client.get("/admin/detection/alert/").context["alerts"]
+    assert len(listed) == total.violations
+    assert sum(int(row["repeats"]) for row in rows(client)) == 3
+
+
 def test_violations_from_before_the_box_told_are_in_no_rate(sites: list[Site]) -> None:
     for n in range(4):
         make_hour(NOON - timedelta(hours=n))

@@ -50,6 +50,7 @@ def test_rates_and_coverage() -> None:
     assert not Figures(wanted_s=200, seen_s=160).low
     assert not Figures().low
     assert Figures(violations=2, false=1, raised=5).missing == 2
+    assert Figures(violations=2, false=1, repeats=2, raised=5).missing == 0
     assert Figures(violations=2, raised=1).missing == 0
 
 
@@ -74,9 +75,9 @@ def test_a_trend_needs_enough_behind_it() -> None:
 
 
 def test_figures_add_up() -> None:
-    total = Figures(1, 2, 3.0, 4.0, 5.0, 6.0, 7, 8)
-    total.add(Figures(10, 20, 30.0, 40.0, 50.0, 60.0, 70, 80))
-    assert total == Figures(11, 22, 33.0, 44.0, 55.0, 66.0, 77, 88)
+    total = Figures(1, 2, 3.0, 4.0, 5.0, 6.0, 7, 8, 9)
+    total.add(Figures(10, 20, 30.0, 40.0, 50.0, 60.0, 70, 80, 90))
+    assert total == Figures(11, 22, 33.0, 44.0, 55.0, 66.0, 77, 88, 99)
 
 
 @given(values=st.lists(st.one_of(st.none(), st.floats(0, 1e6)), max_size=92))
