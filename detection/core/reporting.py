@@ -83,8 +83,15 @@ class Figures:
     repeats: int = 0
 
     def add(self, other: Figures) -> None:
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.violations += other.violations
+        self.false += other.false
+        self.wanted_s += other.wanted_s
+        self.seen_s += other.seen_s
+        self.coarse_s += other.coarse_s
+        self.person_s += other.person_s
+        self.raised += other.raised
+        self.rated += other.rated
+        self.repeats += other.repeats
 
     @property
     def coverage(self) -> float | None:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Min, Q, QuerySet, Sum
+from django.db.models import Case, Min, QuerySet, Sum, When
 
 from cameras.models import Binding, Camera
 from cameras.selectors import visible_devices
@@ -72,7 +72,7 @@ class Report:
 
 
 def make_report(user: User | AnonymousUser, question: Question) -> Report:
-    """Seven queries, whatever there is."""
+    """Eight queries at most, whatever there is."""
     report = Report(days={day: Figures() for day in question.days})
     report.shifts = {n: Pair() for n in range(len(question.shifts.begins)) if question.shift in (None, n)}
     if not user.has_perm(PERMISSION):
@@ -83,13 +83,17 @@ def make_report(user: User | AnonymousUser, question: Question) -> Report:
     rows = devices.values_list("pk", "site__name", "site__time_zone")
     boxes = {pk: Box(pk, site, zone) for pk, site, zone in rows}
     cameras = dict(Camera.objects.filter(device__in=boxes).values_list("pk", "name"))
-    book = _Book(report, question, boxes, cameras, _told_since(question, boxes))
-    for row in _bindings(question, boxes):
+    book = _Book(report, question, boxes, cameras)
+    places = {row[0]: row[:6] for row in _bindings(question, boxes)}
+    for row in _bindings(question, boxes).filter(enabled=True, roi__enabled=True, **RUNS):
         book.line(*row)
-    for hours in _hours(question, boxes):
-        book.take_hours(hours)
+    hours = list(_hours(question, boxes))
+    if gone := {hour["bind_id"] for hour in hours} - places.keys():
+        places |= {row[0]: row for row in _places(gone, boxes)}
+    for hour in hours:
+        book.take_hours(hour, book.line(*places[hour["bind_id"]]))
     for day in _days(question, boxes):
-        report.days[day["day"]].add(_figures(day, ""))
+        report.days[day["day"]].add(_figures(day))
     for alert in _alerts(user, question, boxes).iterator(chunk_size=PIECE):
         book.take_alert(*alert)
     report.zones = {box.time_zone for box in boxes.values()}
@@ -98,13 +102,14 @@ def make_report(user: User | AnonymousUser, question: Question) -> Report:
 
 @dataclass(slots=True)
 class _Book:
-    """Adds what the queries yield to every part of the report that it belongs to. since: as `_told_since`."""
+    """Adds what the queries yield to every part of the report that it belongs to. since: the first hour in either
+    period that each box told of."""
 
     report: Report
     question: Question
     boxes: dict[str, Box]
     cameras: dict[str, str]
-    since: dict[str, datetime]
+    since: dict[str, datetime] = field(default_factory=dict)
     _clocks: dict[str, ZoneInfo] = field(default_factory=dict)
 
     def line(self, bind_id: str, algo_code: str, roi_id: str, roi_name: str, camera_id: str, device_id: str) -> Line:
@@ -116,14 +121,14 @@ class _Book:
             )
         return known
 
-    def take_hours(self, row: dict[str, Any]) -> None:
-        """Of one binding and one hour of the day: both periods."""
-        names = ("bind_id", "algo_code", "roi_id", "roi_name", "camera_id", "device_id")
-        line, shift = self.line(*(row[name] for name in names)), self.question.shifts.of(row["hour"])
+    def take_hours(self, row: dict[str, Any], line: Line) -> None:
+        """Of one binding and one hour of the day, in one of the periods."""
         self.report.told = True
-        for pair in self._pairs(line, shift):
-            pair.now.add(_figures(row, "now_"))
-            pair.before.add(_figures(row, "before_"))
+        device_id, first = row["device_id"], row["first"]
+        self.since[device_id] = min(first, self.since.get(device_id, first))
+        figures = _figures(row)
+        for pair in self._pairs(line, self.question.shifts.of(row["hour"])):
+            (pair.now if row["now"] else pair.before).add(figures)
 
     def take_alert(
         self,
@@ -142,17 +147,18 @@ class _Book:
         shift = question.shifts.of(local.hour)
         if not question.before <= day <= question.until or question.shift not in (None, shift):
             return
-        told = device_id in self.since and at >= self.since[device_id]
-        one = Figures(violations=1, rated=int(told))
-        if part_of is not None:  # as everywhere: for people it is one alert
-            one = Figures(repeats=1)
-        elif verdict == Verdict.FALSE:
-            one = Figures(false=1)
+        rated = int(device_id in self.since and at >= self.since[device_id])
         line = self.line(bind_id, algo_code, roi_id, roi_name, camera_id, device_id)
-        for pair in self._pairs(line, shift):
-            (pair.now if day >= question.since else pair.before).add(one)
-        if day >= question.since:
-            self.report.days[day].add(one)
+        now = day >= question.since
+        counts = [pair.now if now else pair.before for pair in self._pairs(line, shift)]
+        for figures in (*counts, self.report.days[day]) if now else counts:
+            if part_of is not None:  # as everywhere: for people it is one alert
+                figures.repeats += 1
+            elif verdict == Verdict.FALSE:
+                figures.false += 1
+            else:
+                figures.violations += 1
+                figures.rated += rated
 
     def _pairs(self, line: Line, shift: int) -> tuple[Pair, ...]:
         report = self.report
@@ -171,13 +177,19 @@ class _Book:
 
 
 def _bindings(question: Question, boxes: dict[str, Box]) -> QuerySet[Binding, tuple[Any, ...]]:
-    """Those that run: they stand in the report also when nothing is known of them."""
-    rows = Binding.objects.filter(roi__camera__device__in=boxes, enabled=True, roi__enabled=True, **RUNS).order_by()
+    """Those that run stand in the report also when nothing is known of them."""
+    rows = Binding.objects.filter(roi__camera__device__in=boxes).order_by()
     if question.zone:
         rows = rows.filter(roi__roi_id=question.zone)
     if question.algorithm:
         rows = rows.filter(algo_code=question.algorithm)
     return rows.values_list("bind_id", "algo_code", "roi_id", "roi__name", "roi__camera_id", "roi__camera__device_id")
+
+
+def _places(bind_ids: set[str], boxes: dict[str, Box]) -> QuerySet[CoverageHour, tuple[Any, ...]]:
+    """Where bindings were that are gone, or are somewhere else now."""
+    rows = CoverageHour.objects.filter(device_id__in=list(boxes), bind_id__in=bind_ids).order_by()
+    return rows.values_list("bind_id", "algo_code", "roi_id", "roi_name", "camera_id", "device_id").distinct()
 
 
 def _wanted(question: Question, boxes: dict[str, Box], since: date) -> QuerySet[CoverageHour]:
@@ -189,31 +201,23 @@ def _wanted(question: Question, boxes: dict[str, Box], since: date) -> QuerySet[
     return rows if question.hours is None else rows.filter(hour__in=question.hours)
 
 
-def _told_since(question: Question, boxes: dict[str, Box]) -> dict[str, datetime]:
-    """The first hour in either period that each box told of."""
-    rows = CoverageHour.objects.filter(device_id__in=list(boxes), day__gte=question.before, day__lte=question.until)
-    return dict(rows.order_by().values_list("device_id").annotate(first=Min("start")))
-
-
 def _hours(question: Question, boxes: dict[str, Box]) -> Iterable[dict[str, Any]]:
-    """One row for a binding and an hour of the day."""
-    now, before = Q(day__gte=question.since), Q(day__lt=question.since)
-    sums = {f"now_{name}": Sum(column, filter=now, default=0) for name, column in SUMS.items()}
-    sums |= {f"before_{name}": Sum(column, filter=before, default=0) for name, column in SUMS.items()}
-    columns = ("bind_id", "algo_code", "roi_id", "roi_name", "camera_id", "device_id", "hour")
-    found: Iterable[dict[str, Any]] = _wanted(question, boxes, question.before).values(*columns).annotate(**sums)
+    """One row for a binding, an hour of the day and a period: `now` is 1, or 0 for the one before."""
+    sums: dict[str, Any] = {f"sum_{name}": Sum(column) for name, column in SUMS.items()}
+    now = Case(When(day__gte=question.since, then=1), default=0)
+    rows = _wanted(question, boxes, question.before).annotate(now=now).values("device_id", "bind_id", "hour", "now")
+    found: Iterable[Any] = rows.annotate(first=Min("start"), **sums)
     return found
 
 
 def _days(question: Question, boxes: dict[str, Box]) -> Iterable[dict[str, Any]]:
-    rows = _wanted(question, boxes, question.since).values("day")
-    sums = {f"sum_{name}": Sum(column, default=0) for name, column in SUMS.items()}
-    found: Iterable[Any] = rows.annotate(**sums)
+    sums: dict[str, Any] = {f"sum_{name}": Sum(column) for name, column in SUMS.items()}
+    found: Iterable[Any] = _wanted(question, boxes, question.since).values("day").annotate(**sums)
     return found
 
 
-def _figures(row: dict[str, Any], prefix: str) -> Figures:
-    return Figures(**{name: row[(prefix or "sum_") + name] for name in SUMS})
+def _figures(row: dict[str, Any]) -> Figures:
+    return Figures(**{name: row["sum_" + name] for name in SUMS})
 
 
 def _alerts(user: User | AnonymousUser, question: Question, boxes: dict[str, Box]) -> QuerySet[Alert, tuple[Any, ...]]:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cameras.core.schedule import ScheduleEntry, active
@@ -25,6 +25,7 @@ SPRING, AUTUMN = datetime(2027, 3, 28, tzinfo=ZoneInfo(VIENNA)), datetime(2026, 
 moments = st.integers(1_700_000_000, 1_900_000_000).map(float)
 
 
+@settings(deadline=None)
 @given(at=moments, tz=st.sampled_from(ZONES))
 def test_an_hour_begins_when_the_clock_on_the_wall_is_full(at: float, tz: str) -> None:
     hour = hour_of(tz, at)
@@ -35,6 +36,7 @@ def test_an_hour_begins_when_the_clock_on_the_wall_is_full(at: float, tz: str) -
     assert (at - hour) // 60 == shown.minute
 
 
+@settings(deadline=None)
 @given(
     start=moments,
     cuts=st.lists(st.floats(0, 40 * 3600), max_size=6),
@@ -55,6 +57,7 @@ def test_however_time_is_cut_the_same_is_wanted(start: float, cuts: list[float],
     assert sum(sums.wanted_s for sums in whole.rows.values()) == pytest.approx(sampled, abs=8 * step)
 
 
+@settings(deadline=None)
 @given(
     looks=st.lists(st.tuples(st.floats(0.01, 30), st.booleans(), st.booleans()), min_size=1, max_size=40), start=moments
 )
@@ -112,6 +115,7 @@ def seen(presence: Presence, people: int, at: float, *, outside: int = 0, algo: 
     presence.step({bound.bind_id: presence.count(bound, scene)}, at)
 
 
+@settings(deadline=None)
 @given(frames=st.lists(st.tuples(st.floats(0.05, 20), st.integers(0, 5), st.booleans()), max_size=30))
 def test_person_seconds_are_the_sum_over_the_frames(frames: list[tuple[float, int, bool]]) -> None:
     presence, at, expected, there = Presence(), 0.0, 0.0, 0

@@ -225,6 +225,16 @@ def test_bindings_that_do_not_run_stand_there_only_with_what_they_did(sites: lis
     assert sorted(context(client)["report"].lines) == ["bind-1"]
 
 
+def test_a_binding_that_was_deleted_stays_in_the_report(sites: list[Site]) -> None:
+    make_hour(NOON)
+    alert("e1", NOON)
+    Binding.objects.all().delete()
+    client = browser("viewer")
+    [line] = context(client)["report"].lines.values()
+    assert (line.roi, line.camera, line.total.now.violations, line.total.now.person_s) == ("Door 1", "Line 1", 1, 3600)
+    assert not context(client, "?zone=roi-2")["report"].lines
+
+
 # Shifts
 
 

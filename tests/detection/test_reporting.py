@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detection.core.reporting import HOURS, Figures, ShiftError, Shifts, bars, change, scale
 
 
+@settings(deadline=None)
 @given(begins=st.sets(st.integers(0, 23), min_size=1, max_size=12))
 def test_every_hour_belongs_to_one_shift(begins: set[int]) -> None:
     shifts = Shifts(tuple(sorted(begins)))
@@ -80,6 +81,7 @@ def test_figures_add_up() -> None:
     assert total == Figures(11, 22, 33.0, 44.0, 55.0, 66.0, 77, 88, 99)
 
 
+@settings(deadline=None)
 @given(values=st.lists(st.one_of(st.none(), st.floats(0, 1e6)), max_size=92))
 def test_bars_stay_within_the_chart(values: list[float | None]) -> None:
     most = scale(values)
