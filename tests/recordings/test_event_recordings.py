@@ -23,7 +23,7 @@ from recordings.recorder.hours import Hours
 from recordings.recorder.keeping import Keeping
 from recordings.recorder.reasons import Reasons
 from recordings.recorder.segment_store import SegmentStore
-from recordings.recorder.task_store import TaskStore
+from recordings.recorder.task_store import Task, TaskStore
 from recordings.recorder.tasks import Tasks
 from tests.cameras.documents import DEVICE, content, document
 from tests.fakes import Clock
@@ -217,6 +217,26 @@ def test_a_kill_in_between_costs_nothing_and_doubles_nothing(
     assert [r["state"] for r in box.reports()] == ["recording", "stopping"]
     assert box.store.alert_marks(9) == []
     assert set(box.kept()) >= {88.0, 92.0, 96.0, 100.0, 116.0}
+
+
+def test_a_kill_between_two_alerts_costs_neither(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    box.run(40)
+    for alert in ("a1", "a2"):
+        box.alert(alert=alert)
+    add = TaskStore.add
+
+    def killed(self: TaskStore, task: Task, *, now: float) -> bool:
+        if task.alert_id == "a2":
+            raise KeyboardInterrupt
+        return add(self, task, now=now)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TaskStore, "add", killed)
+        with pytest.raises(KeyboardInterrupt):
+            box.events.step()
+    box.restart()
+    box.run(1)
+    assert [box.window(alert) for alert in ("a1", "a2")] == [("recording", 30.0, 60.0)] * 2
 
 
 def test_a_camera_that_is_switched_off_ends_its_recording(box: Box) -> None:
