@@ -266,7 +266,7 @@ def test_a_document_that_cannot_be_published_is_told(editor: Editor) -> None:
     status, data = editor.put([{"roi_id": "roi-1", "name": "Hall"}])
     assert status == 200
     assert data["publish"]["pending"] is True
-    assert "max_fps" in data["publish"]["problem"]
+    assert data["publish"]["problem"] == "camera Line 1, analyses per second: must be more than 0"
 
 
 def test_up_to_eight_shapes_differ_in_colour(editor: Editor) -> None:
