@@ -53,11 +53,11 @@ class FakeBox:
         self.redis.publish(redis_keys.STATS_CHANNEL, json.dumps(message))
 
     def alert(self, camera_id: str, **fields: Any) -> dict[str, Any]:
-        """Sends an alert as the outbox does; its body."""
+        """Sends an alert as the outbox does, of a rule of its own: no repeat of another; its body."""
         event_id = uuid7()
         body = {
             "type": "event", "event_id": event_id, "device_id": self.device_id, "camera_id": camera_id, "roi_id": "yard",
-            "bind_id": "yard-intrusion", "algo_code": "intrusion", "phase": "started", "severity": "warning",
+            "bind_id": f"rule-{event_id}", "algo_code": "intrusion", "phase": "started", "severity": "warning",
             "timestamp": time.time(), "data": {"dwell_s": 1.2}, "capture": f"captures/20261122/{event_id}.jpg",
         }  # fmt: skip
         body |= fields

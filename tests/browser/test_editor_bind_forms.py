@@ -60,7 +60,7 @@ def test_what_the_server_refuses_stands_at_its_field(visitor: Visitor) -> None:
     expect(told).to_be_hidden()
     field(form, "Alert").select_option(label="over the limit")
     page.click("#editor-save")
-    expect(form.locator("[id$='-form-problem']")).to_contain_text("give a limit")  # about more than one field
+    expect(form.locator("[id$='-form-problem']")).to_contain_text("give “Limit”")  # about more than one field
     field(form, "Limit").fill("20")
     editor.save()
     assert editor.rule("Door")["params"] == {"reset_at": ["06:00"], "alert": "limit", "limit": 20}

@@ -84,7 +84,8 @@ def test_the_tile_says_what_rules_are_at_and_the_feed_when_an_alert_ended(
     expect(item).to_be_visible(timeout=5000)
     expect(item.locator(".alert-end")).to_be_hidden()
     data = {"started_event_id": started["event_id"], "reason": "back"}
-    working_box.alert(CAMERA, algo_code="leave_post", phase="ended", capture="", data=data)
+    ended = {"bind_id": started["bind_id"], "phase": "ended", "capture": "", "data": data}
+    working_box.alert(CAMERA, algo_code="leave_post", **ended)
     expect(item.locator(".alert-end")).to_have_text(re.compile(r"^ended \d\d:\d\d, after 1 min$"), timeout=5000)
     expect(page.locator(".alert")).to_have_count(1)
     assert visitor.complaints == []

@@ -37,7 +37,7 @@ ZONES = ("UTC", "Europe/Vienna", "Asia/Shanghai", "America/Lima")
 # Where a publisher dies, in the order of its acts: (function of cameras.services, whether it still does its work).
 DEATHS = (
     ("compile_content", False),
-    ("parse_content", False),
+    ("check_rows", False),
     ("make_document", True),
     ("publish_after_commit", False),
     ("write_document", False),

@@ -51,7 +51,7 @@ from tests.faults.publishing import (
 )
 from tests.servers.redis import RedisServer
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]  # 1,500 steps: minutes of computing
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(600)]  # what fails is shrunk for five minutes
 
 devices = st.sampled_from(DEVICES)
 deaths = st.none() | st.sampled_from(DEATHS)
@@ -128,7 +128,8 @@ class Publishing(RuleBasedStateMachine):
         target = 1 + which % max(row.last_version, 1)
         with dying(death), contextlib.suppress(VersionError):
             issued = roll_back(device_id=device, version=target, author="ann")
-            assert (issued.version, issued.rollback_of) == (row.last_version + 1, target)
+            if issued.version != row.last_version:  # else the box has that content already and the rows were put back
+                assert (issued.version, issued.rollback_of) == (row.last_version + 1, target)
             old = ConfigVersion.objects.get(device=device, epoch=row.epoch, version=target)
             then, now, rows = document_says(old.document), document_says(issued.document), rows_say(device)[0]
             assert now == rows == {**then, "site": now["site"]}  # the site is other devices' too and stays
@@ -251,7 +252,11 @@ class Publishing(RuleBasedStateMachine):
 
     def goes_forward(self, device: str, old: str, new: str) -> None:
         before, after = json.loads(old), json.loads(new)
-        assert (before["epoch"], before["version"]) < (after["epoch"], after["version"]), "Redis went back"
+        numbers = [(document["epoch"], document["version"]) for document in (before, after)]
+        if before["sha256"] == after["sha256"]:  # issued again by a hub that was restored: another moment, nothing else
+            assert numbers[0] <= numbers[1], "Redis went back"
+        else:
+            assert numbers[0] < numbers[1], "Redis went back"
         if before["epoch"] == after["epoch"]:
             assert remembered(old, device), "the hub replaced a document that it knows nothing of"
 
