@@ -1,4 +1,4 @@
-"""Which segments go: the oldest first, never what a task still needs, and never most of them at once by age. Pure."""
+"""Which segments go: the oldest first, never what a task still needs, and none by age while the clock is in doubt. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from types import MappingProxyType
 
 from recordings.core.segments import Segment
 
-FEW = 10  # segments: so many may go by age whatever the rest
+FEW = 10  # segments: so many may go by age whatever the clock
+JUMP_SECONDS = 3600.0  # by so much more than time went by: the clock was set, or the box was off
 GIB = 1024**3
 
 
@@ -27,17 +28,21 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What there is. count, size: of all segments. free: bytes on the disk. cleaning: the floor was hit, `enough` not yet."""
+    """What there is. count, size: of all segments. free: bytes on the disk. cleaning: the floor was hit, `enough` not yet.
+
+    doubtful: the clock is rather wrong (`jumped`, `most_are_old`).
+    """
 
     count: int
     size: int
     free: int
     cleaning: bool = False
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What goes. suspicious: so many would go by age that the clock is rather wrong: they stay.
+    """What goes. suspicious: some would go by age by a clock that is rather wrong: they stay.
 
     short: bytes that are still missing when all that may go is gone.
     """
@@ -46,6 +51,16 @@ class Plan:
     cleaning: bool
     suspicious: bool = False
     short: int = 0
+
+
+def jumped(*, before: float, now: float, passed: float) -> bool:
+    """Whether the clock went from `before` to `now` (Unix seconds) in so much less time: passed, seconds."""
+    return now - before - passed > JUMP_SECONDS
+
+
+def most_are_old(old: int, count: int) -> bool:
+    """Whether more than half of all segments would go by age; never so of a few."""
+    return old > FEW and old * 2 > count
 
 
 def plan(
@@ -63,7 +78,7 @@ def plan(
     """
     free = [s for s in oldest if not any(c == s.camera_id and s.end > a and s.start < b for c, a, b in needed)]
     aged = [s for s in free if s.end < now - own.get(s.camera_id, limits.keep_s)]
-    suspicious = len(aged) > FEW and len(aged) * 2 > stock.count
+    suspicious = stock.doubtful and bool(aged)
     cleaning = stock.free < (limits.enough if stock.cleaning else limits.floor)
     missing = max(
         limits.enough - stock.free if cleaning else 0, stock.size - limits.most if limits.most is not None else 0

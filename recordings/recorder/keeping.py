@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ import structlog
 
 from cameras.core.recording import MOST_BEFORE_S
 from edgesite.edge_store.database import EdgeStoreError
-from recordings.core.retention import Limits, Plan, Stock, plan
+from recordings.core.retention import Limits, Plan, Stock, jumped, most_are_old, plan
 from recordings.core.segments import Segment
 from recordings.recorder.segment_store import SegmentStore, Span
 from recordings.recorder.task_store import TaskStore
@@ -47,6 +48,8 @@ class Keeping:
     also: Callable[[], list[Span]] = list
     _due: float = field(default=float("-inf"))
     _cleaning: bool = False
+    _doubtful: bool = False
+    _looked: tuple[float, float] | None = None  # what the two clocks showed at the last look
 
     def step(self) -> bool:
         """Deletes what has to go; whether there was anything. Raises OSError, EdgeStoreError."""
@@ -59,7 +62,7 @@ class Keeping:
         oldest = self._oldest(own, needed)
         decision = plan(
             oldest,
-            stock=Stock(count, size, self.free(self.folder), self._cleaning),
+            stock=Stock(count, size, self.free(self.folder), self._cleaning, self._doubt(count, own)),
             limits=self.limits,
             now=self.clock(),
             needed=needed,
@@ -79,6 +82,33 @@ class Keeping:
                 log.info("segments deleted", segments=len(told), bytes=sum(s.size for s in told))
             self._due = self.monotonic()  # there may be more
         return bool(decision.doomed)
+
+    def _doubt(self, count: int, own: Mapping[str, float]) -> bool:
+        """Whether the clock jumped ahead, and by it most of all segments are too old: until they are not.
+
+        Counted over all of them, since a look has only `AT_ONCE` in hand. Days that somebody made fewer are no jump.
+        """
+        now, tick = self.clock(), self.monotonic()
+        if self._looked is None:
+            self._doubtful = self.segments.clock_is_doubted()
+            newest = self.segments.newest()
+            before, passed = newest.end if newest else now, 0.0
+        else:
+            before, passed = self._looked[0], tick - self._looked[1]
+        self._looked = now, tick
+        doubtful = self._doubtful or jumped(before=before, now=now, passed=passed)
+        doubtful = doubtful and most_are_old(self._old(now, own), count)
+        if doubtful != self._doubtful:
+            self._doubtful = doubtful
+            with contextlib.suppress(EdgeStoreError):  # a disk that is quite full must not keep this from making room
+                self.segments.doubt_clock(doubtful)
+        return doubtful
+
+    def _old(self, now: float, own: Mapping[str, float]) -> int:
+        keep = self.limits.keep_s
+        if not own:
+            return self.segments.count_older(now - keep)
+        return sum(self.segments.count_older(now - own.get(c, keep), camera_id=c) for c in self.segments.cameras())
 
     def _oldest(self, own: Mapping[str, float], needed: list[Span]) -> list[Segment]:
         """Where cameras differ, those of each: what one keeps for long must not hide what is due of another."""

@@ -23,6 +23,7 @@ SELECT {COLUMNS} FROM segments WHERE NOT doomed{{of}}
     AND NOT EXISTS (SELECT 1 FROM needed WHERE camera = camera_id AND stop > since AND start < till)
 ORDER BY start, path LIMIT ?"""  # noqa: S608  names of ours
 
+DOUBTED = "clock is doubted"  # the row of `meta`
 Span = tuple[str, float, float]  # of a camera, from and to, Unix seconds
 
 
@@ -47,9 +48,27 @@ class SegmentStore:
             "camera_id = ? AND start < ? AND stop > ? AND NOT doomed ORDER BY start, path", camera_id, end, start
         )
 
-    def newest(self, camera_id: str) -> Segment | None:
-        found = self._found("camera_id = ? AND NOT doomed ORDER BY start DESC LIMIT 1", camera_id)
+    def newest(self, camera_id: str = "") -> Segment | None:
+        """Of one camera, or of all."""
+        of, which = ("camera_id = ? AND ", [camera_id]) if camera_id else ("", [])
+        found = self._found(f"{of}NOT doomed ORDER BY start DESC LIMIT 1", *which)
         return found[0] if found else None
+
+    def count_older(self, before: float, *, camera_id: str = "") -> int:
+        """How many of all cameras, or of one, ended before (Unix seconds)."""
+        of, which = ("camera_id = ? AND ", [camera_id]) if camera_id else ("", [])
+        query = f"SELECT count(*) AS n FROM segments WHERE {of}start < ? AND stop < ? AND NOT doomed"  # noqa: S608  ours
+        return int(self.database.rows(query, *which, before, before)[0]["n"])
+
+    def clock_is_doubted(self) -> bool:
+        """What `doubt_clock` noted last, also before a restart."""
+        return bool(self.database.rows("SELECT 1 FROM meta WHERE key = ?", DOUBTED))
+
+    def doubt_clock(self, doubted: bool) -> None:
+        with self.database.transaction() as db:
+            db.execute("DELETE FROM meta WHERE key = ?", (DOUBTED,))
+            if doubted:
+                db.execute("INSERT INTO meta VALUES (?, ?)", (DOUBTED, "1"))
 
     def oldest(self, limit: int, *, needed: Sequence[Span] = (), camera_id: str = "") -> list[Segment]:
         """Of all cameras or of one, the oldest first, without those that hold something of what is needed."""

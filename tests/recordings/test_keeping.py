@@ -119,3 +119,42 @@ def test_a_camera_with_days_of_its_own_keeps_them_and_hides_nothing(
     disk.ticks.advance(11)
     disk.keeping.step()
     assert disk.left() == [1300, 100]
+
+
+def test_a_clock_that_jumps_takes_nothing_however_much_there_is(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "AT_ONCE", 3)  # of what there is, a look has a small part in hand
+    ages = list(range(900, 100, -40))
+    disk.fill(*ages)
+    disk.keeping.step()
+    disk.clock.advance(30 * 86_400)
+    for _ in range(9):
+        disk.ticks.advance(11)
+        disk.keeping.step()
+    assert disk.left() == ages
+    assert "clock" in disk.keeping.alarm
+    disk.segments.add([Segment("vid1", "vid1/new", "r", disk.clock.now - 9, disk.clock.now - 5, 20)])
+    disk.keeping = Keeping(  # a restart does not forget it
+        disk.folder, disk.segments, disk.store, LIMITS, disk.clock, disk.ticks, lambda folder: disk.space
+    )
+    disk.keeping.step()
+    assert len(disk.segments.of_camera("vid1")) == len(ages) + 1
+    disk.clock.now = T  # set right
+    disk.ticks.advance(11)
+    disk.keeping.step()
+    assert disk.keeping.alarm == ""
+    disk.clock.advance(300)
+    disk.ticks.advance(300)
+    for _ in range(3):
+        disk.keeping.step()
+    assert min(s.start for s in disk.segments.of_camera("vid1")) > disk.clock.now - 1010
+
+
+def test_fewer_days_are_no_jump(disk: Disk) -> None:
+    disk.fill(*range(900, 60, -40))
+    disk.keeping.step()
+    disk.keeping.own = lambda: {"vid1": 200.0}
+    disk.ticks.advance(11)
+    disk.clock.advance(11)
+    assert disk.keeping.step()
+    assert disk.keeping.alarm == ""
+    assert max(T + 11 - s.end for s in disk.segments.of_camera("vid1")) <= 200

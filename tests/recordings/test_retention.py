@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recordings.core.retention import Limits, Plan, Stock, plan
+from recordings.core.retention import Limits, Plan, Stock, most_are_old, plan
 from recordings.core.segments import Segment
 
 NOW = 1_000_000.0
@@ -35,10 +35,16 @@ def test_what_is_old_goes_and_what_a_task_needs_stays() -> None:
     assert ages(decide(found, needed=[("vid2", NOW - 2000, NOW)])) == [1200, 1100, 1001]
 
 
-def test_most_of_them_never_go_by_age() -> None:
+def test_none_go_by_age_while_the_clock_is_in_doubt() -> None:
     found = pieces(*range(3000, 1100, -100))
-    assert decide(found, count=len(found)) == Plan((), cleaning=False, suspicious=True)
-    assert len(decide(found, count=len(found) * 2).doomed) == len(found)
+    assert decide(found, doubtful=True) == Plan((), cleaning=False, suspicious=True)
+    assert decide(pieces(900), doubtful=True) == Plan((), cleaning=False, suspicious=False)
+    assert len(decide(found).doomed) == len(found)
+
+
+@pytest.mark.parametrize(("old", "count", "most"), [(10, 10, False), (11, 21, True), (11, 22, False), (0, 0, False)])
+def test_most_are_more_than_half_and_more_than_a_few(old: int, count: int, most: bool) -> None:
+    assert most_are_old(old, count) is most
 
 
 @pytest.mark.parametrize(
