@@ -34,7 +34,7 @@ NOT_CUT = gettext_noop("The clip could not be made")
 NOT_STORED = gettext_noop("The clip is kept on the box and could not be stored yet")
 CHANGED = gettext_noop("what is stored is not what was sent")
 
-GIVE_UP_SECONDS = 7 * 86_400.0
+GIVE_UP_SECONDS = 7 * 86_400.0  # so long the hub may refuse the clip of an alert, not only be away
 
 
 @dataclass(slots=True)
@@ -81,10 +81,11 @@ class Uploads:
             log.error("clip cannot be made", task=task.task_id, reason=str(error))
             self._fail(task, f"{NOT_CUT}: {error}")
             return
-        if task.alert_id and self.clock() - task.asked_at > GIVE_UP_SECONDS:
+        refused = isinstance(error, NotExpectedError) or not getattr(error, "retryable", True)
+        if task.alert_id and refused and self.clock() - task.asked_at > GIVE_UP_SECONDS:
             # The hub takes no clip of an alert that it never got, or that somebody deleted.
             log.error("clip of an alert is given up", task=task.task_id, reason=str(error))
-            self._fail(task, f"{NOT_STORED}: {error}")
+            self._fail(task, str(error))
             return
         early = isinstance(error, NotExpectedError) and task.task_id not in self._later  # our report is under way
         _, backoff = self._later.get(task.task_id, (0.0, Backoff(1.0, 60.0)))
@@ -95,6 +96,10 @@ class Uploads:
             self.store.change(task, task.state, now=self.clock(), error=told)
 
     def _fail(self, task: Task, error: str) -> None:
+        """The end; what was cut of it goes, since nothing comes back to it."""
+        if key := task.told.get("object_name"):
+            self._work_file(str(key)).unlink(missing_ok=True)
+        self._later.pop(task.task_id, None)
         self.store.change(task, "failed", now=self.clock(), error=one_line(error))
 
     # -- the clip ------------------------------------------------------------------------------------------------------

@@ -11,8 +11,10 @@ from django.utils import timezone
 from cameras.models import Device
 from edgesite.hub_upload import HubUpload
 from recordings.recorder import uploads as words
+from recordings.recorder.task_store import Task
 from recordings.tasks.models import RecordingTask
 from tests.recordings.test_clip_uploads import CONTENT, KEY, Works
+from tests.recordings.test_recorder_tasks import T
 from tests.recordings.uploads import Flaky, give_token, uploader, use_files
 from tests.rows import make_all
 
@@ -88,3 +90,18 @@ def test_the_hub_takes_clips_of_the_boxs_own_tasks_only(box: Remote, tmp_path: P
     assert not (tmp_path / "hub" / "media" / KEY).exists()
     assert box.last()["state"] == "uploading"
     assert len(box.local()) == 1
+
+
+def test_a_clip_that_the_hub_refuses_for_a_week_goes_from_the_box_too(box: Remote) -> None:
+    box.piece(0, 12)
+    box.store.add(Task("a1", "vid1", "alert-a1", "stopping", 1, T, 60.0, T, T + 12, alert_id="a1"), now=T)
+    box.tasks.ready = frozenset({"a1"})
+    box.work()
+    assert len(box.local()) == 1
+    box.clock.advance(words.GIVE_UP_SECONDS + 1)
+    box.hub.fail = set(range(1000))  # nobody says no
+    box.work()
+    assert (box.last("a1")["state"], len(box.local())) == ("uploading", 1)
+    box.hub.fail = set()
+    box.work()
+    assert (box.last("a1")["state"], box.local()) == ("failed", [])
