@@ -72,7 +72,8 @@ def delete_alert(*, event_id: str, user: User | AnonymousUser, reason: str, now:
     return step
 
 
-def _delete_clip(key: str) -> None:
+def delete_clip(key: str) -> None:
+    """At once. Nothing tries again where that fails: it is in the log."""
     try:
         storage.remove(key)
     except StorageError as error:
@@ -85,7 +86,7 @@ def _delete(alert: Alert, author: str, reason: str, now: datetime) -> AlertStep:
     if let_picture_go(alert.capture, now):
         transaction.on_commit(partial(_delete_picture, alert.capture))
     for clip in forget_clips(alert.event_id):
-        transaction.on_commit(partial(_delete_clip, clip))
+        transaction.on_commit(partial(delete_clip, clip))
     return step
 
 

@@ -49,6 +49,12 @@ def deleted_among(event_ids: Sequence[str]) -> set[str]:
     return set(steps.order_by().values_list("event_id", flat=True))
 
 
+def was_deleted(event_id: str, *, device_id: str, camera_id: str) -> bool:
+    """Whether somebody deleted that alert of this device and camera."""
+    known = AlertStep.objects.filter(event_id=event_id, device_id=device_id, camera_id=camera_id)
+    return known.filter(kind=StepKind.DELETED).exists()
+
+
 def deleted_capture(event_id: str, *, device_id: str) -> str | None:
     """The key of the picture of the device's alert that somebody deleted; None when there was no such alert."""
     deleted = AlertStep.objects.filter(event_id=event_id, device_id=device_id, kind=StepKind.DELETED).first()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,8 +16,8 @@ from django.utils import timezone
 from cameras.core.probe import ProbeAnswer
 from cameras.models import ROI
 from cameras.probing.services import take_probe_answer
-from detection.alert_life.deleting import let_picture_go
-from detection.alert_life.selectors import deleted_among, deleted_capture
+from detection.alert_life.deleting import delete_clip, let_picture_go
+from detection.alert_life.selectors import deleted_among, deleted_capture, was_deleted
 from detection.core.coverage_event import CoverageEvent
 from detection.core.events import AlertEvent, EventError, EvidenceEvent, TrialEvent, parse_event
 from detection.hub import repeats
@@ -24,7 +25,7 @@ from detection.models import Alert, AlertState
 from detection.notifying.trials import take_trial
 from detection.reports.services import take_coverage
 from edgesite.core.chain import Link
-from recordings.alert_clips.services import take_clip
+from recordings.alert_clips.services import late_clip, take_clip
 from recordings.core.extracts import ExtractReport
 from recordings.core.losses import LossEvent
 from recordings.core.snapshots import SnapshotAnswer
@@ -216,8 +217,12 @@ def _take_answer(
 
 def _store_clip(event: AlertClipReport, device_id: str) -> str | None:
     """Of an alert that the hub never got, or that somebody deleted, it keeps nothing."""
-    known = Alert.objects.filter(event_id=event.alert_id, device_id=device_id, camera_id=event.camera_id).exists()
-    return event.alert_id if known and take_clip(event, device_id=device_id) else None
+    if Alert.objects.filter(event_id=event.alert_id, device_id=device_id, camera_id=event.camera_id).exists():
+        return event.alert_id if take_clip(event, device_id=device_id) else None
+    gone = was_deleted(event.alert_id, device_id=device_id, camera_id=event.camera_id)
+    if gone and (key := late_clip(event)):
+        transaction.on_commit(partial(delete_clip, key))  # stored meanwhile, in a bucket or on this machine
+    return None
 
 
 def _store_evidence(event: EvidenceEvent, device_id: str) -> str | None:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop
 
 from cameras.models import Camera
 from recordings.alert_clips.models import AlertClip
+from recordings.alert_clips.selectors import STORED
 from recordings.core.names import clip_folder
 from recordings.core.tasks import AlertClipReport
 
@@ -44,6 +45,16 @@ def _told(report: AlertClipReport) -> dict[str, Any]:
         log.warning("clip outside the camera's folder", camera=report.camera_id, alert=report.alert_id)
         told |= {"object_name": "", "state": "failed", "error": FOREIGN_KEY}
     return told
+
+
+def late_clip(report: AlertClipReport) -> str:
+    """The key of a clip that was stored of an alert that is deleted, "" where there is none that may go.
+
+    A box that tells a key of another camera, or of another alert's clip, takes nothing away by it.
+    """
+    key = report.object_name if report.state in STORED else ""
+    mine = key.startswith(f"{clip_folder(report.camera_id, event=True)}/")
+    return key if mine and not AlertClip.objects.filter(object_name=key).exists() else ""
 
 
 def forget_clips(alert_id: str) -> list[str]:

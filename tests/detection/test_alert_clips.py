@@ -122,3 +122,24 @@ def test_it_goes_with_its_alert(django_capture_on_commit_callbacks: Any) -> None
     assert not storage.exists(KEY)
     assert tell(5, "completed", object_name=KEY) is None
     assert not AlertClip.objects.exists()
+
+
+def test_one_that_is_stored_after_its_alert_was_deleted_goes_too(django_capture_on_commit_callbacks: Any) -> None:
+    tell(1, "uploading", object_name=KEY)
+    boss, at = make_person("boss", superuser=True), Alert.objects.get(event_id="e1").timestamp
+    with django_capture_on_commit_callbacks(execute=True):
+        delete_alert(event_id="e1", user=boss, reason="by mistake", now=at)
+    other, foreign = KEY.replace("e1", "e9"), KEY.replace("vid1", "vid2")
+    AlertClip.objects.create(alert_id="e9", camera_id="vid1", device_id="box-1", revision=1, object_name=other)
+    for key in (KEY, other, foreign):  # as a box writes that needs no leave: into a bucket, or on the hub's own machine
+        storage.put(key, ContentFile(b"a clip..."))
+    with django_capture_on_commit_callbacks(execute=True):
+        tell(2, "completed", object_name=KEY, device="box-2")
+        tell(2, "completed", object_name=KEY, alert="e3")
+        tell(2, "uploading", object_name=KEY)
+        for key in (other, foreign):
+            assert tell(2, "completed", object_name=key) is None
+    assert all(storage.exists(key) for key in (KEY, other, foreign))
+    with django_capture_on_commit_callbacks(execute=True):
+        assert tell(2, "completed", object_name=KEY) is None
+    assert [storage.exists(key) for key in (KEY, other, foreign)] == [False, True, True]
