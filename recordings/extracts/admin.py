@@ -25,7 +25,7 @@ from edgesite.told import told
 from recordings.core.extracts import UNDER_WAY
 from recordings.extracts.logbook import steps_of
 from recordings.extracts.models import Extract, ExtractStep
-from recordings.extracts.selectors import extract_message, file_name, media_url, visible_exports
+from recordings.extracts.selectors import extract_message, file_name, media_url, of_own_sites, visible_exports
 from recordings.extracts.services import ExtractError, delete_extract, protect
 from recordings.timeline.pages import OPERATE, SEE
 
@@ -189,7 +189,7 @@ class ExtractAdmin(admin.ModelAdmin[Extract]):
         if not request.user.has_perm("auth.view_user"):
             raise PermissionDenied
         cameras = {c.pk: c for c in visible_cameras(request.user)}
-        steps = ExtractStep.objects.filter(camera_id__in=visible_cameras(request.user).order_by().values("pk"))
+        steps = ExtractStep.objects.filter(of_own_sites(request.user))
         told_of = [
             {
                 "step": s,

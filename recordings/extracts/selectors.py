@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from cameras.models import Device
-from cameras.selectors import visible_cameras
+from cameras.selectors import sites_are_limited, visible_cameras, visible_sites
 from edgesite.told import told
 from recordings.core.extracts import UNDER_WAY, extract_folder, extract_name
 from recordings.extracts.models import REMOVED, Extract, ExtractPurpose, ExtractState
@@ -18,10 +18,18 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
+def of_own_sites(user: User | AnonymousUser) -> Q:
+    """Rows with `camera_id` and `device_id` that the person may see: an ID that was of another site's camera before says
+    nothing, the box that recorded has to be of one of the person's sites, too."""
+    seen = Q(camera_id__in=visible_cameras(user).order_by().values("pk"))
+    if not sites_are_limited(user):
+        return seen
+    return seen & Q(device_id__in=Device.objects.filter(site__in=visible_sites(user)).values("pk"))
+
+
 def visible_extracts(user: User | AnonymousUser) -> QuerySet[Extract]:
     """Extracts of cameras that the person may see, whoever asked for them, without those that were removed."""
-    seen = Extract.objects.filter(camera__in=visible_cameras(user).order_by().values("pk"))
-    return seen.exclude(state__in=REMOVED)
+    return Extract.objects.filter(of_own_sites(user)).exclude(state__in=REMOVED)
 
 
 def visible_exports(user: User | AnonymousUser) -> QuerySet[Extract]:

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from django.utils.html import escape
@@ -16,9 +17,11 @@ from django.utils.html import escape
 from cameras.models import Camera, Site
 from detection.models import Alert
 from edgesite import storage
+from recordings.access import may_see
 from recordings.extracts import services
 from recordings.extracts.models import Extract, ExtractStep
 from recordings.spans.models import RecordedHour
+from recordings.timeline.pages import MOST_PLAYED_S
 from tests.cameras.pages import browser, path, text, two_sites
 from tests.fakes import FakeRedis
 from tests.recordings.extracts import BEGIN, EXPORT, MINUTE, finish, tell, wish
@@ -252,3 +255,26 @@ def test_many_alerts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     )  # fmt: skip
     told = day(browser("viewer"))
     assert ([m["url"] for m in told["marks"]], told["left_out"]) == (["/alerts/m2", "/alerts/m3", "/alerts/m4"], 2)
+
+
+def test_a_camera_of_another_site_that_had_the_same_id_gives_nothing_away(kitchen: Site) -> None:
+    begin = BEGIN.timestamp()
+    film = finish(wish("vid2", purpose=EXPORT))
+    Camera.objects.filter(pk="vid2").delete()
+    Camera.objects.create(camera_id="vid2", device_id="box-1", name="New here", rtsp_url="rtsp://10.0.0.9/1")
+    client = browser("operator", sites=[kitchen])
+    assert client.get(path(Extract, "change", film)).status_code == 404
+    assert client.get(f"{TIMELINE}vid2/extracts/{film.extract_id}").status_code == 404
+    assert not may_see(User.objects.get(username="the operator"), film.key)
+    assert ask(client, "vid2", begin=begin, end=begin + 60).json()["id"] != film.extract_id
+    log = text(browser("admin", sites=[kitchen]).get(path(Extract, "log")))
+    assert "kim" not in log
+    assert "kim" in text(browser("superuser").get(path(Extract, "log")))
+
+
+def test_who_may_not_export_plays_no_long_stretch_either() -> None:
+    begin = BEGIN.timestamp()
+    viewer = browser("viewer")
+    assert ask(viewer, end=begin + MOST_PLAYED_S).status_code == 200
+    assert ask(viewer, end=begin + MOST_PLAYED_S + 1).status_code == 403
+    assert ask(browser("operator"), end=begin + MOST_PLAYED_S + 1).status_code == 200
