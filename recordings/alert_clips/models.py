@@ -9,10 +9,11 @@ class AlertClip(models.Model):
 
     state: of `recordings.core.tasks`. revision: the box's, rises. started_at, stopped_at: what it holds; the end lies ahead
     while the alert goes on, and is None while its end is not known. gaps: as (start, end) in Unix seconds. error: in English.
+    No constraint on the camera: like its alert the clip outlives it, and its object goes with the alert.
     """
 
     alert_id = models.CharField(max_length=64, unique=True)
-    camera = models.ForeignKey("cameras.Camera", models.CASCADE, related_name="alert_clips")
+    camera = models.ForeignKey("cameras.Camera", models.DO_NOTHING, db_constraint=False, related_name="alert_clips")
     device_id = models.CharField(max_length=64)
     revision = models.PositiveIntegerField()
     state = models.CharField(max_length=16)

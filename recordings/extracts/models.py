@@ -112,6 +112,7 @@ class ExtractStep(models.Model):
         app_label = "recordings"
         ordering = ["-at", "-id"]
         default_permissions = ()
+        indexes = [models.Index(fields=["-at", "-id"], name="extract_step_by_time")]
         constraints = [
             models.UniqueConstraint(fields=["extract_id", "kind", "author", "at"], name="extract_step_once"),
         ]

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.files.base import ContentFile
 
-from cameras.models import Device, Site
+from cameras.models import Camera, Device, Site
 from detection.alert_life.deleting import delete_alert
 from detection.alert_life.models import EvidenceView
 from detection.core.events import EventError
@@ -122,6 +122,18 @@ def test_it_goes_with_its_alert(django_capture_on_commit_callbacks: Any) -> None
     assert not storage.exists(KEY)
     assert tell(5, "completed", object_name=KEY) is None
     assert not AlertClip.objects.exists()
+
+
+def test_it_outlives_its_camera_as_the_alert_does(django_capture_on_commit_callbacks: Any) -> None:
+    storage.put(KEY, ContentFile(b"a clip..."))
+    done()
+    Camera.objects.filter(pk="vid1").delete()
+    boss, alert = make_person("boss", superuser=True), Alert.objects.get(event_id="e1")
+    assert may_see(boss, KEY)
+    assert f'src="/api/media/{KEY}"' in page(browser("superuser"))
+    with django_capture_on_commit_callbacks(execute=True):
+        delete_alert(event_id="e1", user=boss, reason="by mistake", now=alert.timestamp)
+    assert not storage.exists(KEY)
 
 
 def test_one_that_is_stored_after_its_alert_was_deleted_goes_too(django_capture_on_commit_callbacks: Any) -> None:
