@@ -120,7 +120,7 @@ class Extracts:
         with self._lock:
             job = self._jobs.get(order.extract_id)
             if job is None:
-                if len(self._jobs) >= MOST_JOBS:
+                if sum(j.state in UNDER_WAY for j in self._jobs.values()) >= MOST_JOBS:
                     log.warning("too many extracts at once, it is not begun yet", extract=order.extract_id)
                     return  # the hub asks again
                 file = self.folder / "extracts" / f"{safe_name(order.extract_id)}.mp4"

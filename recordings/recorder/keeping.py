@@ -32,6 +32,7 @@ def _free(folder: Path) -> int:
 @dataclass(slots=True)
 class Keeping:
     """One thread uses it. alarm: why something that is needed is at risk, "" nothing. free: bytes on the folder's disk.
+    stock: how many segments there were at the last look, and their bytes.
 
     own: seconds that segments are kept, of the cameras for which it is not the limits' time. also: what else is needed.
     """
@@ -44,6 +45,7 @@ class Keeping:
     monotonic: Callable[[], float] = time.monotonic
     free: Callable[[Path], int] = _free
     alarm: str = ""
+    stock: tuple[int, int] = (0, 0)
     own: Callable[[], Mapping[str, float]] = dict
     also: Callable[[], list[Span]] = list
     _due: float = field(default=float("-inf"))
@@ -56,7 +58,7 @@ class Keeping:
         if self.monotonic() < self._due:
             return False
         self._due = self.monotonic() + LOOK_SECONDS
-        count, size = self.segments.total()
+        self.stock = count, size = self.segments.total()
         needed = self._needed()
         own = self.own()
         oldest = self._oldest(own, needed)

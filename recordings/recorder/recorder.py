@@ -141,11 +141,11 @@ class Recorder:
             self.indexer.reconcile(cameras[self._turn])
 
     def health(self) -> dict[str, Any]:
-        """What the report says of recording."""
-        count, size = self.indexer.store.total()
+        """What the report says of recording. For other threads, every two seconds: it asks the index nothing."""
+        count, size = self.keeping.stock
         return {
             "ffmpeg": self.tool is not None,
-            "cameras": {camera: {"state": s.state, "reason": s.reason} for camera, s in self.segmenters.items()},
+            "cameras": {camera: {"state": s.state, "reason": s.reason} for camera, s in list(self.segmenters.items())},
             "segments": count,
             "bytes": size,
             "trouble": self.indexer.trouble,

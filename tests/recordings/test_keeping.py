@@ -53,12 +53,14 @@ def test_old_ones_go_every_ten_seconds(disk: Disk) -> None:
     disk.fill(1500, 1200, 500)
     assert disk.keeping.step()
     assert disk.left() == [500]
+    assert disk.keeping.stock == (3, 60)
     assert not disk.keeping.step()  # right behind it looks once more
     disk.fill(1300)
     assert not disk.keeping.step()
     disk.ticks.advance(11)
     assert disk.keeping.step()
     assert disk.left() == [500]
+    assert disk.keeping.stock == (2, 40)
 
 
 def test_a_disk_that_fills_gives_up_the_oldest(disk: Disk) -> None:

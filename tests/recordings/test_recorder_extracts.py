@@ -244,3 +244,14 @@ def test_only_so_many_at_once(box: Box) -> None:
     for n in range(words.MOST_JOBS + 3):
         box.order(f"x{n}")
     assert len(box.extracts.spans()) == words.MOST_JOBS
+
+
+def test_what_is_finished_takes_nobodys_place(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(words, "MOST_JOBS", 2)
+    for number in range(4):
+        box.order(f"x{number}")
+        box.work(2)
+    assert [box.states(f"x{number}")[-1] for number in range(4)] == ["ready"] * 4
+    for number in range(4, 7):
+        box.order(f"x{number}")
+    assert [bool(box.told(f"x{number}")) for number in range(4, 7)] == [True, True, False]

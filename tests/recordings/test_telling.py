@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from detection.edge import EdgeSettings, EdgeWorker
+from recordings.recorder.segment_store import SegmentStore
 from recordings.recorder.telling import FRESH_SECONDS, TELL_SECONDS, RecorderHealth
 from tests.fakes import Clock
 from tests.recordings.test_recorder_worker import record_state, worker_on
@@ -72,3 +73,15 @@ def test_the_detector_reports_for_the_recorder(tmp_path: Path) -> None:
         assert health()["recording"] is None
     finally:
         edge.close()
+
+
+def test_the_index_is_not_counted_for_each_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorder = worker_on(tmp_path)
+    recorder.stop.set()
+    try:
+        recorder.recorder.keeping.stock = 3, 60
+        monkeypatch.setattr(SegmentStore, "total", lambda store: pytest.fail("counted"))
+        told = recorder.recorder.health()
+        assert (told["segments"], told["bytes"]) == (3, 60)
+    finally:
+        recorder.close()
