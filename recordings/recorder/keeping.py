@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 10.0
 RING_SECONDS = MOST_BEFORE_S + 120.0  # what is there before an alert, and how late one may be heard of
 AT_ONCE = 500  # segments in one turn
+FULL = "the disk is full and everything on it is still needed"
 
 
 def _free(folder: Path) -> int:
@@ -32,7 +33,8 @@ def _free(folder: Path) -> int:
 @dataclass(slots=True)
 class Keeping:
     """One thread uses it. alarm: why something that is needed is at risk, "" nothing. free: bytes on the folder's disk.
-    stock: how many segments there were at the last look, and their bytes.
+    stock: how many segments there were at the last look, and their bytes. short: bytes that the disk then lacked, when all
+    that may go was gone.
 
     own: seconds that segments are kept, of the cameras for which it is not the limits' time. also: what else is needed.
     """
@@ -46,6 +48,7 @@ class Keeping:
     free: Callable[[Path], int] = _free
     alarm: str = ""
     stock: tuple[int, int] = (0, 0)
+    short: int = 0
     own: Callable[[], Mapping[str, float]] = dict
     also: Callable[[], list[Span]] = list
     _due: float = field(default=float("-inf"))
@@ -76,7 +79,9 @@ class Keeping:
             log.warning("the disk is filling, the oldest segments go", free=self.free(self.folder))
         self._cleaning = decision.cleaning
         more = len(oldest) >= AT_ONCE  # the next look gives them
-        self._tell(suspicious=decision.suspicious, short=0 if more else decision.short)
+        short = 0 if more else decision.short
+        self.short = short if decision.cleaning else 0
+        self._tell(suspicious=decision.suspicious, short=short)
         if decision.doomed:
             self._delete(decision)
             told = [s for s in decision.doomed if not s.ring]  # the ring goes round all the time
@@ -112,6 +117,11 @@ class Keeping:
             return self.segments.count_older(now - keep)
         return sum(self.segments.count_older(now - own.get(c, keep), camera_id=c) for c in self.segments.cameras())
 
+    def take_short(self) -> int:
+        """`short`, once for each look: whoever else can make room makes so much."""
+        short, self.short = self.short, 0
+        return short
+
     def _oldest(self, own: Mapping[str, float], needed: list[Span]) -> list[Segment]:
         """Where cameras differ, those of each: what one keeps for long must not hide what is due of another."""
         if not own:
@@ -142,7 +152,7 @@ class Keeping:
         if suspicious:
             alarm = "most segments look too old: nothing is deleted by age; is the clock right?"
         elif short:
-            alarm = "the disk is full and everything on it is still needed"
+            alarm = FULL
         if alarm and alarm != self.alarm:
             log.error("retention cannot do its work", reason=alarm, missing_bytes=short)
         self.alarm = alarm

@@ -24,6 +24,7 @@ from recordings.core.names import clip_key, clip_name
 from recordings.core.segments import holes
 from recordings.core.tasks import MOST_HOLES, one_line
 from recordings.recorder.clips import ClipError, Stopped, make_clip
+from recordings.recorder.keeping import FULL
 from recordings.recorder.segment_store import SegmentStore
 from recordings.recorder.task_store import Task, TaskStore
 from recordings.recorder.tasks import NO_PICTURES, NO_TOOL, NOTHING, Tasks
@@ -41,7 +42,8 @@ GIVE_UP_SECONDS = 7 * 86_400.0  # so long the hub may refuse the clip of an aler
 class Uploads:
     """One thread calls `step`: one task at a time, the oldest first. folder: OUTPUT_DIR.
 
-    Its place in the work is the task's state, so that a kill repeats a part of it and loses nothing.
+    Its place in the work is the task's state, so that a kill repeats a part of it and loses nothing. short: bytes that the
+    disk lacks although retention took all that it may.
     """
 
     folder: Path
@@ -53,10 +55,12 @@ class Uploads:
     stop: threading.Event
     clock: Callable[[], float] = time.time
     monotonic: Callable[[], float] = time.monotonic
+    short: Callable[[], int] = int
     _later: dict[str, tuple[float, Backoff]] = field(default_factory=dict)
 
     def step(self) -> bool:
         """Raises EdgeStoreError."""
+        self._make_room(self.short())
         now = self.monotonic()
         for task in self.store.in_states("stopping", "uploading"):
             due = self._later[task.task_id][0] if task.task_id in self._later else 0.0
@@ -94,6 +98,21 @@ class Uploads:
         if task.told.get("error") != told and not early:
             log.warning("clip waits", task=task.task_id, reason=str(error))
             self.store.change(task, task.state, now=self.clock(), error=told)
+
+    def _make_room(self, missing: int) -> None:
+        """On a full disk the oldest clips of alerts go: else a hub that is away for long ends recording, and alerts with it.
+
+        With each the segments go that it was made of. What somebody asked for stays.
+        """
+        if missing <= 0:
+            return
+        for task in self.store.in_states("uploading"):
+            if missing <= 0:
+                return
+            if task.alert_id:
+                log.error("clip of an alert is given up", task=task.task_id, reason=FULL)
+                self._fail(task, FULL)
+                missing -= 2 * int(task.told.get("bytes", 0))
 
     def _fail(self, task: Task, error: str) -> None:
         """The end; what was cut of it goes, since nothing comes back to it."""

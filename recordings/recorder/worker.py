@@ -185,7 +185,16 @@ class RecorderWorker:
             sound=reasons.sound,
             segmenters=segmenters,
         )
-        self.uploads = Uploads(s.output, self.tasks, store, segments, self._document, tool, self.stop)
+        self.uploads = Uploads(
+            s.output,
+            self.tasks,
+            store,
+            segments,
+            self._document,
+            tool,
+            self.stop,
+            short=self.recorder.keeping.take_short,
+        )
 
     def _document(self) -> Document | None:
         return self.sync.current

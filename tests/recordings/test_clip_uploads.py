@@ -260,3 +260,25 @@ def test_every_report_can_be_taken_in(box: Works) -> None:
     for row in Outbox(box.database).head("vid1", 99):
         parse_event({"event_id": row.event_id, "kind": row.kind, "body": row.body}, device_id="box-1")
         assert json.loads(row.body)["task_id"] == "t1"
+
+
+def test_a_full_disk_takes_the_oldest_clips_of_alerts_and_nothing_that_was_asked_for(box: Works) -> None:
+    box.piece(0, 12)
+    BadStorage.spoil = 10_000
+    box.stopped()
+    for number in range(3):
+        task = Task(
+            f"a{number}", "vid1", f"alert-a{number}", "stopping", 1, T + number, 60.0, T, T + 12, alert_id=f"a{number}"
+        )  # fmt: skip
+        box.store.add(task, now=T)
+        box.tasks.ready = frozenset({*box.tasks.ready, task.task_id})
+    for _ in range(8):  # each is cut, and not stored
+        box.uploads.step()
+    assert len(box.local()) == 4
+    missing = [len(CONTENT) * 3]
+    box.uploads.short = lambda: missing.pop() if missing else 0
+    box.uploads.step()
+    states = {t: box.last(t)["state"] for t in ("t1", "a0", "a1", "a2")}
+    assert states == {"t1": "uploading", "a0": "failed", "a1": "failed", "a2": "uploading"}
+    assert len(box.local()) == 2
+    assert "disk is full" in box.last("a0")["error"]

@@ -73,6 +73,7 @@ def test_a_disk_that_fills_gives_up_the_oldest(disk: Disk) -> None:
     disk.space = 149
     disk.keeping.step()
     assert disk.keeping.alarm != ""
+    assert (disk.keeping.take_short(), disk.keeping.take_short()) == (1, 0)
     disk.ticks.advance(11)
     disk.space = 150
     disk.keeping.step()
