@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Max, Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.urls import path, reverse
@@ -26,7 +25,7 @@ from recordings.extracts.selectors import extract_message, visible_extracts
 from recordings.extracts.services import ExtractError, request_extract
 from recordings.timeline import gallery
 from recordings.timeline.cameras import camera_of
-from recordings.timeline.selectors import day_data, zone_of
+from recordings.timeline.selectors import day_data, with_last_hour, zone_of
 from recordings.timeline.texts import words
 
 if TYPE_CHECKING:
@@ -60,8 +59,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     """GET: the cameras that have a timeline, with the last hour of which something is recorded."""
     if not request.user.has_perm(SEE):
         raise PermissionDenied
-    last = Max("recorded_hours__hour", filter=~Q(recorded_hours__spans=[]))
-    cameras = list(visible_cameras(request.user).annotate(last=last).order_by("name", "pk"))
+    cameras = list(with_last_hour(visible_cameras(request.user)).order_by("name", "pk"))
     if len(cameras) == 1:
         return HttpResponseRedirect(reverse("admin:recordings_timeline", args=[cameras[0].pk]))
     context = {**admin.site.each_context(request), "title": _("Timelines"), "opts": Extract._meta, "cameras": cameras}

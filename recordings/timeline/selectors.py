@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from cameras.models import Camera
 from recordings.core.days import day_at, day_of
@@ -21,6 +22,12 @@ ONE = timedelta(days=1)
 
 def zone_of(camera: Camera) -> str:
     return camera.device.site.time_zone
+
+
+def with_last_hour(cameras: QuerySet[Camera]) -> QuerySet[Camera]:
+    """With `last`, the last hour of which something is recorded. Of each camera only the newest hours are read."""
+    hours = RecordedHour.objects.filter(camera=OuterRef("pk")).exclude(spans=[]).order_by("-hour")
+    return cameras.annotate(last=Subquery(hours.values("hour")[:1]))
 
 
 def day_data(camera: Camera, user: User | AnonymousUser, *, day: date, now: datetime) -> dict[str, Any]:

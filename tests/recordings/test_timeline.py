@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.html import escape
 
@@ -22,6 +24,7 @@ from recordings.extracts import services
 from recordings.extracts.models import Extract, ExtractStep
 from recordings.spans.models import RecordedHour
 from recordings.timeline.pages import MOST_PLAYED_S
+from recordings.timeline.selectors import with_last_hour
 from tests.cameras.pages import browser, path, text, two_sites
 from tests.fakes import FakeRedis
 from tests.recordings.extracts import BEGIN, EXPORT, MINUTE, finish, tell, wish
@@ -112,6 +115,16 @@ def test_cameras_are_chosen_from_and_linked(kitchen: Site) -> None:
     index = text(here.get("/admin/"))
     assert f'href="{TIMELINE}"' in index
     assert f'href="{path(Extract)}"' in index
+
+
+def test_the_last_recorded_hour_is_found_from_the_newest_on() -> None:
+    recorded((0, 600), hour=HOUR)
+    recorded((0, 600), hour=HOUR + timedelta(hours=2))
+    recorded(hour=HOUR + timedelta(hours=3))  # deleted again
+    with CaptureQueriesContext(connection) as asked:
+        found = {c.pk: c.last for c in with_last_hour(Camera.objects.all())}  # type: ignore[attr-defined]
+    assert found == {"vid1": HOUR + timedelta(hours=2), "vid2": None}
+    assert "MAX(" not in asked[0]["sql"]  # which reads every hour that there ever was
 
 
 def test_a_moment_is_asked_for_and_followed() -> None:
