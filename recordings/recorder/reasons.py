@@ -38,8 +38,10 @@ class Reasons:
                 log.info("reason to record", camera=camera_id, reason=found.get(camera_id, ""))
         self.of = found
         now = self.clock()
-        self._kept_at |= self.asked()
-        self._kept_at |= {camera_id: now for camera_id, reason in found.items() if reason != "ring"}
+        kept = {**self.asked(), **{camera_id: now for camera_id, reason in found.items() if reason != "ring"}}
+        held = {camera_id: min(at, now) for camera_id, at in self._kept_at.items()}  # less where the clock was set back
+        # The later counts: a task that ended before takes nothing of what a schedule kept.
+        self._kept_at = held | {camera_id: max(at, held.get(camera_id, at)) for camera_id, at in kept.items()}
 
     def is_ring(self, camera_id: str, start: float) -> bool:
         """Whether what was recorded from then (Unix seconds) until now was only to be there before an alert."""

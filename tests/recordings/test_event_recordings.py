@@ -314,3 +314,19 @@ def test_whatever_is_raised_when_its_windows_are_recorded(
     assert kept >= {s for s in range(0, 240, 4) if any(s < stop and s + 4 > start for start, stop in windows)}
     assert all(any(s < stop and s + 4 > start for start, stop in windows) for s in kept)
     box.database.close()
+
+
+def test_a_task_that_ended_before_takes_nothing_of_what_a_schedule_kept(box: Box) -> None:
+    box.reasons.asked = lambda: {"vid1": T + 1}  # it waits to be cut
+    box.configure(always=True, events={"pre_s": PRE, "post_s": POST})
+    box.clock.advance(10)
+    box.reasons.step()
+    box.configure(events={"pre_s": PRE, "post_s": POST})
+    box.clock.advance(2)
+    box.reasons.step()
+    assert not box.reasons.is_ring("vid1", T + 8)
+    assert box.reasons.is_ring("vid1", T + 11)
+    box.clock.now = T  # set back
+    box.reasons.asked = dict
+    box.reasons.step()
+    assert box.reasons.is_ring("vid1", T)
