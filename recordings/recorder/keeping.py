@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 10.0
 RING_SECONDS = MOST_BEFORE_S + 120.0  # what is there before an alert, and how late one may be heard of
 AT_ONCE = 500  # segments in one turn
+TRUST_SECONDS = 7 * 86_400.0  # for so long it is asked whether the clock is right
+SEEN_SECONDS = 600.0  # so often what the clock shows is noted
+DOUBTED, SEEN = "clock doubted", "clock seen"
 FULL = "the disk is full and everything on it is still needed"
 
 
@@ -53,7 +56,8 @@ class Keeping:
     also: Callable[[], list[Span]] = list
     _due: float = field(default=float("-inf"))
     _cleaning: bool = False
-    _doubtful: bool = False
+    _doubted: float | None = None  # since when, Unix seconds
+    _seen: float = float("-inf")
     _looked: tuple[float, float] | None = None  # what the two clocks showed at the last look
 
     def step(self) -> bool:
@@ -91,25 +95,35 @@ class Keeping:
         return bool(decision.doomed)
 
     def _doubt(self, count: int, own: Mapping[str, float]) -> bool:
-        """Whether the clock jumped ahead, and by it most of all segments are too old: until they are not.
+        """Whether the clock jumped ahead, and by it most of all segments are too old: until they are not, or for a week.
 
         Counted over all of them, since a look has only `AT_ONCE` in hand. Days that somebody made fewer are no jump.
         """
         now, tick = self.clock(), self.monotonic()
-        if self._looked is None:
-            self._doubtful = self.segments.clock_is_doubted()
-            newest = self.segments.newest()
-            before, passed = newest.end if newest else now, 0.0
-        else:
-            before, passed = self._looked[0], tick - self._looked[1]
+        before, passed = self._before(now, tick)
         self._looked = now, tick
-        doubtful = self._doubtful or jumped(before=before, now=now, passed=passed)
-        doubtful = doubtful and most_are_old(self._old(now, own), count)
-        if doubtful != self._doubtful:
-            self._doubtful = doubtful
-            with contextlib.suppress(EdgeStoreError):  # a disk that is quite full must not keep this from making room
-                self.segments.doubt_clock(doubtful)
-        return doubtful
+        since = now if jumped(before=before, now=now, passed=passed) else self._doubted
+        if since is not None and (now - since > TRUST_SECONDS or not most_are_old(self._old(now, own), count)):
+            since = None
+        if since != self._doubted:
+            self._note(DOUBTED, since)
+        self._doubted = since
+        if not 0 <= now - self._seen < SEEN_SECONDS:
+            self._note(SEEN, now)
+            self._seen = now
+        return since is not None
+
+    def _before(self, now: float, tick: float) -> tuple[float, float]:
+        """What the clock showed at the last look, which may be one of before a restart, and seconds since then, if known."""
+        if self._looked is not None:
+            return self._looked[0], tick - self._looked[1]
+        self._doubted, seen = self.segments.noted(DOUBTED), self.segments.noted(SEEN)
+        newest = self.segments.newest() if seen is None else None
+        return (newest.end if newest else now) if seen is None else seen, 0.0
+
+    def _note(self, what: str, at: float | None) -> None:
+        with contextlib.suppress(EdgeStoreError):  # a disk that is quite full must not keep this from making room
+            self.segments.note(what, at)
 
     def _old(self, now: float, own: Mapping[str, float]) -> int:
         keep = self.limits.keep_s

@@ -23,7 +23,7 @@ SELECT {COLUMNS} FROM segments WHERE NOT doomed{{of}}
     AND NOT EXISTS (SELECT 1 FROM needed WHERE camera = camera_id AND stop > since AND start < till)
 ORDER BY start, path LIMIT ?"""  # noqa: S608  names of ours
 
-DOUBTED = "clock is doubted"  # the row of `meta`
+NOTE = "recorder:"  # rows of `meta`
 Span = tuple[str, float, float]  # of a camera, from and to, Unix seconds
 
 
@@ -60,15 +60,16 @@ class SegmentStore:
         query = f"SELECT count(*) AS n FROM segments WHERE {of}start < ? AND stop < ? AND NOT doomed"  # noqa: S608  ours
         return int(self.database.rows(query, *which, before, before)[0]["n"])
 
-    def clock_is_doubted(self) -> bool:
-        """What `doubt_clock` noted last, also before a restart."""
-        return bool(self.database.rows("SELECT 1 FROM meta WHERE key = ?", DOUBTED))
+    def noted(self, what: str) -> float | None:
+        """The moment that `note` kept under this name, also before a restart; None without one."""
+        rows = self.database.rows("SELECT value FROM meta WHERE key = ?", NOTE + what)
+        return float(rows[0]["value"]) if rows else None
 
-    def doubt_clock(self, doubted: bool) -> None:
+    def note(self, what: str, at: float | None) -> None:
         with self.database.transaction() as db:
-            db.execute("DELETE FROM meta WHERE key = ?", (DOUBTED,))
-            if doubted:
-                db.execute("INSERT INTO meta VALUES (?, ?)", (DOUBTED, "1"))
+            db.execute("DELETE FROM meta WHERE key = ?", (NOTE + what,))
+            if at is not None:
+                db.execute("INSERT INTO meta VALUES (?, ?)", (NOTE + what, repr(at)))
 
     def oldest(self, limit: int, *, needed: Sequence[Span] = (), camera_id: str = "") -> list[Segment]:
         """Of all cameras or of one, the oldest first, without those that hold something of what is needed."""

@@ -161,3 +161,20 @@ def test_fewer_days_are_no_jump(disk: Disk) -> None:
     assert disk.keeping.step()
     assert disk.keeping.alarm == ""
     assert max(T + 11 - s.end for s in disk.segments.of_camera("vid1")) <= 200
+
+
+def test_a_box_that_was_off_for_long_asks_for_a_week_and_then_goes_on(disk: Disk) -> None:
+    disk.fill(*range(900, 60, -40))
+    disk.keeping.step()
+    disk.clock.advance(30 * 86_400)
+    disk.keeping = Keeping(
+        disk.folder, disk.segments, disk.store, LIMITS, disk.clock, disk.ticks, lambda folder: disk.space
+    )
+    assert not disk.keeping.step()
+    for clock in (disk.clock, disk.ticks):
+        clock.advance(keeping.TRUST_SECONDS - 60)
+    assert not disk.keeping.step()
+    for clock in (disk.clock, disk.ticks):
+        clock.advance(120)
+    assert disk.keeping.step()
+    assert (disk.left(), disk.keeping.alarm) == ([], "")
