@@ -189,11 +189,13 @@ class CameraReader:
             self._backoff.reset()
         self._count(errors=1)
         self._become("lost", trouble.reason)
-        if self.streams.ended(trouble, self._monotonic()):
+        other = self.streams.ended(trouble, self._monotonic())
+        if other:
             now = self.streams.word
             log.info("camera's other stream is read", camera=self.camera_id, stream=now, reason=self.streams.note)
-            return self._backoff.next(at_most=FAST_RETRY_S)
-        return self._backoff.next(at_most=FAST_RETRY_S if trouble.retryable else SLOW_RETRY_S)
+        # Not back to the sub-stream in a hurry: a camera shuts out whoever comes with a wrong password too often.
+        soon = trouble.retryable or (other and self.streams.word == "main")
+        return self._backoff.next(at_most=FAST_RETRY_S if soon else SLOW_RETRY_S)
 
     def _read(self) -> None:
         if self.streams.shape_wanted:

@@ -13,6 +13,7 @@ from cameras.streams.errors import IngestError
 TRIES = 3  # connections to the sub-stream that fail in a row
 # On the main stream until the sub-stream is tried again, each time twice as long: a try in vain costs some seconds of sight.
 AGAIN_S, LONGEST_S = 1800.0, 86_400.0
+SOON_S = 60.0  # instead, once, after both were lost: then the camera was away, which says nothing of the sub-stream
 
 FAILS = gettext_noop("The sub-stream cannot be read, the main stream is analysed instead")
 TOO_SMALL = gettext_noop("its picture is smaller than what the model takes")
@@ -36,6 +37,7 @@ class Streams:
     _fallen_back: bool = False
     _again_at: float | None = None
     _pause: float = AGAIN_S
+    _both_away: bool = False
     _main_size: tuple[int, int] | None = None
 
     @property
@@ -63,26 +65,30 @@ class Streams:
             return
         if width < self.least[0] and height < self.least[1]:
             raise IngestError(TOO_SMALL, retryable=False)
-        self._failures, self._pause = 0, AGAIN_S
+        self._failures, self._pause, self._both_away = 0, AGAIN_S, False
         self.note = "" if same_shape(width, height, *(self._main_size or (0, 0))) else OTHER_SHAPE
 
     def ended(self, error: IngestError, now: float) -> bool:
         """A connection that could not be made, or that ended; whether another stream is the next to be tried.
 
         A sub-stream is given up after three tries in vain, at once for what only a person can mend. When the main stream
-        is lost as well, the next try is the sub-stream's again.
+        is lost as well, the next try is the sub-stream's again; what fails then says nothing of the sub-stream.
         """
         if not self.sub:
             return False
         if self.word == "main":
             self._return()
+            self._both_away = True
             return True
         self._failures += 1 if error.retryable else TRIES
         if self._failures < TRIES:
             return False
         self._fallen_back, self.note = True, f"{FAILS}: {error.reason}"
-        self._again_at = now + self._pause if error.retryable else None
-        self._pause = min(2 * self._pause, LONGEST_S)
+        pause = SOON_S if self._both_away else self._pause
+        self._again_at = now + pause if error.retryable else None
+        if not self._both_away:
+            self._pause = min(2 * self._pause, LONGEST_S)
+        self._both_away = False
         return True
 
     def is_time(self, now: float) -> bool:

@@ -22,7 +22,7 @@ from detection.ingest.frame import Frame
 from detection.ingest.glance import Shown
 from detection.ingest.pictures import Decoded
 from detection.ingest.reader import CameraReader
-from detection.ingest.streams import AGAIN_S, FAILS, LONGEST_S, OTHER_SHAPE, TOO_SMALL, TRIES, Streams
+from detection.ingest.streams import AGAIN_S, FAILS, LONGEST_S, OTHER_SHAPE, SOON_S, TOO_SMALL, TRIES, Streams
 from edgesite.commands import Command
 from edgesite.fields import encrypt
 from tests.cameras.documents import DEVICE, REGISTRY, content, document
@@ -76,6 +76,23 @@ def test_the_sub_stream_is_given_up_after_three_tries_and_tried_again_later() ->
     for _ in range(20):
         both.ended(AWAY, 9000.0)
         assert both.is_time(9000.0 + LONGEST_S)
+
+
+def test_a_camera_that_starts_again_keeps_its_sub_stream() -> None:
+    both = streams()
+    for _ in range(TRIES):
+        both.ended(AWAY, 0.0)
+    for _ in range(50):  # minutes in which neither can be opened
+        assert both.ended(AWAY, 100.0)
+        assert read_by(both) == "sub"
+        assert both.ended(AWAY, 100.0)
+        assert read_by(both) == "main"
+    both.begun(1920, 1080)  # it came back while the main stream was tried
+    assert not both.is_time(100.0 + SOON_S - 1)
+    assert both.is_time(100.0 + SOON_S)
+    assert both.ended(AWAY, 200.0)  # and its sub-stream did not: then as ever
+    assert not both.is_time(200.0 + 2 * AGAIN_S - 1)
+    assert both.is_time(200.0 + 2 * AGAIN_S)
 
 
 def test_pictures_in_between_are_a_new_beginning() -> None:
@@ -158,6 +175,20 @@ class Quick:
         return 0.0
 
 
+class Watching:
+    """Likewise, and notes how long each could have been."""
+
+    def __init__(self, most: int) -> None:
+        self.longest: list[float] = []
+        self.most, self.enough = most, threading.Event()
+
+    def uniform(self, low: float, high: float) -> float:
+        self.longest.append(high)
+        if len(self.longest) >= self.most:
+            self.enough.set()
+        return 0.0
+
+
 @pytest.fixture
 def cameras(monkeypatch: pytest.MonkeyPatch) -> Cameras:
     made = Cameras()
@@ -172,8 +203,8 @@ def read(cameras: Cameras) -> Iterator[Callable[..., CameraReader]]:
 
     def start(**values: Any) -> CameraReader:
         reader = CameraReader(
-            "c1", streams(), on_frame=values.pop("on_frame", lambda: None), on_state=lambda *_: None, rng=cast(Any, Quick()),
-            **values,
+            "c1", streams(), on_frame=values.pop("on_frame", lambda: None), on_state=values.pop("on_state", lambda *_: None),
+            rng=cast(Any, values.pop("rng", Quick())), **values,
         )  # fmt: skip
         readers.append(reader)
         reader.start()
@@ -215,6 +246,17 @@ def test_a_reader_falls_back_goes_on_and_returns(cameras: Cameras, read: Callabl
     frame = frame_of(reader, lambda frame: frame.width == 640, come)
     assert frame.generation > 0
     assert (reader.streams.word, reader.streams.note) == ("sub", "")
+
+
+def test_a_wrong_password_is_not_tried_more_often_because_there_are_two_streams(
+    cameras: Cameras, read: Callable[..., CameraReader]
+) -> None:
+    cameras.fails = {MAIN: GONE, SUB: GONE}
+    pauses = Watching(12)
+    reader = read(rng=pauses)
+    assert pauses.enough.wait(5)
+    reader.stop()
+    assert dict(zip(cameras.opened, pauses.longest, strict=False)) == {SUB: 3.0, MAIN: 10.0}  # the latest after each
 
 
 def test_a_small_or_strange_sub_stream_is_told(cameras: Cameras, read: Callable[..., CameraReader]) -> None:
