@@ -124,6 +124,40 @@ def test_a_dropped_socket_comes_back_with_what_happened_meanwhile(
     assert page.evaluate("window.notReloaded") is True
 
 
+FEED = """async (alert) => {
+  const feed = await import("/static/edgesite/live/feed.js");
+  const told = (id, at) => ({...alert, event_id: id, timestamp: at, received_at: at, occurrences: 1, last_at: null});
+  const shown = () => [...document.querySelectorAll("#feed > *")].map((each) => each.dataset.event);
+  const [a, b, c] = [told("a", 100), told("b", 200), told("c", 300)];
+  const seen = [];
+  feed.showAll([c, b], true);
+  seen.push(feed.put(a), shown());                                          // somebody acknowledged an old one
+  seen.push(feed.put({...b, occurrences: 2, last_at: 310}), shown());
+  seen.push(feed.put({...b, occurrences: 2, last_at: 310, state: "acknowledged"}));
+  seen.push(feed.put({...a, occurrences: 2, last_at: 320}), shown());       // an old one happens again
+  seen.push(feed.showAll([c, {...b, occurrences: 3, last_at: 330}, a], true).map((each) => each.event_id), shown());
+  feed.showAll([c, b], true);
+  seen.push(feed.showAll([c, a], true).map((each) => each.event_id), shown());  // b was deleted
+  return seen;
+}"""
+
+
+def test_what_happens_again_is_told_wherever_its_alert_stands(visitor: Visitor, working_box: FakeBox) -> None:
+    page = log_in(visitor)
+    working_box.alert(CAMERA)
+    expect(page.locator(".alert").first).to_be_visible(timeout=5000)
+    alert = page.request.get("/api/alerts").json()["items"][0]
+    assert page.evaluate(FEED, alert) == [
+        False, ["c", "b"],
+        True, ["c", "b"],
+        False,
+        True, ["a", "c", "b"],
+        ["b"], ["c", "b", "a"],
+        ["a"], ["c", "a"],
+    ]  # fmt: skip
+    assert visitor.complaints == []
+
+
 def test_an_account_without_the_permission_gets_words_and_nothing_else(visitor: Visitor, stack: Stack) -> None:
     add_user(stack, "guest", "nobody")
     page = visitor.log_in("guest", "pass-word-1")

@@ -93,18 +93,24 @@ function drawPicture(element, alert) {
   else showBlank(element, say(alert.capture ? "picture_coming" : "picture_none"));
 }
 
-// Returns whether the alert was not there before.
-export function put(alert) {
+// When it came, or happened again since.
+function newest(alert) {
+  return Math.max(alert.received_at, alert.last_at ?? 0);
+}
+
+// Returns whether the alert was not there before, or happened again. wanted: whatever its age.
+export function put(alert, wanted = false) {
   const known = alerts.get(alert.event_id);
-  // Somebody did something with an alert from before the feed begins: that is no new one.
+  // Somebody did something with an alert from before the feed begins: that is no new one, unless it goes on.
   const oldest = alerts.get(list.lastElementChild?.dataset.event)?.alert;
-  if (!known && oldest && alert.received_at < oldest.received_at) return false;
+  if (!wanted && !known && oldest && newest(alert) < oldest.received_at) return false;
   const element = known?.element ?? elementFor(alert.event_id);
   alerts.set(alert.event_id, { element, alert });
   draw(element, alert);
   if (known) {
-    if (alert.occurrences > known.alert.occurrences) flash(element);
-    return false;
+    const again = alert.occurrences > known.alert.occurrences;
+    if (again) flash(element);
+    return again;
   }
   flash(element);
   list.prepend(element);
@@ -123,7 +129,7 @@ function drop(element) {
   element.remove();
 }
 
-// The whole state: what the server does not name any more is gone. Returns the alerts that were not there before.
+// The whole state: what the server does not name any more is gone. Returns what is new, and what happened again.
 export function showAll(newestFirst, seesAlerts) {
   const first = alerts.size === 0;
   const wanted = new Set(newestFirst.map((alert) => alert.event_id));
@@ -133,9 +139,10 @@ export function showAll(newestFirst, seesAlerts) {
   }
   const fresh = [];
   for (const alert of [...newestFirst].reverse()) {
-    const isNew = put(alert);
+    const drawn = !alerts.has(alert.event_id) && shown.has(alert.event_id); // by the server
+    const isNew = put(alert, true);
     const { element } = alerts.get(alert.event_id);
-    if (isNew && (first || shown.has(alert.event_id))) element.classList.remove("is-new");
+    if (isNew && (first || drawn)) element.classList.remove("is-new");
     else if (isNew) fresh.push(alert);
     if (list.firstElementChild !== element) list.prepend(element);
   }
