@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, Q
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from redis.exceptions import RedisError
 
@@ -94,11 +94,13 @@ def _statistics(cameras: list[Camera], stats: dict[str, dict[str, Any]], now: fl
 
 
 def alert_metrics(user: User) -> Iterator[Metric]:
-    """Alerts that the person may see: by state, and all that are stored."""
-    counted = visible_alerts(user).order_by().values_list("state").annotate(Count("id"))
-    counts: dict[str, int] = dict(counted)
-    states = GaugeMetricFamily("edgesite_alerts_by_state", "Alerts by state.", labels=["state"])
+    """Alerts that the person may see: by state, each with its repeats once, and all that are stored."""
+    rows = visible_alerts(user).order_by().values_list("state")
+    counted = rows.annotate(whole=Count("id", filter=Q(part_of=None)), stored=Count("id"))
+    counts: dict[str, tuple[int, int]] = {state: (whole, stored) for state, whole, stored in counted}
+    states = GaugeMetricFamily("edgesite_alerts_by_state", "Alerts by state, without repeats.", labels=["state"])
     for state in AlertState.values:
-        states.add_metric([state], counts.get(state, 0))
+        states.add_metric([state], counts.get(state, (0, 0))[0])
     yield states
-    yield CounterMetricFamily("edgesite_alerts", "Alerts that the hub stored.", value=sum(counts.values()))
+    total = sum(stored for _, stored in counts.values())
+    yield CounterMetricFamily("edgesite_alerts", "Alerts that the hub stored.", value=total)
