@@ -37,9 +37,11 @@ def hold(alert: Alert) -> None:
 
 
 def note_change(alert: Alert) -> None:
-    """To be called after something that counts for the whole alert has changed."""
-    if alert.part_of_id is not None or alert.occurrences > 1:
-        sum_up(alert.part_of_id or alert.event_id)
+    """To be called after something that counts for the whole alert has changed, in the same transaction."""
+    first = alert.part_of_id
+    # Asked again: a repeat that another hub stored may have joined since the alert was read. From here on none can.
+    if first is not None or Alert.objects.filter(pk=alert.pk, occurrences__gt=1).exists():
+        sum_up(first or alert.event_id)
 
 
 def sum_up(event_id: str) -> None:

@@ -22,6 +22,7 @@ from detection.alert_life.escalation_models import EscalationRule
 from detection.alert_life.models import AlertStep
 from detection.alert_life.precision_page import binding_precision
 from detection.consumers import LiveConsumer
+from detection.hub import store as store_module
 from detection.hub.store import store_event
 from detection.models import Alert
 from detection.selectors import alert_message
@@ -106,6 +107,16 @@ def test_whatever_the_order_the_alert_comes_to_the_same(order: tuple[int, ...]) 
     ended("x3", "e3", 95, algo_code="leave_post")
     alert = first()
     assert (seconds(alert.over_at), alert.whole_duration_s) == (95, 95)
+
+
+def test_an_end_counts_though_another_hub_stored_a_repeat_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    store("e1", algo_code="leave_post")
+    read_before = first()
+    store("e2", 40, algo_code="leave_post")
+    ended("x2", "e2", 50, algo_code="leave_post")
+    monkeypatch.setattr(store_module, "_started", lambda event, started_id: read_before)
+    ended("x1", "e1", 30, algo_code="leave_post")
+    assert seconds(first().over_at) == 50
 
 
 def test_while_a_rule_that_ends_goes_on_a_repeat_joins_however_late() -> None:
