@@ -206,6 +206,16 @@ def test_an_alert_is_escalated_once_with_its_repeats() -> None:
     assert due(timezone.now() + timedelta(minutes=2)) == ["e1"]
 
 
+def test_who_deletes_is_told_of_the_repeats() -> None:
+    client = browser("superuser")
+    store("e1")
+    alone = text(client.get(f"{LIST}{first().pk}/delete/"))
+    store("e2", 5)
+    page = text(client.get(f"{LIST}{first().pk}/delete/"))
+    assert ("alert-times" in alone, "All of its repeats go with it" in alone) == (False, False)
+    assert re.search(r'id="alert-times">2 times, last [^<]+</strong> All of its repeats go with it', page)
+
+
 def test_deleting_takes_the_repeats_too_and_none_comes_back() -> None:
     boss = make_person("boss", superuser=True)
     for number in range(1, 4):
