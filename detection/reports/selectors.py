@@ -60,7 +60,7 @@ class Line:
 
 @dataclass(slots=True)
 class Report:
-    """lines: by binding. told: whether any box told of any hour."""
+    """lines: by binding, of a second box that names the same one by both. told: whether any box told of any hour."""
 
     total: Pair = field(default_factory=Pair)
     lines: dict[str, Line] = field(default_factory=dict)
@@ -113,12 +113,14 @@ class _Book:
     _clocks: dict[str, ZoneInfo] = field(default_factory=dict)
 
     def line(self, bind_id: str, algo_code: str, roi_id: str, roi_name: str, camera_id: str, device_id: str) -> Line:
-        known = self.report.lines.get(bind_id)
+        key = bind_id
+        known = self.report.lines.get(key)
+        if known is not None and known.box.device_id != device_id:  # what another box says counts for that box alone
+            key = f"{device_id}/{bind_id}"
+            known = self.report.lines.get(key)
         if known is None:
             camera = self.cameras.get(camera_id) or camera_id
-            known = self.report.lines[bind_id] = Line(
-                bind_id, algo_code, roi_name or roi_id, camera, self.boxes[device_id]
-            )
+            known = self.report.lines[key] = Line(bind_id, algo_code, roi_name or roi_id, camera, self.boxes[device_id])
         return known
 
     def take_hours(self, row: dict[str, Any], line: Line) -> None:

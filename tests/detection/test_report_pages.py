@@ -216,6 +216,17 @@ def test_a_zone_an_algorithm_and_a_site(sites: list[Site]) -> None:
     assert found(f"?site={sites[0].pk}&zone=roi-1&algorithm=intrusion&shift=0") == (1, ["bind-1"])
 
 
+def test_a_box_that_names_anothers_binding_changes_nothing_there(sites: list[Site]) -> None:
+    alert("e1", NOON)
+    for n in range(3):
+        alert(f"x{n}", NOON, 2, bind_id="bind-1")
+    report = context(browser("viewer"))["report"]
+    lines = {(line.box.site, line.bind_id): line.total.now.violations for line in report.lines.values()}
+    assert lines == {("Kitchen", "bind-1"): 1, ("Warehouse", "bind-1"): 3, ("Warehouse", "bind-2"): 0}
+    assert {name: pair.now.violations for name, pair in report.sites.items()} == {"Kitchen": 1, "Warehouse": 3}
+    assert report.total.now.violations == 4
+
+
 def test_bindings_that_do_not_run_stand_there_only_with_what_they_did(sites: list[Site]) -> None:
     Binding.objects.filter(bind_id="bind-1").update(enabled=False)
     Camera.objects.filter(pk="vid2").update(analyse=False)
