@@ -17,7 +17,7 @@ from recordings.evidence.admin import SEE, given_up
 from recordings.evidence.models import Loss
 
 DAYS = 7
-NOT_ALERTS = {"pictures", "reports", "delivered_pictures"}  # copies and pictures: the alert itself came
+NOT_ALERTS = {"pictures", "reports", "delivered_pictures", "coverage"}  # the alert itself came
 
 
 def loss_tiles(request: HttpRequest) -> Iterator[Tile]:

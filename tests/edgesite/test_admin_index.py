@@ -116,6 +116,8 @@ def test_what_boxes_had_to_give_up_lately_is_a_tile_that_leads_to_the_list(site:
     assert rows(client, url) == {str(loss.pk) for loss in Loss.objects.exclude(event_id="l3")}
     elsewhere = browser("viewer", sites=[Site.objects.get(name="Warehouse")])
     assert tiles(elsewhere)["losses"][:2] == (1, "warn: 2 pictures")
+    Loss.objects.filter(event_id="l9").update(counts={"coverage": 2})
+    assert tiles(elsewhere)["losses"][:2] == (1, "warn: 2 hours for reports")  # no alert was lost
     Loss.objects.update(until=now - timedelta(days=8))
     assert "losses" not in tiles(client)
 
