@@ -1,4 +1,4 @@
-"""The command `probe`: opens a camera's stream and tells the hub what it is, or why nothing comes.
+"""The command `probe`: opens a camera's stream and tells the hub what it is, with a picture, or why nothing comes.
 
 The URL is that of the configuration which the box runs, or one that the hub sent encrypted; it never leaves the box, and no
 message holds it.
@@ -6,6 +6,7 @@ message holds it.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import threading
 import time
@@ -13,13 +14,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import av
 import structlog
 from django.utils.translation import gettext_noop
 from redis.exceptions import RedisError
 
 from cameras.core.document import Document
-from cameras.core.probe import StreamFacts
+from cameras.core.probe import LARGEST_PICTURE, StreamFacts
 from cameras.streams.errors import IngestError
+from detection.ingest.frame import Frame
 from detection.ingest.probe import WATCH_S, probe, size_of
 from detection.snapshots import BUSY
 from edgesite.commands import Command, send_answer
@@ -38,6 +41,8 @@ OTHER_KEY = gettext_noop(
 )
 FAILED = gettext_noop("The test failed inside the box. Its log says more.")
 NOTHING = gettext_noop("Nothing comes from the camera")
+PICTURE = 640, 480  # pixels that it fits in: to see which camera it is, and whether it is sharp
+QUALITIES = (80, 60, 40, 20)
 
 
 @dataclass(slots=True)
@@ -79,14 +84,20 @@ class Probes:
     def _found(self, url: str, left_s: float, *, main: str) -> dict[str, Any]:
         """main: of a sub-stream, the stream whose picture has the shape that this one's should have; else empty."""
         began = time.monotonic()
+        pictures: list[av.VideoFrame] = []
         facts: StreamFacts = probe(
-            url, stop=self.stop, transport=self.transport, seconds=min(WATCH_S, max(0.5, left_s - OPEN_S))
+            url,
+            stop=self.stop,
+            transport=self.transport,
+            seconds=min(WATCH_S, max(0.5, left_s - OPEN_S)),
+            picture=pictures.append,
         )
         if main and left_s - (time.monotonic() - began) > MAIN_S:
             with contextlib.suppress(IngestError):  # whoever asked about the other one is told nothing of this
                 width, height = size_of(main, stop=self.stop, transport=self.transport)
                 facts = facts.model_copy(update={"main_width": width, "main_height": height})
-        return {"status": "ok", "facts": facts.model_dump(mode="json"), "message": ""}
+        picture = _small_jpeg(pictures[0]) if pictures else ""
+        return {"status": "ok", "facts": facts.model_dump(mode="json"), "picture": picture, "message": ""}
 
     def _url(self, command: Command, camera_id: str) -> tuple[str, str]:
         """The URL, or why there is none."""
@@ -120,3 +131,16 @@ class Probes:
             log.warning("connection test not reported", request_id=command.request_id, reason=describe(error))
             return
         log.info("connection tested", camera=camera_id, request_id=command.request_id, problem=told["message"])
+
+
+def _small_jpeg(picture: av.VideoFrame) -> str:
+    """The picture as JPEG in Base64, small enough for an answer; "" when it is not."""
+    frame = Frame("", picture, 0.0, 0.0, 0)
+    for quality in QUALITIES:
+        try:
+            jpeg = frame.jpeg(quality=quality, max_width=PICTURE[0], max_height=PICTURE[1])
+        except (ValueError, av.FFmpegError):  # a pixel format that nothing here reads: the facts are told all the same
+            return ""
+        if len(jpeg) <= LARGEST_PICTURE:
+            return base64.b64encode(jpeg).decode("ascii")
+    return ""

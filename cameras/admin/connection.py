@@ -118,7 +118,8 @@ def _answer(probe: CameraProbe | None) -> HttpResponse:
         return JsonResponse({"state": "error", "message": told(probe.message)})
     if probe.state == RequestState.WAITING:
         return JsonResponse({"state": "waiting"})
-    return JsonResponse({"state": "ready", "facts": probe.facts, "notes": notes_on(probe.facts)})
+    told_of = {"facts": probe.facts, "notes": notes_on(probe.facts), "picture": probe.picture}
+    return JsonResponse({"state": "ready", **told_of})
 
 
 def _typed(camera: Camera, body: dict[str, Any]) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -18,6 +19,17 @@ Id = Annotated[str, Field(min_length=1, max_length=64), AfterValidator(_plain)]
 Positive = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
 
 
+LARGEST_PICTURE = 36_000  # bytes: in Base64 it leaves room for the rest of an answer (detection/core/events.py)
+JPEG_BEGINS = b"\xff\xd8\xff"
+
+
+def _jpeg(text: str) -> str:
+    if text and not base64.b64decode(text, validate=True).startswith(JPEG_BEGINS):
+        raise ValueError("is no JPEG")
+    return text
+
+
+Picture = Annotated[str, Field(max_length=(LARGEST_PICTURE + 2) // 3 * 4), AfterValidator(_jpeg)]
 SHAPE_SLACK = 0.03  # encoders round the sizes of small pictures to multiples of 8 or 16
 
 
@@ -54,7 +66,8 @@ class StreamFacts(BaseModel):
 class ProbeAnswer(BaseModel):
     """camera_id: empty for a camera that is being added.
 
-    facts: of a stream that could be opened. message: why it could not, and what to do, in English.
+    facts: of a stream that could be opened. message: why it could not, and what to do, in English. picture: its first one,
+    as JPEG in Base64; "" where none could be decoded, and from boxes of earlier versions.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -64,4 +77,5 @@ class ProbeAnswer(BaseModel):
     camera_id: Annotated[str, Field(max_length=128), AfterValidator(_plain)]
     status: Literal["ok", "error"]
     facts: StreamFacts | None = None
+    picture: Picture = ""
     message: Annotated[str, Field(max_length=500), AfterValidator(_plain)] = ""

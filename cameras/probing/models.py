@@ -10,7 +10,7 @@ class CameraProbe(models.Model):
     """A test of a camera's connection. Its state leaves `waiting` once. It holds no URL.
 
     camera: None for one that is being added and stands in no row yet. device: the box that was asked, and the only one that
-    may answer. facts: as `StreamFacts`. message: in English.
+    may answer. facts: as `StreamFacts`. picture: what came, as JPEG in Base64, or "". message: in English.
     """
 
     request_id = models.CharField(max_length=64, unique=True)
@@ -21,6 +21,7 @@ class CameraProbe(models.Model):
     deadline = models.DateTimeField()
     state = models.CharField(max_length=16, choices=RequestState, default=RequestState.WAITING)
     facts = models.JSONField(default=dict)
+    picture = models.TextField(blank=True, default="")
     message = models.CharField(max_length=500, blank=True)
 
     class Meta:

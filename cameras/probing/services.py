@@ -90,4 +90,4 @@ def take_probe_answer(answer: ProbeAnswer, *, device_id: str) -> bool:
         return False
     if answer.status == "error" or answer.facts is None:
         return settle(probe, state=RequestState.ERROR, message=answer.message)
-    return settle(probe, state=RequestState.READY, facts=answer.facts.model_dump(mode="json"))
+    return settle(probe, state=RequestState.READY, facts=answer.facts.model_dump(mode="json"), picture=answer.picture)

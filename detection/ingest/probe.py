@@ -1,9 +1,10 @@
-"""Opens a camera's URL once, looks at what comes for a moment and says what it is. Its own connection; nothing is decoded."""
+"""Opens a camera's URL once, looks at what comes for a moment and says what it is, with a picture. Its own connection."""
 
 from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from cameras.core.probe import StreamFacts
 from cameras.streams.errors import IngestError, explain
 from cameras.streams.stop import StopSignal
 from cameras.streams.target import parse_target
-from detection.ingest.pictures import video_stream
+from detection.ingest.pictures import decode, video_stream
 from detection.ingest.source import open_container
 
 WATCH_S = 5.0
@@ -25,8 +26,12 @@ FILE_PACKETS = 2000
 
 @dataclass(slots=True)
 class _Seen:
-    """Packets of the video stream: their stamps in seconds and which are key frames."""
+    """Packets of the video stream: their stamps in seconds and which are key frames.
 
+    picture: who still wants the first one; None when nobody does, or not any more.
+    """
+
+    picture: Callable[[av.VideoFrame], None] | None = None
     stamps: list[float] = field(default_factory=list)
     keys: list[float] = field(default_factory=list)
 
@@ -37,6 +42,16 @@ class _Seen:
         self.stamps.append(stamp)
         if packet.is_keyframe:
             self.keys.append(stamp)
+        if self.keys:
+            self._decode(packet)
+
+    def _decode(self, packet: av.Packet[VideoStream]) -> None:
+        """From the first key frame on until a picture comes: codecs with pictures out of order give it some packets late."""
+        if self.picture is None:
+            return
+        for picture in decode(packet, lambda: None)[:1]:
+            give, self.picture = self.picture, None
+            give(picture)
 
     @property
     def enough(self) -> bool:
@@ -64,8 +79,18 @@ def size_of(url: str, *, stop: StopSignal, transport: str = "tcp") -> tuple[int,
             container.close()
 
 
-def probe(url: str, *, stop: StopSignal, transport: str = "tcp", seconds: float = WATCH_S) -> StreamFacts:
-    """What the stream is, looked at for at most so many seconds after it was opened. Raises IngestError in plain words."""
+def probe(
+    url: str,
+    *,
+    stop: StopSignal,
+    transport: str = "tcp",
+    seconds: float = WATCH_S,
+    picture: Callable[[av.VideoFrame], None] | None = None,
+) -> StreamFacts:
+    """What the stream is, looked at for at most so many seconds after it was opened. Raises IngestError in plain words.
+
+    picture: gets the first whole picture, if any can be decoded meanwhile.
+    """
     target = parse_target(url)
     if target.kind == "file" and not Path(target.location).is_file():
         raise IngestError(f"no such file: {target.location}", retryable=True)
@@ -73,7 +98,7 @@ def probe(url: str, *, stop: StopSignal, transport: str = "tcp", seconds: float 
     container = open_container(target, transport, stop, audio=True)
     try:
         stream = video_stream(container)
-        seen, opened = _Seen(), time.monotonic()
+        seen, opened = _Seen(picture), time.monotonic()
         _watch(container, seen, stop, opened + seconds, most=FILE_PACKETS if target.kind == "file" else None)
         if not seen.stamps:
             raise IngestError("the connection stands, but no picture comes", retryable=True)

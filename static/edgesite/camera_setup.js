@@ -42,7 +42,9 @@ function fail(reason) {
 
 const seconds = (value) => `${value.toFixed(1)} s`;
 
-function show(tested, facts, notes) {
+function show(tested, { facts, notes, picture }) {
+  if (picture) part("picture").src = `data:image/jpeg;base64,${picture}`;
+  part("picture").hidden = !picture;
   const words = {
     tested,
     codec: [CODECS[facts.codec] ?? facts.codec, facts.profile && `(${facts.profile})`].filter(Boolean).join(" "),
@@ -75,7 +77,7 @@ async function outcome(request) {
 }
 
 async function test(button) {
-  for (const name of ["reason", "facts", "notes"]) part(name).hidden = true;
+  for (const name of ["reason", "picture", "facts", "notes"]) part(name).hidden = true;
   state("busy", "half", panel.dataset.asking);
   part("progress").value = 0;
   part("progress").hidden = false;
@@ -83,7 +85,7 @@ async function test(button) {
   try {
     const begun = await call(panel.dataset.url, typed(button.dataset.tested));
     const told = begun.request_id ? await outcome(begun.request_id) : begun;
-    if (told.state === "ready") show(begun.tested, told.facts, told.notes);
+    if (told.state === "ready") show(begun.tested, told);
     else fail(told.message);
   } catch {
     fail(panel.dataset.lost);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from playwright.sync_api import Page, expect
 from edgesite import redis_keys
 from edgesite.commands import send_answer
 from tests.browser.conftest import Visitor
-from tests.browser.fake_box import FakeBox
+from tests.browser.fake_box import FakeBox, picture
 from tests.servers.stack import Stack, wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -67,8 +68,10 @@ def test_test_build_save_and_clone(visitor: Visitor, stack: Stack, box: FakeBox)
     expect(page.locator("#connection-state")).to_contain_text("The box opens the stream")
     expect(page.locator("#connection-progress")).to_be_visible()
     expect(page.locator("#connection-test")).to_be_disabled()
-    answer(box, asked(box, known))
+    answer(box, asked(box, known), picture=base64.b64encode(picture((80, 60, 40))).decode())
     expect(page.locator("#connection-state")).to_contain_text("The stream comes.", timeout=15_000)
+    expect(page.get_by_alt_text("Picture from the tested stream")).to_be_visible()
+    assert page.evaluate("document.getElementById('connection-picture').naturalWidth") > 0
     assert fact(page, "tested") == "rtsp://chef:***@10.0.0.9/main"
     assert (fact(page, "codec"), fact(page, "size")) == ("H.265 (Main)", "2560 × 1440")
     assert (fact(page, "rate"), fact(page, "gop"), fact(page, "audio")) == ("25.0 fps", "8.0 s", "none")
@@ -83,6 +86,7 @@ def test_test_build_save_and_clone(visitor: Visitor, stack: Stack, box: FakeBox)
     expect(page.locator("#connection-reason")).to_contain_text("wrong password", timeout=15_000)
     expect(page.locator("#connection-state")).to_contain_text("No stream.")
     expect(page.locator("#connection-facts")).to_be_hidden()
+    expect(page.locator("#connection-picture")).to_be_hidden()
     expect(page.locator("#connection-test")).to_be_focused()
 
     # What makes no URL is told at once, by the field's name. The browser's console notes the refused call.

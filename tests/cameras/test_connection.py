@@ -24,6 +24,7 @@ from tests.rows import PASSWORD, SOURCE
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/cameras/camera/vid1/"
+PICTURE = "/9j/4AAQSkZJRg=="
 FACTS = StreamFacts(codec="h264", width=1920, height=1080, fps=25.0, gop_s=2.0, watched_s=5.0)
 
 
@@ -68,8 +69,26 @@ def test_a_saved_cameras_url_never_leaves_the_hub(person: Any, cloud: FakeRedis)
     answer(request_id)
     done = told(person, request_id)
     assert (done["state"], done["facts"]["codec"], done["notes"]) == ("ready", "h264", [])
+    assert done["picture"] == ""  # of a box of an earlier version
     answer(request_id, status="error", facts=None, message="late")
     assert told(person, request_id) == done
+
+
+def test_a_picture_of_what_came_goes_to_who_may_test(person: Any) -> None:
+    request_id = person.begin({}).json()["request_id"]
+    answer(request_id, picture=PICTURE)
+    assert told(person, request_id)["picture"] == PICTURE
+    assert browser("viewer").get(f"{PAGE}test/{request_id}").status_code == 403
+    other = browser("operator", sites=[Site.objects.get(name="Warehouse")])
+    assert other.get(f"{PAGE}test/{request_id}").status_code == 404
+
+
+@pytest.mark.parametrize("picture", ["PHNjcmlwdD4=", '/9j/4"><script>', "/9j/4A==" + "A" * 48_000, "\u00e9", 7, None])
+def test_what_is_no_small_jpeg_is_refused_with_its_answer(person: Any, picture: Any) -> None:
+    request_id = person.begin({}).json()["request_id"]
+    with pytest.raises(EventError, match="picture"):
+        answer(request_id, picture=picture)
+    assert told(person, request_id) == {"state": "waiting"}
 
 
 def test_a_typed_url_travels_encrypted(person: Any, cloud: FakeRedis) -> None:

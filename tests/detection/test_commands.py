@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import av
@@ -17,8 +19,10 @@ from cameras.core.document import Document, parse_document
 from cameras.core.probe import ProbeAnswer, StreamFacts
 from cameras.streams.errors import IngestError
 from detection import probes, snapshots
+from detection.core.events import LARGEST_BODY
 from detection.ingest.frame import Frame
 from detection.ingest.glance import Glance
+from detection.ingest.probe import probe
 from detection.ingest.reader_state import CameraState
 from detection.probes import Probes
 from detection.snapshots import Snapshots
@@ -181,15 +185,17 @@ def test_refused_when_too_many_wait(box: Box) -> None:
 # Probe
 
 
-def prober(box: Box, monkeypatch: pytest.MonkeyPatch, found: Any) -> Probes:
-    def probe(url: str, **options: Any) -> StreamFacts:
+def prober(box: Box, monkeypatch: pytest.MonkeyPatch, found: Any, picture: av.VideoFrame | None = None) -> Probes:
+    def found_at(url: str, **options: Any) -> StreamFacts:
         box.stored["url"] = url.encode()
         if isinstance(found, Exception):
             raise found
         assert isinstance(found, StreamFacts)
+        if picture is not None:
+            options["picture"](picture)
         return found
 
-    monkeypatch.setattr(probes, "probe", probe)
+    monkeypatch.setattr(probes, "probe", found_at)
     return Probes("box-1", box.cloud.client(), lambda: box.document, threading.Event())
 
 
@@ -218,6 +224,45 @@ def test_a_typed_url_comes_encrypted_and_stays_in_the_box(box: Box, monkeypatch:
     assert "hunter2" not in f"{logs}{told}"
     handler.obey(Command("r2", "probe", 0.0, {"camera_id": "vid1", "url": URL}), 19.0)
     assert box.told()["message"] == probes.OTHER_KEY
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+def test_a_picture_of_what_comes_is_small_enough_for_an_answer(
+    box: Box, monkeypatch: pytest.MonkeyPatch, noisy: bool
+) -> None:
+    """Noise is the worst that JPEG can be given; `told` reads the answer as the hub does."""
+    rows = np.random.default_rng(5).integers(0, 256, (1080 * 3 // 2, 1920), np.uint8)
+    picture = av.VideoFrame.from_ndarray(rows, format="yuv420p") if noisy else yuv(1920, 1080)
+    handler = prober(box, monkeypatch, FACTS, picture)
+    handler.obey(Command("r1", "probe", 0.0, {"camera_id": "vid1", "url": encrypt(URL)}), 19.0)
+    told = box.told()
+    assert len(json.dumps(told)) < LARGEST_BODY
+    shown = cv2.imdecode(np.frombuffer(base64.b64decode(told["picture"]), np.uint8), cv2.IMREAD_COLOR)
+    assert shown is not None
+    assert shown.shape == (360, 640, 3)
+
+
+def test_a_stream_without_a_picture_is_told_with_its_facts(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    handler = prober(box, monkeypatch, FACTS)
+    handler.obey(Command("r1", "probe", 0.0, {"camera_id": "vid1", "url": encrypt(URL)}), 19.0)
+    told = box.told()
+    assert (told["status"], told["picture"]) == ("ok", "")
+
+
+def test_the_first_picture_of_a_file_is_handed_over_once(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    with av.open(str(clip), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"g": "5", "bf": "2"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(20):
+            picture = yuv()
+            picture.pts = number
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    seen: list[av.VideoFrame] = []
+    facts = probe(clip.as_uri(), stop=threading.Event(), picture=seen.append)
+    assert (facts.codec, facts.width) == ("h264", 64)
+    assert [(one.width, one.height, one.key_frame) for one in seen] == [(64, 48, True)]
 
 
 def test_why_nothing_comes_is_said(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
