@@ -2,12 +2,14 @@
 
 import { box as bounds, isFinitePoint } from "./geometry.js";
 import { byId, setAttribute, setText, svg } from "./dom.js";
+import { apart } from "./labels.js";
 import { nearest, progressText, stateMark } from "./live-words.js";
 import { textWidth } from "./shape.js";
 import { nameOf } from "./words.js";
 
 const TRAIL = 24; // places of an object that are drawn behind it
 const MOST_LINES = 4; // rules at one region
+const LABEL_HIGH = 18, LABEL_GAP = 2;
 
 export class LiveDrawing {
   #boxes = new Map(); // track id → nodes and trail
@@ -79,12 +81,15 @@ export class LiveDrawing {
     const gone = new Set(this.#boxes.keys());
     const about = new Map();
     for (const { objects } of states) for (const one of objects) about.set(one.id, [...(about.get(one.id) ?? []), one]);
+    const drawn = [], wanted = [];
     for (const one of seen) {
       gone.delete(one.id);
       const known = this.#boxes.get(one.id) ?? this.#newBox();
       this.#boxes.set(one.id, known);
-      this.#drawBox(known, one, nearest(about.get(one.id) ?? []));
+      drawn.push(known);
+      wanted.push(this.#drawBox(known, one, nearest(about.get(one.id) ?? [])));
     }
+    apart(wanted, LABEL_HIGH + 1, this.stage.size).forEach(([x, y], i) => setAttribute(drawn[i].label, "transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`));
     for (const id of gone) {
       this.#boxes.get(id).group.remove();
       this.#boxes.delete(id);
@@ -92,13 +97,14 @@ export class LiveDrawing {
   }
 
   #newBox() {
-    const known = { rect: svg("rect", { class: "ed-live-box" }), trail: svg("path", { class: "ed-live-trail" }), plate: svg("rect", { class: "ed-live-plate", rx: 3, height: 18 }), text: svg("text", { class: "ed-live-text", y: 13, x: 5 }), places: [] };
+    const known = { rect: svg("rect", { class: "ed-live-box" }), trail: svg("path", { class: "ed-live-trail" }), plate: svg("rect", { class: "ed-live-plate", rx: 3, height: LABEL_HIGH }), text: svg("text", { class: "ed-live-text", y: 13, x: 5 }), places: [] };
     known.label = svg("g", {}, known.plate, known.text);
     known.group = svg("g", {}, known.trail, known.rect, known.label);
     this.tracks.append(known.group);
     return known;
   }
 
+  // Gives where its label wants to be.
   #drawBox(known, { name, score, box: [x1, y1, x2, y2] }, state) {
     const [left, top] = this.stage.toScreen([x1, y1]), [right, bottom] = this.stage.toScreen([x2, y2]);
     const foot = [(x1 + x2) / 2, y2];
@@ -109,8 +115,10 @@ export class LiveDrawing {
     setAttribute(known.group, "data-word", state?.word ?? "none");
     const words = state ? progressText(state) : `${name} ${Math.round(score * 100)} %`;
     setText(known.text, words);
-    setAttribute(known.plate, "width", textWidth(words) + 10);
-    setAttribute(known.label, "transform", `translate(${left.toFixed(1)} ${Math.max(top - 20, 0).toFixed(1)})`);
+    const width = textWidth(words) + 10;
+    setAttribute(known.plate, "width", width);
+    const { width: across, height: down } = this.stage.size;
+    return { left, top: top - LABEL_HIGH - LABEL_GAP, width, out: right < 0 || left > across || bottom < 0 || top > down };
   }
 
   // rules: [{roi, label, state, fired}] in the order of the list.
