@@ -128,7 +128,12 @@ def test_several_are_chosen_and_moved_together(visitor: Visitor) -> None:
     editor.click(0.75, 0.4)
     editor.page.keyboard.up("Shift")
     assert sorted(editor.selected()) == ["Gate", "Yard"]
-    editor.press("Delete")
+    editor.press("Escape", "Escape", "m")  # without holding a key
+    editor.says("Each choice adds to what is selected")
+    editor.click(0.3, 0.2)
+    editor.click(0.75, 0.4)
+    assert sorted(editor.selected()) == ["Gate", "Yard"]
+    editor.press("m", "Delete")
     assert editor.names() == []
     editor.press("Control+z", "Control+z", "Control+z")
     assert near(editor.points("Yard"), YARD)

@@ -79,6 +79,55 @@ def test_fingers_draw_move_pan_and_pinch(browser: Browser, visitor: Visitor) -> 
     page.context.close()
 
 
+def test_fingers_select_several_and_move_them(browser: Browser, visitor: Visitor) -> None:
+    EditorPage.log_in(visitor, roi("Gate", GATE), roi("Yard", YARD, color=1))
+    phone: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "device_scale_factor": 3}
+    editor = EditorPage.beside(browser, visitor, **phone)
+    page = editor.page
+    session = page.context.new_cdp_session(page)
+    editor.snap(on=False)
+    page.touchscreen.tap(*editor.place(0.3, 0.5))
+    page.tap("#editor-several")
+    expect(page.locator("#editor-several")).to_have_attribute("aria-pressed", "true")
+    page.touchscreen.tap(*editor.place(0.75, 0.7))
+    assert sorted(editor.selected()) == ["Gate", "Yard"]
+    touch(session, "touchStart", editor.place(0.75, 0.7))
+    touch(session, "touchMove", editor.place(0.75, 0.65))
+    touch(session, "touchMove", editor.place(0.75, 0.6))
+    touch(session, "touchEnd")
+    assert near(editor.points("Gate"), [[x, y - 0.1] for x, y in GATE], 0.01)
+    assert near(editor.points("Yard"), [[x, y - 0.1] for x, y in YARD], 0.01)
+    page.tap("#editor-list .ed-choose >> nth=0")
+    assert editor.selected() == ["Yard"]  # once more: not that one
+    page.tap("#editor-several")
+    page.tap("#editor-list .ed-choose >> nth=0")
+    assert editor.selected() == ["Gate"]
+    page.context.close()
+
+
+def test_a_pen_moves_a_point_and_adds_one(visitor: Visitor) -> None:
+    editor = EditorPage.log_in(visitor, roi("Gate", GATE))
+    editor.snap(on=False)
+    session = editor.page.context.new_cdp_session(editor.page)
+
+    def pen(kind: str, x: float, y: float, buttons: int = 1) -> None:
+        left, top = editor.place(x, y)
+        given = {"x": left + 9, "y": top, "button": "left", "buttons": buttons, "clickCount": 1, "pointerType": "pen"}
+        session.send("Input.dispatchMouseEvent", {"type": kind, **given})
+
+    def stroke(*places: tuple[float, float]) -> None:
+        pen("mousePressed", *places[0])
+        for place in places[1:]:
+            pen("mouseMoved", *place)
+        pen("mouseReleased", *places[-1], 0)
+
+    editor.click(0.3, 0.5)
+    stroke((0.5, 0.7), (0.55, 0.75), (0.6, 0.8))
+    assert near((editor.points("Gate") or [])[2:3], [[0.6, 0.8]], 0.01)
+    stroke((0.35, 0.3))  # on the middle of an edge
+    assert len(editor.points("Gate") or []) == 5
+
+
 def test_zoom_keeps_what_lies_under_the_pointer_and_edits_stay_exact(browser: Browser, visitor: Visitor) -> None:
     EditorPage.log_in(visitor, roi("Gate", GATE))
     editor = EditorPage.beside(browser, visitor, viewport={"width": 1200, "height": 800}, device_scale_factor=2)
@@ -104,6 +153,12 @@ def test_zoom_keeps_what_lies_under_the_pointer_and_edits_stay_exact(browser: Br
     assert abs(handle["x"] + handle["width"] / 2 - x) < 1.5  # shapes and picture stay together
 
     coordinates = editor.points("Gate")
+    editor.press("Escape", "Escape")
+    before = editor.state("editor.stage.view.x")
+    editor.press("ArrowRight")  # nothing is selected: the picture moves
+    page.wait_for_function(VIEW, arg=["x", before, -1])
+    assert editor.points("Gate") == coordinates
+    editor.choose("Gate")
     for width, height in ((820, 1180), (390, 844), (1440, 900)):
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_timeout(300)
@@ -118,6 +173,29 @@ def test_zoom_keeps_what_lies_under_the_pointer_and_edits_stay_exact(browser: Br
     assert handle
     assert abs(handle["x"] + handle["width"] / 2 - x) < 1.5
     page.context.close()
+
+
+LABELS = """async ([wanted, size]) => (await import("/static/edgesite/editor/labels.js")).apart(wanted, 18, size)"""
+
+
+def test_labels_of_people_close_together_are_all_readable(visitor: Visitor) -> None:
+    page = EditorPage.log_in(visitor).page
+    chance = random.Random(5)
+    size = {"width": 600, "height": 400}
+    for count in (1, 2, 8, 20):
+        wanted = [
+            {"left": chance.uniform(-40, 620), "top": chance.uniform(-30, 420), "width": chance.uniform(40, 120)}
+            for _ in range(count)
+        ]
+        places = page.evaluate(LABELS, [wanted, size])
+        for n, (x, y) in enumerate(places):
+            assert 0 <= x <= 600 - wanted[n]["width"] + 1e-6
+            assert 0 <= y <= 400 - 18
+            for m in range(n):
+                side = x < places[m][0] + wanted[m]["width"] and places[m][0] < x + wanted[n]["width"]
+                assert not side or abs(y - places[m][1]) >= 18 - 1e-6
+    alone = [{"left": 100, "top": 50, "width": 80}]
+    assert page.evaluate(LABELS, [alone, size]) == [[100, 50]]
 
 
 def test_without_a_picture_there_is_a_grid_and_a_reason(visitor: Visitor) -> None:

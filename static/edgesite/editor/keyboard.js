@@ -7,9 +7,10 @@ import { count, nameOf, say, share } from "./words.js";
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const TOOLS = { v: "select", p: "polygon", r: "rectangle", l: "line" };
 const FAR = 10; // picture pixels with Shift
+const PAN = 60; // pixels of the stage
 
 export class Keyboard {
-  // toggle: {snap(), help(), live()}; save(): what Ctrl+S does.
+  // toggle: {snap(), several(), help(), live()}; save(): what Ctrl+S does.
   constructor(editor, { toggle, save }) {
     Object.assign(this, { editor, toggle, save });
     editor.stage.element.addEventListener("keydown", (event) => this.#onStage(event));
@@ -51,7 +52,8 @@ export class Keyboard {
   #onPress(event) {
     if (event.detail !== 0) return;
     const [key, index] = this.#focused();
-    if (key) this.editor.model.select([key], index >= 0 ? [index] : []);
+    if (key && this.editor.ui.several) this.#enter(key, index, true);
+    else if (key) this.editor.model.select([key], index >= 0 ? [index] : []);
   }
 
   #onStage(event) {
@@ -70,7 +72,7 @@ export class Keyboard {
     return {
       "+": () => stage.zoom(1.25, this.#center()), "=": () => stage.zoom(1.25, this.#center()),
       "-": () => stage.zoom(0.8, this.#center()), 0: () => stage.fit(),
-      s: () => this.toggle.snap(), "?": () => this.toggle.help(), w: () => this.toggle.live(), h: () => this.#hide(),
+      s: () => this.toggle.snap(), m: () => this.toggle.several(), "?": () => this.toggle.help(), w: () => this.toggle.live(), h: () => this.#hide(),
     }[key];
   }
 
@@ -89,17 +91,24 @@ export class Keyboard {
   }
 
   #key(event) {
-    const { act, ui } = this.editor;
+    const { ui, stage, model } = this.editor;
     const [key, index] = this.#focused();
     const arrow = ARROWS[event.key];
     if (arrow && event.altKey) return undefined;
-    if (arrow && !ui.readonly) return () => this.#nudge(key, index, arrow, event.shiftKey ? FAR : 1);
-    if (event.key === "Enter" || event.key === " ") return key ? () => this.#enter(key, index, event.shiftKey) : undefined;
+    // Nothing to move: the picture moves, where there is more of it than is shown; else the page scrolls.
+    if (arrow && (ui.readonly || (!key && !model.state.selection.keys.length))) return stage.view.fitted ? undefined : () => this.#pan(arrow, event.shiftKey);
+    if (arrow) return () => this.#nudge(key, index, arrow, event.shiftKey ? FAR : 1);
+    if (event.key === "Enter" || event.key === " ") return key ? () => this.#enter(key, index, event.shiftKey || ui.several) : undefined;
     if (event.key === "Escape") return () => this.#escape(index);
     if (ui.readonly) return undefined;
     if (event.key === "Delete" || event.key === "Backspace") return () => this.#remove(key, index);
     if (event.key === "Insert" || event.key === "i") return index >= 0 ? () => this.#insert(key, index) : undefined;
     return undefined;
+  }
+
+  #pan([dx, dy], far) {
+    const step = far ? 4 * PAN : PAN;
+    this.editor.stage.pan(-dx * step, -dy * step);
   }
 
   #nudge(key, index, [dx, dy], pixels) {

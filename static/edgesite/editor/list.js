@@ -86,10 +86,10 @@ export class List {
   }
 
   #choose(key, event) {
-    const { model, stage, drawing } = this.editor;
+    const { model, stage, drawing, ui } = this.editor;
     drawing.cancel();
     const { keys } = model.state.selection;
-    const adding = event.shiftKey || event.ctrlKey || event.metaKey;
+    const adding = ui.several || event.shiftKey || event.ctrlKey || event.metaKey;
     if (adding) model.select(keys.includes(key) ? keys.filter((one) => one !== key) : [...keys, key]);
     else model.select([key]);
     const roi = model.state.rois.find((one) => one.key === key);

@@ -58,7 +58,7 @@ function parts(editor, data, { saving, copying, toolbar }) {
   editor.saving = saving;
   editor.publishing = new Publishing(editor, data);
   editor.pointer = new Pointer(editor);
-  editor.keyboard = new Keyboard(editor, { toggle: { snap: () => toolbar.toggleSnap(), help: () => toolbar.toggleHelp(), live: () => editor.live.toggle() }, save: () => saving.save() });
+  editor.keyboard = new Keyboard(editor, { toggle: { snap: () => toolbar.toggleSnap(), several: () => toolbar.toggleSeveral(), help: () => toolbar.toggleHelp(), live: () => editor.live.toggle() }, save: () => saving.save() });
   editor.table = new Table(editor);
   editor.list = new List(editor);
   editor.inspector = new Inspector(editor, { copy: () => copying.open() });

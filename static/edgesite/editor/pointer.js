@@ -79,11 +79,13 @@ export class Pointer {
     const { view, model } = this.editor;
     if (found.kind === "handle") view.focus(view.handleNode(found.index));
     else if (found.kind === "shape") {
-      const { shiftKey, pointerType } = this.#press.event; // a finger may only be about to move the picture
-      if (pointerType !== "touch" && !model.state.selection.keys.includes(found.key)) this.#select(found.key, shiftKey);
+      const { event } = this.#press; // a finger may only be about to move the picture
+      if (event.pointerType !== "touch" && !model.state.selection.keys.includes(found.key)) this.#select(found.key, this.#adds(event));
       view.focus(view.shapeNode(found.key));
     } else view.focus(view.root);
   }
+
+  #adds(event) { return event.shiftKey || this.editor.ui.several; }
 
   #select(key, adding) {
     const { keys } = this.editor.model.state.selection;
@@ -124,7 +126,7 @@ export class Pointer {
     else if (found.kind === "middle") {
       this.#gesture = dragHandles(editor, place, { key, index: index + 1, insertAt: editor.stage.toShare(place) });
     } else if (found.kind === "shape" && changes && editor.model.state.selection.keys.includes(key)) this.#gesture = dragShapes(editor, place);
-    else this.#gesture = event.pointerType === "touch" ? dragPan(editor, place) : dragMarquee(editor, place, event.shiftKey);
+    else this.#gesture = event.pointerType === "touch" ? dragPan(editor, place) : dragMarquee(editor, place, this.#adds(event));
   }
 
   #hover(place, event) {
@@ -162,9 +164,10 @@ export class Pointer {
     const { found, event, place } = this.#press;
     const { model, view, stage, ui } = this.editor;
     const { keys, points } = model.state.selection;
+    const adds = this.#adds(event);
     if (found.kind === "handle") {
       if (event.altKey && !ui.readonly) this.editor.act.removePoints(found.key, [found.index]);
-      else if (event.shiftKey) model.select(keys, points.includes(found.index) ? points.filter((i) => i !== found.index) : [...points, found.index]);
+      else if (adds) model.select(keys, points.includes(found.index) ? points.filter((i) => i !== found.index) : [...points, found.index]);
       else model.select(keys, [found.index]);
     } else if (found.kind === "middle") {
       model.commit((state) => commands.insertPoint(state, found.key, found.index, stage.toShare(place)), { label: "point_added" });
@@ -172,9 +175,9 @@ export class Pointer {
       view.focus(view.handleNode(found.index + 1));
       this.editor.speak(say("point_inserted", { n: found.index + 2 }));
     } else if (found.kind === "shape") {
-      if (!event.shiftKey) model.select([found.click]);
-      else if (this.#press.before.includes(found.key)) this.#select(found.key, true); // what this press selected stays
-    } else if (!event.shiftKey) model.select([]);
+      if (!adds) model.select([found.click]);
+      else if (this.#press.before.includes(found.key) || !keys.includes(found.key)) this.#select(found.key, true); // what this press selected stays
+    } else if (!adds) model.select([]);
   }
 
   #onCancel(event) {

@@ -13,7 +13,7 @@ export class Toolbar {
     const { act, stage, ui, view, model } = editor;
     this.tools.forEach((button, i) => button.addEventListener("click", () => this.#take(TOOLS[i])));
     const clicks = {
-      undo: () => act.undo(), redo: () => act.redo(), snap: () => this.toggleSnap(), help: () => this.toggleHelp(),
+      undo: () => act.undo(), redo: () => act.redo(), snap: () => this.toggleSnap(), several: () => this.toggleSeveral(), help: () => this.toggleHelp(),
       "zoom-in": () => stage.zoom(1.5), "zoom-out": () => stage.zoom(1 / 1.5), fit: () => stage.fit(),
       finish: () => { if (editor.drawing.finish()) this.#leave(); }, cancel: () => { editor.drawing.cancel(); view.focus(view.root); },
     };
@@ -49,6 +49,13 @@ export class Toolbar {
     speak(say(ui.snap ? "snap_on" : "snap_off"));
   }
 
+  // For fingers, and for who cannot hold a key while pressing another.
+  toggleSeveral() {
+    const { ui, speak } = this.editor;
+    ui.set({ several: !ui.several });
+    speak(say(ui.several ? "several_on" : "several_off"));
+  }
+
   toggleHelp() {
     const help = byId("editor-keys");
     if (help.open) help.close();
@@ -59,6 +66,7 @@ export class Toolbar {
     const { model, ui, drawing } = this.editor;
     this.tools.forEach((button, i) => setAttribute(button, "aria-pressed", ui.tool === TOOLS[i]));
     setAttribute(byId("editor-snap"), "aria-pressed", ui.snap);
+    setAttribute(byId("editor-several"), "aria-pressed", ui.several);
     // Not `disabled`: after the last step the button keeps the focus.
     setAttribute(byId("editor-undo"), "aria-disabled", model.history.undoable || drawing.started ? null : "true");
     setAttribute(byId("editor-redo"), "aria-disabled", model.history.redoable ? null : "true");
