@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import VisibleOnly
-from cameras.admin.chips import camera_chip
+from cameras.admin.chips import camera_chip, last_picture
 from cameras.admin.cloning import CloneAndSwitch
 from cameras.admin.connection import ConnectionTest
 from cameras.admin.detection import DetectionButtons
@@ -52,7 +52,7 @@ class CameraAdmin(
 ):
     site_path = "device__site"
     form = CameraForm
-    list_display = ["camera_id", "name", "state", "device", "location", "source", "regions", "enabled"]
+    list_display = ["camera_id", "name", "state", "last_picture", "device", "location", "source", "regions", "enabled"]
     list_filter = [CameraStateFilter, ("device__site", VisibleOnly), ("device", VisibleOnly), "enabled", "analyse"]
     search_fields = ["camera_id", "name", "location", "device__device_id"]
     list_select_related = ["device__site", "device__status"]
@@ -78,7 +78,7 @@ class CameraAdmin(
     def get_fields(self, request: HttpRequest, obj: Camera | None = None) -> Any:
         if obj is None:
             return self.fields
-        names = [*self.fields[:2], "state", *self.fields[2:]]
+        names = [*self.fields[:2], "state", "last_picture", *self.fields[2:]]
         if self.has_change_permission(request, obj):
             return names
         # Who may only look is shown the stored value, without the form that masks it.
@@ -100,7 +100,7 @@ class CameraAdmin(
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Camera | None = None) -> Any:
-        return ["camera_id", "source", "sub_source", "state", "connection"] if obj else ["connection"]
+        return ["camera_id", "source", "sub_source", "state", "last_picture", "connection"] if obj else ["connection"]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """The only device there is need not be chosen."""
@@ -124,6 +124,10 @@ class CameraAdmin(
     @admin.display(description=gettext_lazy("state"))
     def state(self, camera: Camera) -> SafeString:
         return camera_chip(camera)
+
+    @admin.display(description=gettext_lazy("last picture"))
+    def last_picture(self, camera: Camera) -> SafeString | str:
+        return last_picture(camera)
 
     def device_ids(self, rows: QuerySet[Camera]) -> set[str]:
         return set(rows.values_list("device_id", flat=True))

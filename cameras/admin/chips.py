@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
@@ -16,6 +16,7 @@ from cameras.admin.sentences import noted_text
 from cameras.models import Camera, Device, DeviceStatus, Site
 from cameras.services import latest_version
 from cameras.states import camera_state, drift_of, sync_state
+from edgesite.metrics import number
 from edgesite.told import told
 
 SHAPES = {"good": "●", "busy": "◐", "warn": "▲", "bad": "▲", "off": "○"}
@@ -104,6 +105,22 @@ def _offline(since: datetime, site: Site) -> tuple[str, str, str]:
     age = _("%(time)s ago") % {"time": timesince(since, now)}
     title = f"{date_format(then, 'DATETIME_FORMAT')} {site.time_zone} ({age})"
     return "off", _("offline since %(time)s") % {"time": text}, title
+
+
+def last_picture(camera: Camera) -> SafeString | str:
+    """How old the newest picture is that the camera's box had from it, its moment in the site's time when pointed at."""
+    seconds = number(camera_state(camera).last_frame_at)
+    if seconds is None:
+        return "–"
+    try:
+        moment = datetime.fromtimestamp(seconds, UTC)
+        there = moment.astimezone(ZoneInfo(camera.device.site.time_zone))
+    except (OverflowError, ValueError, OSError):  # a number that is no moment
+        return "–"
+    title = f"{date_format(there, 'DATETIME_FORMAT')} {camera.device.site.time_zone}"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', moment.isoformat(timespec="seconds"), title, ago(moment)
+    )
 
 
 CAMERA_KINDS = {"live": "good", "connecting": "busy", "lost": "bad", "unknown": "warn"}

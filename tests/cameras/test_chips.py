@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.translation import override
 
-from cameras.admin.chips import ago, camera_chip, sync_chip
+from cameras.admin.chips import ago, camera_chip, last_picture, sync_chip
 from cameras.issued import ConfigVersion
 from cameras.models import ROI, Camera, Device, DeviceStatus
 from cameras.services import issue_version
@@ -55,6 +55,38 @@ def test_a_cameras_reason_is_told_in_the_readers_language(device: Device) -> Non
     report(seconds_ago=OFFLINE_AFTER_SECONDS + 1)
     with override("zh-hans"):
         assert "设备没有响应" in camera_chip(Camera.objects.select_related("device__status").get())
+
+
+def picture_at(seconds: Any) -> str:
+    report(health={"cameras": {"vid1": "live"}, "camera_details": {"vid1": {"last_frame_at": seconds}}})
+    return str(last_picture(Camera.objects.select_related("device__site", "device__status").get()))
+
+
+def test_how_old_a_cameras_last_picture_is(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2026, 11, 22, 8, 30, tzinfo=UTC)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    device.site.__class__.objects.update(time_zone="Asia/Shanghai")
+    assert ">just now</time>" in picture_at(now.timestamp() - 3)
+    old = picture_at(now.timestamp() - 3600).replace("\xa0", " ")
+    assert 'title="2026-11-22 15:30:00 Asia/Shanghai">1 hour ago</time>' in old
+    assert 'datetime="2026-11-22T07:30:00+00:00"' in old
+
+
+@pytest.mark.parametrize("seconds", [None, "soon", True, 1e300, -1e18, float("inf")])
+def test_a_box_that_tells_no_moment_has_no_last_picture(device: Device, seconds: Any) -> None:
+    camera = Camera.objects.select_related("device__site").get()
+    details = {"vid1": {"last_frame_at": seconds}}
+    camera.device.status = DeviceStatus(  # type: ignore[misc]  # as an odd box would have it; a database takes no infinity
+        reported_at=timezone.now(), health={"cameras": {"vid1": "live"}, "camera_details": details}
+    )
+    assert last_picture(camera) == "–"
+
+
+def test_the_list_and_the_page_tell_the_last_picture(device: Device) -> None:
+    picture_at(timezone.now().timestamp() - 7300)
+    client = browser("viewer")
+    for url in (path(Camera), path(Camera, "change", Camera.objects.get())):
+        assert "2 hours ago" in visible(client, url).replace("\xa0", " ").replace("&nbsp;", " "), url
 
 
 def test_in_sync_is_the_number_and_the_content(device: Device) -> None:
