@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.db.models.functions import Concat
 from django.utils import timezone
 
 from cameras.models import ROI, Binding, Camera, Device, Site, SiteAccess
@@ -29,6 +30,8 @@ CODES: dict[Model, str] = {
     Schedule: "schedule_id",
 }  # fmt: skip
 KINDS: dict[str, Model] = {model._meta.model_name or "": model for model in CODES}
+BETWEEN = " · "  # an algorithm and its region
+BINDING_PATH = "roi__camera__device__site"
 PATHS: dict[Model, str] = {}  # how rows that apps above this one registered are reached from their site
 POINTERS: dict[Model, str] = {
     SiteAccess: "user",
@@ -122,6 +125,41 @@ def numbers(scope: Scope, question: Question) -> models.QuerySet[Any]:
     if not parts:
         return history_of(Site)._default_manager.none().values()  # type: ignore[no-any-return]
     return parts[0].union(*parts[1:], all=True).order_by("-history_date", "-history_id")  # type: ignore[no-any-return]
+
+
+def newest(scope: Scope, *, count: int) -> list[dict[str, Any]]:
+    """The newest entries of all kinds as values, newest first: one query a kind, each by the index of the dates.
+
+    Besides `history_*` each has `row_kind`, `row_pk`, `row_code` and `row_label` (may be empty).
+    """
+    found: list[dict[str, Any]] = []
+    fields = ("history_id", "history_date", "history_type", "history_author", "history_site", "history_left")
+    for kind, model in KINDS.items():
+        if model not in scope.kinds:
+            continue
+        named = {
+            "row_pk": models.F(model._meta.pk.attname),
+            "row_code": models.F(CODES[model]),
+            "row_label": _label(model),
+        }
+        rows = scope.entries(model).order_by("-history_date", "-history_id").values(*fields, **named)
+        found += [{**row, "row_kind": kind} for row in rows[:count]]
+    return sorted(found, key=lambda row: (row["history_date"], row["history_id"]), reverse=True)[:count]
+
+
+def _label(scope: Scope, model: Model) -> Any:
+    """What a row is called: its own name, or that of the row that it is known by, where the person may see that one."""
+    pointer = POINTERS.get(model)
+    if pointer is None:
+        return models.F("name")
+    related: Any = model._meta.get_field(pointer).related_model
+    pointed: Any = models.F(f"{pointer}__{_named_by(related, 'pk')}")
+    if scope.sites is not None:  # it may have moved to another site meanwhile, and be called something there
+        here = {f"{PATHS.get(model, BINDING_PATH)}__in": scope.sites}
+        pointed = models.Case(models.When(**here, then=pointed), default=models.Value(""))
+    if model is Binding:
+        return Concat("algo_code", models.Value(BETWEEN), pointed, output_field=models.CharField())
+    return pointed
 
 
 def load(found: Iterable[dict[str, Any]]) -> list[Any]:

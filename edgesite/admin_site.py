@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 WATCH, PIXELS = "watch", "recordings"
+RECENT = 8  # changes on the first page
 # In the order of a day's work. A model that no task names stays below its app's name at the end.
 TASKS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     (WATCH, _("Watch"), ()),
@@ -84,19 +85,22 @@ class EdgesiteAdminSite(admin.AdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         """What needs attention and where to go; on a fresh installation the first steps."""
         # Not above: the pages below register themselves at this very site.
+        from cameras.admin.audit_text import in_short  # noqa: PLC0415
         from cameras.admin.first_steps import first_steps  # noqa: PLC0415
         from cameras.admin.list_filters import fleet_for  # noqa: PLC0415
         from cameras.admin.overview import tiles  # noqa: PLC0415
+        from cameras.audit_log import Scope  # noqa: PLC0415
         from detection.admin_overview import alert_tiles, trial_tiles  # noqa: PLC0415
         from recordings.evidence.overview import loss_tiles  # noqa: PLC0415
 
         sources = (tiles, alert_tiles, trial_tiles, loss_tiles)
         shown = {tile.key: tile for source in sources for tile in source(request)}
         order = ("sites", "devices", "cameras", "alerts", "test_alerts", "losses", "disk", "pending", "publishes")
-        fleet = fleet_for(request)
+        fleet, scope = fleet_for(request), Scope.of(request.user)
         context = {
             "first_steps": first_steps(request),
             "tiles": [shown[key] for key in order if key in shown],
+            "recent": in_short(scope, count=RECENT) if scope.kinds else None,
             "has_fleet": bool(fleet.devices or fleet.cameras),
         }
         return super().index(request, {**context, **(extra_context or {})})

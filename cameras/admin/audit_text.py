@@ -14,8 +14,10 @@ from django.utils.formats import date_format
 from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from cameras.audit_log import CODES, POINTERS, Names, Scope
+from cameras.admin.chips import ago
+from cameras.audit_log import BETWEEN, CODES, KINDS, POINTERS, Names, Scope, newest
 from cameras.core.schedule_text import format_text
 from cameras.models import Binding
 
@@ -53,13 +55,37 @@ def _described(scope: Scope, names: Names, entry: Any) -> dict[str, Any]:
         "at": entry.history_date,
         "author": entry.history_author,
         "sign": entry.history_type.replace("-", "−"),
-        "action": {"+": _("added"), "~": _("changed"), "-": _("deleted")}[entry.history_type],
+        "action": ACTIONS[entry.history_type],
         "kind": capfirst(model._meta.verbose_name),
         "label": label,
         "code": "" if code == label or CODES[model] == "id" else code,
         "url": reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_history", args=[quote(pk)]),
         "reason": entry.history_change_reason or "",
         "lines": lines,
+    }
+
+
+ACTIONS = {"+": gettext_lazy("added"), "~": gettext_lazy("changed"), "-": gettext_lazy("deleted")}
+
+
+def in_short(scope: Scope, *, count: int) -> list[dict[str, Any]]:
+    """The newest entries that the person may see, a line each: what, what was done with it, who and when."""
+    return [_in_short(scope, row) for row in newest(scope, count=count)]
+
+
+def _in_short(scope: Scope, row: dict[str, Any]) -> dict[str, Any]:
+    options = KINDS[row["row_kind"]]._meta
+    # Of a row that went to another site nobody here is told what it is called there.
+    known = row["history_left"] is None or scope.sees(row["history_site"])
+    label = str(row["row_label"] or "").removesuffix(BETWEEN) if known else ""  # of a binding whose ROI is gone, too
+    return {
+        "at": row["history_date"],
+        "ago": ago(row["history_date"]),
+        "author": row["history_author"],
+        "action": ACTIONS[row["history_type"]],
+        "kind": capfirst(options.verbose_name),
+        "label": label or str(row["row_code"]),
+        "url": reverse(f"admin:{options.app_label}_{options.model_name}_history", args=[quote(row["row_pk"])]),
     }
 
 
@@ -74,7 +100,7 @@ def _label(names: Names, entry: Any) -> str:
     if pointer is None:
         return str(entry.name or getattr(entry, CODES[entry.instance_type]))
     pointed = names.text(pointer, getattr(entry, pointer.attname))
-    return f"{entry.algo_code} · {pointed}" if entry.instance_type is Binding else pointed
+    return f"{entry.algo_code}{BETWEEN}{pointed}" if entry.instance_type is Binding else pointed
 
 
 def _values(entry: Any) -> Iterator[tuple[Any, Any, Any]]:

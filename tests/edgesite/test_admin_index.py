@@ -16,7 +16,7 @@ from cameras.models import ROI, Binding, Camera, Device, DeviceStatus, Site
 from cameras.rollouts.models import Rollout, RolloutDevice
 from detection.models import Alert
 from recordings.evidence.models import Loss
-from tests.cameras.pages import browser, path, text, two_sites, visible
+from tests.cameras.pages import browser, path, save, text, two_sites, visible
 from tests.rows import make_camera, make_device, make_site
 
 pytestmark = pytest.mark.django_db
@@ -178,6 +178,47 @@ def test_the_number_of_queries_does_not_grow(site: Site, django_assert_num_queri
     with django_assert_num_queries(len(queries)):
         page = limited.get(INDEX)
     assert {t.key: t.count for t in page.context["tiles"]}["cameras"] == 75
+
+
+def recent(client: Client) -> list[tuple[str, str, str]]:
+    """label, action and author of each line, as it stands there with its link."""
+    page = client.get(INDEX)
+    for entry in page.context["recent"]:
+        assert f'<a href="{entry["url"]}">' in text(page)
+        assert client.get(entry["url"]).status_code == 200
+    return [(e["label"], str(e["action"]), e["author"]) for e in page.context["recent"]]
+
+
+def test_what_was_changed_last_stands_there_with_who_did_it(site: Site) -> None:
+    client = browser("superuser")
+    save(client, path(Camera, "change", Camera.objects.get(pk="vid1")), name="Grill")
+    newest, *others = recent(client)
+    assert newest == ("Grill", "changed", "the superuser")
+    assert len(others) == 7
+    assert "Recent actions" not in text(client.get(INDEX))
+    ROI.objects.get(pk="roi-1").delete()
+    assert [row[:2] for row in recent(client)][:2] == [("Door 1", "deleted"), ("intrusion", "deleted")]
+
+
+def test_changes_of_another_site_are_no_news(site: Site) -> None:
+    limited = browser("operator", sites=[site])
+    save(browser("superuser"), path(Camera, "change", Camera.objects.get(pk="vid2")), name="Secret")
+    shown = [label for label, _, _ in recent(limited)]
+    assert "Line 1" in shown
+    assert not {"Secret", "Line 2", "Warehouse", "vid2"} & set(shown)
+
+
+def test_what_a_region_is_called_at_another_site_is_not_told(site: Site) -> None:
+    limited = browser("operator", sites=[site])
+    Camera.objects.filter(pk="vid1").update(device="box-2")
+    ROI.objects.filter(pk="roi-1").update(name="Secret")
+    shown = {e["label"] for e in limited.get(INDEX).context["recent"]}
+    assert "intrusion" in shown
+    assert "Secret" not in str(shown)
+
+
+def test_where_nothing_was_changed_yet_is_said_what_will_stand_there() -> None:
+    assert "Each change that somebody saves" in visible(browser("superuser"), INDEX)
 
 
 @pytest.mark.parametrize(("model", "query"), [(Camera, "state=down"), (Device, "sync=out"), (Site, "attention=needed")])
