@@ -16,6 +16,7 @@ from cameras.admin.sentences import problem_text, sentences
 from cameras.core.strict_json import DocumentError
 from cameras.issued import ConfigVersion
 from cameras.models import Camera, Device, DeviceStatus
+from cameras.regions import regions_of, revision_of
 from cameras.states import sync_state
 from cameras.versions import VersionError, content_sha256, pending_changes, publish_pending
 from edgesite.fields import DecryptionError
@@ -25,7 +26,7 @@ SETTLED = ("confirmed", "refused", "reverted", "drifted", "not_published", "redi
 
 class RegionPublish(RegionPages):
     """`GET publish` says where the device's newest version is, with `?changes` also what waits; `POST publish` with `expected`
-    (of that answer) and `reason` issues it. Both answer as `_state` does."""
+    (of that answer) and `reason` issues it. Both answer as `_state` does, with the regions' `revision` besides."""
 
     def get_urls(self) -> list[Any]:
         call = json_call(self.admin_site, self._publish, "GET", "POST")
@@ -38,7 +39,7 @@ class RegionPublish(RegionPages):
             if refused is not None:
                 return refused
             camera = self.camera_of(request, pk)
-        state = _state(request, camera.device)
+        state = _state(request, camera.device) | {"revision": revision_of(regions_of(camera.pk))}
         return JsonResponse(state | (_waiting(camera.device) if "changes" in request.GET else {}))
 
     def _issue(self, request: HttpRequest, camera: Camera) -> HttpResponse | None:

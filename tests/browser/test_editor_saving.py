@@ -97,6 +97,8 @@ def test_two_people_save_and_neither_loses_work(visitor: Visitor) -> None:
     theirs["Gate"]["color"] = 5
     theirs["Yard"]["name"] = "Back yard"
     editor.store(theirs["Gate"], theirs["Yard"], roi("Door", [[0.1, 0.9], [0.3, 0.95]], "line", priority=1))
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as who comes back to the tab
+    expect(page.locator("#editor-banner")).to_contain_text("Somebody else changed this camera's regions meanwhile")
 
     page.click("#editor-save")
     dialog = page.locator("#editor-conflict")

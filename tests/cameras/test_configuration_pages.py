@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -58,6 +59,20 @@ def test_rows_that_make_no_document_say_why(device: Device) -> None:
     answer = browser("operator").post(PAGE + "publish/", follow=True)
     assert "camera Line 1, analyses per second: " in answer.content.decode()
     assert ConfigVersion.objects.count() == 1
+
+
+def chosen(html: str) -> list[tuple[str, str]]:
+    """Name and value of the ticked radios of the history."""
+    return re.findall(r'<input type="radio" name="(\w+)" value="(\d+)"[^>]* checked>', html)
+
+
+def test_the_newest_two_versions_are_chosen_to_be_compared(device: Device) -> None:
+    assert chosen(page(_operator())) == [("new", "1")]
+    for name in ("Gate", "Yard"):
+        ROI.objects.update(name=name)
+        issue_version(device_id="box-1", author="kim")
+    assert chosen(page(_operator())) == [("new", "3"), ("old", "2")]
+    assert chosen(page(_operator(), "configuration/?old=1&new=2")) == [("new", "2"), ("old", "1")]
 
 
 def test_two_versions_are_compared_whichever_is_named_first(device: Device) -> None:

@@ -99,6 +99,17 @@ def test_where_the_box_is(site: Site, reported: dict[str, Any], word: str, *, se
     assert "changes" not in data
 
 
+def test_whoever_looks_hears_that_somebody_else_saved(site: Site) -> None:
+    editor = Editor(browser("viewer"))
+    seen = editor.load()["revision"]
+    assert editor.get("publish")[1]["revision"] == seen
+    ROI.objects.filter(roi_id="roi-1").update(name="Gate")
+    other = editor.get("publish")[1]["revision"]
+    assert other == editor.load()["revision"] != seen
+    ROI.objects.filter(roi_id="roi-2").update(name="Gate")  # of another camera
+    assert editor.get("publish")[1]["revision"] == other
+
+
 def test_a_silent_box_is_offline_and_nothing_issued_is_said_so(site: Site) -> None:
     editor = Editor(browser("viewer"))
     reports(reported_at=timezone.now() - timedelta(minutes=3))

@@ -6,6 +6,7 @@ import { ago, say } from "./words.js";
 const OFTEN_MS = 500;
 const SELDOM_MS = 3000; // the box is away, or takes long
 const PATIENCE_MS = 60000;
+const CALM_MS = 15000; // nothing is under way: how fresh the box is, and whether somebody else saved
 const SHAPES = { good: "dot", busy: "half", warn: "triangle", bad: "triangle", off: "ring" };
 
 export class Publishing {
@@ -53,11 +54,14 @@ export class Publishing {
     const number = ++this.#asked;
     const { ok, data } = await this.editor.server.publishState();
     if (number !== this.#asked) return;
-    if (ok) this.#show(data);
+    if (ok) {
+      this.#show(data);
+      this.editor.saving.seen(data.revision);
+    }
     this.box.classList.toggle("ed-publish-unsure", !ok);
     if (!ok) setText(byId("editor-publish-note"), data?.detail ?? say("publish_lost"));
     const slow = !ok || data.word === "offline" || performance.now() - this.#since > PATIENCE_MS;
-    if (!document.hidden && !(ok && data.settled)) this.#timer = setTimeout(() => this.#ask(), slow ? SELDOM_MS : OFTEN_MS);
+    if (!document.hidden) this.#timer = setTimeout(() => this.#ask(), ok && data.settled ? CALM_MS : slow ? SELDOM_MS : OFTEN_MS);
   }
 
   #show(state) {

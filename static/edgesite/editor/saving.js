@@ -10,6 +10,8 @@ const SENT = ["name", "roi_type", "coordinates", "color", "enabled", "priority"]
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 export class Saving {
+  #told = ""; // the revision of somebody else's that was told of
+
   constructor(editor, { revision, askConflict }) {
     Object.assign(this, { editor, revision, askConflict });
     this.button = byId("editor-save");
@@ -65,6 +67,15 @@ export class Saving {
     setText(this.banner.firstElementChild, text);
     setAttribute(this.banner, "data-tone", tone);
     setAttribute(this.banner, "hidden", text === "");
+  }
+
+  // Told as soon as it is known, not only when saving: what is there now is of somebody else.
+  seen(revision) {
+    const { ui, model, speak } = this.editor;
+    if (!revision || ui.saving || revision === this.revision || revision === this.#told) return;
+    this.#told = revision;
+    this.say(say(model.dirty ? "others_saved_too" : "others_saved"), "warn");
+    speak(this.banner.textContent);
   }
 
   // What is sent of a region; bindings only when they were changed here, so that nobody else's are overwritten.
@@ -147,6 +158,7 @@ export class Saving {
   // Somebody saved meanwhile: put both together, ask where both changed the same thing, and save again.
   async #conflict(current) {
     const { model } = this.editor;
+    this.#told = current.revision;
     const theirs = model.keyed(current.rois), base = model.stored;
     const merged = merge(base, model.state.rois, theirs);
     const { answer, choices } = await this.askConflict(merged);
