@@ -20,6 +20,10 @@ SUPERUSERS_ONLY = ("is_superuser", "user_permissions")
 class ApiTokenAdmin(UnlimitedOnly[ApiToken]):
     """Tokens are made by `manage.py create_token`, which prints them once; here they are looked at and revoked."""
 
+    nothing_yet = _(
+        "Tokens of programs that use the API show here, with their role and when they were last used. They "
+        "are made by the command create_token."
+    )
     list_display = ["name", "roles", "created_at", "last_used_at", "revoked_at"]
     list_filter = ["revoked_at"]
     search_fields = ["name"]

@@ -52,6 +52,10 @@ class CameraAdmin(
 ):
     site_path = "device__site"
     form = CameraForm
+    nothing_yet = gettext_lazy(
+        "Cameras show here: what each one is doing, how old its last picture is, and on which box. A camera "
+        "needs a device."
+    )
     list_display = ["camera_id", "name", "state", "last_picture", "device", "location", "source", "regions", "enabled"]
     list_filter = [CameraStateFilter, ("device__site", VisibleOnly), ("device", VisibleOnly), "enabled", "analyse"]
     search_fields = ["camera_id", "name", "location", "device__device_id"]

@@ -33,6 +33,10 @@ from edgesite.fields import DecryptionError
 @admin.register(Device)
 class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device]):
     site_path = "site"
+    nothing_yet = gettext_lazy(
+        "Devices show here: the boxes beside the cameras, whether each runs what it should, and when it was "
+        "last heard. A device needs a site."
+    )
     list_display = ["device_id", "name", "site", "configuration", "version", "last_seen", "publish_on_save"]
     list_filter = [SyncFilter, DiskFilter, ("site", VisibleOnly), "publish_on_save"]
     search_fields = ["device_id", "name", "site__name"]
@@ -131,6 +135,10 @@ class ConfigVersionAdmin(SiteLimitedAdmin[ConfigVersion]):
     """History. Nothing here can be edited; camera credentials are masked."""
 
     site_path = "device__site"
+    nothing_yet = gettext_lazy(
+        "Every configuration that was issued for a box shows here, with who issued it and why. The first one "
+        "is issued when a camera is saved or published."
+    )
     list_display = ["device", "version", "issued_at", "author", "reason", "short_hash"]
     list_filter = [("device", VisibleOnly), "author"]
     search_fields = ["device__device_id", "reason", "sha256"]

@@ -57,6 +57,10 @@ class BindingInline(ScheduleChoices, SiteLimitedChoices, admin.TabularInline[Bin
 @admin.register(ROI)
 class ROIAdmin(AuditedAdmin[ROI], PublishingAdmin[ROI]):
     site_path = "camera__device__site"
+    nothing_yet = _(
+        "ROIs show here: the areas and lines on the pictures of cameras. They are best drawn on a camera's "
+        "page, under Regions."
+    )
     form = ROIForm
     list_display = ["roi_id", "name", "camera", "roi_type", "points", "enabled", "priority"]
     list_filter = [("camera__device__site", VisibleOnly), ("camera", VisibleOnly), "roi_type", "enabled"]
@@ -80,6 +84,10 @@ class ROIAdmin(AuditedAdmin[ROI], PublishingAdmin[ROI]):
 class BindingAdmin(ScheduleChoices, AuditedAdmin[Binding], PublishingAdmin[Binding]):
     page_path = "devices__cameras__rois__bindings"
     site_path = "roi__camera__device__site"
+    nothing_yet = _(
+        "Bindings show here: which algorithm watches which region, how severe its alerts are, and when it "
+        "runs. They are best added beside the picture, on a camera's page under Regions."
+    )
     form = BindingForm
     list_display = ["bind_id", "roi", "camera", "algo_code", "severity", "schedule", "enabled", "priority"]
     list_filter = [

@@ -21,6 +21,7 @@ from cameras.transfer.writing import FORMATS
 @admin.register(Site)
 class SiteAdmin(AuditedAdmin[Site], PublishingAdmin[Site]):
     site_path = "pk"
+    nothing_yet = _("Sites show here: places with a time zone, which schedules and dates follow.")
     list_display = ["name", "time_zone", "devices_count"]
     search_fields = ["name"]
     list_filter = [AttentionFilter, "time_zone"]
@@ -67,6 +68,7 @@ class SiteAdmin(AuditedAdmin[Site], PublishingAdmin[Site]):
 
 @admin.register(SiteAccess)
 class SiteAccessAdmin(AuditedAdmin[SiteAccess], UnlimitedOnly[SiteAccess]):
+    nothing_yet = _("Who may see only some sites shows here. Without an entry a person sees all of them.")
     list_display = ["user", "all_sites"]
     list_filter = ["all_sites", "sites"]
     search_fields = ["user__username"]

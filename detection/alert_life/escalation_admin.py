@@ -18,6 +18,10 @@ class EscalationRuleAdmin(AuditedAdmin[EscalationRule], SiteLimitedAdmin[Escalat
     """Which alerts must not wait."""
 
     site_path = "site"
+    nothing_yet = gettext_lazy(
+        "Escalation rules show here: which alerts are escalated when nobody acknowledges them in time, and how "
+        "severe they become."
+    )
     list_display = ["what", "site", "after_minutes", "raise_to", "enabled"]
     list_filter = [("site", VisibleOnly), "enabled"]
     fields = ["site", "severity", "binding", "after_minutes", "raise_to", "enabled"]

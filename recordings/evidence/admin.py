@@ -45,6 +45,9 @@ class LossAdmin(SiteLimitedAdmin[Loss]):
     """What boxes had to give up: looked at here, never typed."""
 
     site_path = "device__site"
+    nothing_yet = gettext_lazy(
+        "What boxes had to give up shows here, for example because a disk was full. So far nothing was lost."
+    )
     list_display = ["until_there", "device", "what"]
     list_filter = [("device", VisibleOnly)]
     search_fields = ["device__device_id", "device__name"]
