@@ -56,8 +56,11 @@ class Audit:
         self.page.set_viewport_size({**DESKTOP})  # type: ignore[typeddict-item]
         self.page.emulate_media(color_scheme="light")
 
-    def open(self, path: str, name: str = "") -> None:
-        self.page.goto(path)
+    def open(self, path: str, name: str = "", *, status: int = 200) -> None:
+        """status: what the server answers, so that no other page is judged than the one that is meant."""
+        answer = self.page.goto(path)
+        assert answer is not None
+        assert answer.status == status, path
         self.look(name or path)
 
     def _run(self, within: str, options: dict[str, Any]) -> list[dict[str, Any]]:
@@ -114,7 +117,7 @@ def test_login_and_messages(visitor: Visitor, audit: Audit) -> None:
     page.click("input[type=submit]")
     page.locator(".errornote").wait_for()
     audit.look("a refused login")
-    audit.open("/no-such-page/", "not found")
+    audit.open("/no-such-page/", "not found", status=404)
 
 
 def test_index_lists_and_forms(visitor: Visitor, audit: Audit) -> None:
@@ -135,7 +138,7 @@ def test_index_lists_and_forms(visitor: Visitor, audit: Audit) -> None:
 
 def test_configuration_schedules_and_changes(visitor: Visitor, audit: Audit) -> None:
     page = enter(visitor)
-    for path in ("device/box-1/configuration/", "device/add/", "changes/", "roi/", "site/", "schedule/"):
+    for path in ("device/box-1/configuration/", "device/add/", "auditentry/", "roi/", "site/", "schedule/"):
         audit.open(ADMIN + path)
     for path in ("timeline/vid1/", "snapshots/vid1/"):
         audit.open(f"/admin/recordings/{path}")
