@@ -5,6 +5,7 @@ What a box reports is JSON, and how old a report may be depends on the clock: th
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -60,8 +61,15 @@ class Fleet:
 
     def troubled_sites(self) -> set[int]:
         """Sites with a device out of sync or a camera down."""
-        devices = {*self.out_of_sync(), *(self.boxes[c] for c in self.down())}
-        return {self.devices[d].site_id for d in devices}
+        return {*self.out_of_sync_by_site(), *self.down_by_site()}
+
+    def out_of_sync_by_site(self) -> Counter[int]:
+        """How many devices; sites without any are not in it."""
+        return Counter(self.devices[d].site_id for d in self.out_of_sync())
+
+    def down_by_site(self) -> Counter[int]:
+        """How many cameras; sites without any are not in it."""
+        return Counter(self.devices[self.boxes[c]].site_id for c in self.down())
 
 
 def fleet_of(user: User | AnonymousUser, *, now: datetime | None = None) -> Fleet:

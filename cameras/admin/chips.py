@@ -11,6 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from cameras.admin.sentences import noted_text
 from cameras.models import Camera, Device, DeviceStatus, Site
@@ -121,6 +122,18 @@ def last_picture(camera: Camera) -> SafeString | str:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', moment.isoformat(timespec="seconds"), title, ago(moment)
     )
+
+
+def site_chip(*, cameras_down: int, out_of_sync: int, devices: int) -> SafeString:
+    """What is wrong at a site, in numbers. devices: how many there are at all."""
+    texts = [
+        ngettext("%(count)s camera down", "%(count)s cameras down", cameras_down) % {"count": cameras_down},
+        ngettext("%(count)s device out of sync", "%(count)s devices out of sync", out_of_sync) % {"count": out_of_sync},
+    ]
+    wrong = [text for text, count in zip(texts, (cameras_down, out_of_sync), strict=True) if count]
+    if wrong:
+        return chip("warn", ", ".join(wrong))
+    return chip("good", _("nothing is wrong")) if devices else chip("off", _("no device yet"))
 
 
 CAMERA_KINDS = {"live": "good", "connecting": "busy", "lost": "bad", "unknown": "warn"}

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError as ParametersError
 
@@ -89,7 +90,7 @@ class BindingAdmin(ScheduleChoices, AuditedAdmin[Binding], PublishingAdmin[Bindi
         "runs. They are best added beside the picture, on a camera's page under Regions."
     )
     form = BindingForm
-    list_display = ["bind_id", "roi", "camera", "algo_code", "severity", "schedule", "enabled", "priority"]
+    list_display = ["bind_id", "roi", "camera", "algorithm", "severity", "schedule", "enabled", "priority"]
     list_filter = [
         ("roi__camera__device__site", VisibleOnly), ("roi__camera", VisibleOnly), "algo_code", "severity",
         ("schedule", VisibleOnly), "enabled",
@@ -103,6 +104,11 @@ class BindingAdmin(ScheduleChoices, AuditedAdmin[Binding], PublishingAdmin[Bindi
 
     def device_ids(self, rows: QuerySet[Binding]) -> set[str]:
         return set(rows.values_list("roi__camera__device_id", flat=True))
+
+    @admin.display(description=_("algorithm"), ordering="algo_code")
+    def algorithm(self, binding: Binding) -> str:
+        """As people call it; its code where this hub knows it no more."""
+        return next((gettext(a.label) for a in registry.all() if a.code == binding.algo_code), binding.algo_code)
 
     @admin.display(description=_("camera"), ordering="roi__camera")
     def camera(self, binding: Binding) -> str:

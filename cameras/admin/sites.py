@@ -6,13 +6,15 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from cameras.admin import transfer
 from cameras.admin.audit import AuditedAdmin
 from cameras.admin.base import PublishingAdmin
-from cameras.admin.list_filters import AttentionFilter
+from cameras.admin.chips import site_chip
+from cameras.admin.list_filters import AttentionFilter, fleet_for
 from cameras.admin.rights import UnlimitedOnly
 from cameras.models import Site, SiteAccess
 from cameras.transfer.writing import FORMATS
@@ -28,6 +30,17 @@ class SiteAdmin(AuditedAdmin[Site], PublishingAdmin[Site]):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Site]:
         return super().get_queryset(request).annotate(devices_count=Count("devices"))
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """With what is wrong at each site, of the fleet, which is read once for a page."""
+        fleet = fleet_for(request)
+        down, out = fleet.down_by_site(), fleet.out_of_sync_by_site()
+
+        @admin.display(description=_("state"))
+        def state(site: Site) -> SafeString:
+            return site_chip(cameras_down=down[site.pk], out_of_sync=out[site.pk], devices=site.devices_count)  # type: ignore[attr-defined]  # annotated above
+
+        return ["name", state, "time_zone", "devices_count"]
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view

@@ -204,7 +204,7 @@ def test_live_page_and_alerts(stack: Stack, visitor: Visitor, audit: Audit, box:
     page.locator(".alert-picture img").wait_for()
     audit.look("alert")
     audit.open("/admin/detection/coveragehour/", "reports")
-    audit.open("/admin/detection/coveragehour/?since=x", "a report with a mistake")
+    audit.open("/admin/detection/coveragehour/?since=x", "a report with a mistake", status=400)
     audit.open("/admin/detection/backtest/")
 
 

@@ -122,6 +122,22 @@ def test_what_boxes_had_to_give_up_lately_is_a_tile_that_leads_to_the_list(site:
     assert "losses" not in tiles(client)
 
 
+def test_the_list_of_sites_tells_what_is_wrong_at_each(site: Site) -> None:
+    make_site("Roof")
+    Camera.objects.filter(pk="vid1").update(analyse=True)
+    report("box-1", health={"cameras": {"vid1": "lost"}})
+    report("box-2", reported_at=timezone.now() - timedelta(minutes=5))
+    client = browser("operator")
+
+    def states() -> list[str]:
+        cells = re.findall(r'<td class="field-state">(.*?)</td>', visible(client, path(Site)), re.DOTALL)
+        return sorted(re.sub(r"<[^>]+>", "", cell).strip() for cell in cells)
+
+    assert states() == ["○ no device yet", "▲ 1 camera down", "▲ 1 camera down, 1 device out of sync"]
+    report("box-1", health={"cameras": {"vid1": "live"}})
+    assert "● nothing is wrong" in states()
+
+
 def test_what_ended_and_what_was_shut_out_needs_nothing(site: Site) -> None:
     Alert.objects.update(state="resolved")
     Rollout.objects.filter(pk=start_publish("box-1").pk).update(state="done")

@@ -69,6 +69,14 @@ def test_a_list_that_was_narrowed_to_nothing_leads_back() -> None:
     assert "Nothing matches" not in visible(client, path(Camera))
 
 
+def test_a_binding_is_listed_by_what_people_call_its_algorithm() -> None:
+    make_many(1)
+    client = browser("superuser")
+    assert '<td class="field-algorithm">Intrusion</td>' in visible(client, path(Binding))
+    Binding.objects.update(algo_code="gone")
+    assert '<td class="field-algorithm">gone</td>' in visible(client, path(Binding))
+
+
 def test_pages_lead_back_to_their_list_and_no_further() -> None:
     make_many(1)
     client = browser("superuser")
