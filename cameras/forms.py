@@ -49,14 +49,44 @@ class ROIForm(forms.ModelForm[ROI]):
 
 
 class LabelledFormSet(forms.BaseInlineFormSet[Any, Any, Any]):
-    """Rows of a table whose fields say their name themselves: for who hears them, the column's head is far away."""
+    """Rows of a table whose fields say their name themselves: for who hears them, the column's head is far away.
+
+    The page carries what its rows began with. A row that was left alone is not saved, whoever changed it meanwhile; one that
+    two people changed is refused.
+    """
 
     def add_fields(self, form: Any, index: int | None) -> None:
         super().add_fields(form, index)
+        if not form.instance._state.adding:
+            own = {self.fk.name, form.instance._meta.pk.name, "DELETE"}
+            for name in form.fields.keys() - own:
+                form.fields[name].show_hidden_initial = True
         for field in form.fields.values():
             widget = getattr(field.widget, "widget", field.widget)  # inside what the admin puts around a list of rows
             if not widget.is_hidden and field.label:
                 widget.attrs["aria-label"] = capfirst(str(field.label))
+
+    def clean(self) -> None:
+        super().clean()
+        for form in self.initial_forms:
+            for name in form.fields:
+                if not _changed_by_others(form, name):
+                    continue
+                if name in form.changed_data:
+                    form.add_error(
+                        name, _("Somebody else changed this after you opened the page. Load the page again.")
+                    )
+                else:  # of a row that is saved for another field's sake
+                    setattr(form.instance, form.instance._meta.get_field(name).attname, form.initial[name])
+
+
+def _changed_by_others(form: Any, name: str) -> bool:
+    """Whether what the page began with is not what is stored now."""
+    field = form.fields[name]
+    if not field.show_hidden_initial:
+        return False
+    began = field.hidden_widget().value_from_datadict(form.data, form.files, form[name].html_initial_name)
+    return began is not None and bool(field.has_changed(form.get_initial_for_field(field, name), began))
 
 
 def algorithm_choices() -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from cameras.admin.audit_text import NOTHING, described
 from cameras.admin.base import SITE_PATH
+from cameras.admin.stale import StaleEdits
 from cameras.audit import AuditEntry
 from cameras.audit_log import (
     CODES,
@@ -84,7 +85,7 @@ def _page(request: HttpRequest, scope: Scope, question: Question) -> dict[str, A
     return {"page": page, "entries": entries, "kept": kept.urlencode(), "nothing": NOTHING}
 
 
-class AuditedAdmin(admin.ModelAdmin[Row]):
+class AuditedAdmin(StaleEdits[Row]):
     """*History* of a row shows who changed what in it. Nothing is put back from there: versions are rolled back."""
 
     def history_view(
