@@ -140,7 +140,7 @@ def newest(scope: Scope, *, count: int) -> list[dict[str, Any]]:
         named = {
             "row_pk": models.F(model._meta.pk.attname),
             "row_code": models.F(CODES[model]),
-            "row_label": _label(model),
+            "row_label": _label(scope, model),
         }
         rows = scope.entries(model).order_by("-history_date", "-history_id").values(*fields, **named)
         found += [{**row, "row_kind": kind} for row in rows[:count]]

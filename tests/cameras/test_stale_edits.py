@@ -60,7 +60,7 @@ def test_who_saves_twice_or_after_himself_is_not_stopped(site: Site) -> None:
 def test_regions_drawn_meanwhile_outlive_the_save_of_an_old_page(site: Site) -> None:
     lee, url = browser("operator"), path(Camera, "change", camera())
     form = opened(lee, camera())
-    drawn = ROI.objects.get(pk="roi-1")
+    drawn = ROI.objects.get(roi_id="roi-1")
     drawn.coordinates, drawn.name, drawn.enabled = [[0.2, 0.2], [0.9, 0.2], [0.9, 0.9]], "Drawn", False
     drawn.save()
     assert lee.post(url, {**form, "location": ["Hall 2"]}).status_code == 302
@@ -72,19 +72,19 @@ def test_regions_drawn_meanwhile_outlive_the_save_of_an_old_page(site: Site) -> 
 def test_a_region_that_both_changed_is_refused_at_its_field(site: Site) -> None:
     lee, url = browser("operator"), path(Camera, "change", camera())
     form = opened(lee, camera())
-    ROI.objects.filter(pk="roi-1").update(coordinates=[[0.2, 0.2], [0.9, 0.2], [0.9, 0.9]])
+    ROI.objects.filter(roi_id="roi-1").update(coordinates=[[0.2, 0.2], [0.9, 0.2], [0.9, 0.9]])
     page = text(lee.post(url, {**form, "rois-0-coordinates": [AREA]}))
     assert "Somebody else changed this" in page
-    assert ROI.objects.get(pk="roi-1").coordinates[0] == [0.2, 0.2]
+    assert ROI.objects.get(roi_id="roi-1").coordinates[0] == [0.2, 0.2]
     # The other's change of another field does not stand in the way.
-    ROI.objects.filter(pk="roi-1").update(coordinates=json.loads(form["rois-0-coordinates"][0]), name="Gate")
+    ROI.objects.filter(roi_id="roi-1").update(coordinates=json.loads(form["rois-0-coordinates"][0]), name="Gate")
     assert lee.post(url, {**form, "rois-0-coordinates": [AREA]}).status_code == 302
-    mine = ROI.objects.get(pk="roi-1")
+    mine = ROI.objects.get(roi_id="roi-1")
     assert (mine.coordinates, mine.name) == ([[0.1, 0.1], [0.5, 0.1], [0.5, 0.5]], "Gate")
 
 
 def test_a_bindings_row_on_its_rois_page_is_left_alone_too(site: Site) -> None:
-    lee, roi = browser("operator"), ROI.objects.get(pk="roi-1")
+    lee, roi = browser("operator"), ROI.objects.get(roi_id="roi-1")
     form = opened(lee, roi)
     Binding.objects.filter(roi=roi).update(params={"dwell_s": 7}, severity="critical")
     assert lee.post(path(ROI, "change", roi), {**form, "name": ["Gate"]}).status_code == 302

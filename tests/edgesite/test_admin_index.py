@@ -129,11 +129,11 @@ def test_the_list_of_sites_tells_what_is_wrong_at_each(site: Site) -> None:
     report("box-2", reported_at=timezone.now() - timedelta(minutes=5))
     client = browser("operator")
 
-    def states() -> list[str]:
+    def states() -> set[str]:
         cells = re.findall(r'<td class="field-state">(.*?)</td>', visible(client, path(Site)), re.DOTALL)
-        return sorted(re.sub(r"<[^>]+>", "", cell).strip() for cell in cells)
+        return {re.sub(r"<[^>]+>", "", cell).strip() for cell in cells}
 
-    assert states() == ["○ no device yet", "▲ 1 camera down", "▲ 1 camera down, 1 device out of sync"]
+    assert states() == {"○ no device yet", "▲ 1 camera down", "▲ 1 camera down, 1 device out of sync"}
     report("box-1", health={"cameras": {"vid1": "live"}})
     assert "● nothing is wrong" in states()
 
@@ -212,7 +212,7 @@ def test_what_was_changed_last_stands_there_with_who_did_it(site: Site) -> None:
     assert newest == ("Grill", "changed", "the superuser")
     assert len(others) == 7
     assert "Recent actions" not in text(client.get(INDEX))
-    ROI.objects.get(pk="roi-1").delete()
+    ROI.objects.get(roi_id="roi-1").delete()
     assert [row[:2] for row in recent(client)][:2] == [("Door 1", "deleted"), ("intrusion", "deleted")]
 
 
@@ -227,7 +227,7 @@ def test_changes_of_another_site_are_no_news(site: Site) -> None:
 def test_what_a_region_is_called_at_another_site_is_not_told(site: Site) -> None:
     limited = browser("operator", sites=[site])
     Camera.objects.filter(pk="vid1").update(device="box-2")
-    ROI.objects.filter(pk="roi-1").update(name="Secret")
+    ROI.objects.filter(roi_id="roi-1").update(name="Secret")
     shown = {e["label"] for e in limited.get(INDEX).context["recent"]}
     assert "intrusion" in shown
     assert "Secret" not in str(shown)
