@@ -33,8 +33,9 @@ def chip(kind: str, text: str, *, title: str = "") -> SafeString:
 
 def ago(moment: datetime) -> str:
     """`12 minutes ago`; what is younger than a minute was just now."""
-    fresh = timezone.now() - moment < timedelta(minutes=1)
-    return _("just now") if fresh else _("%(time)s ago") % {"time": timesince(moment)}
+    now = timezone.now()
+    fresh = now - moment < timedelta(minutes=1)
+    return _("just now") if fresh else _("%(time)s ago") % {"time": timesince(moment, now)}
 
 
 def sync_chip(device: Device) -> SafeString:

@@ -70,9 +70,10 @@ def _told(seen: str, row: models.Model) -> str:
 
 def _refusing(form: type[ModelForm[Any]], told: str) -> type[ModelForm[Any]]:
     def clean(self: Any) -> Any:
-        given = super(refusing, self).clean()  # type: ignore[misc]
+        given = super(refusing, self).clean()
         self.add_error(None, told)
         return given
 
-    refusing: Any = type(form)(form.__name__, (form,), {"clean": clean, "__module__": form.__module__})
+    metaclass: Any = type(form)
+    refusing: Any = metaclass(form.__name__, (form,), {"clean": clean, "__module__": form.__module__})
     return refusing  # type: ignore[no-any-return]

@@ -49,9 +49,10 @@ class _Seen:
         """From the first key frame on until a picture comes: codecs with pictures out of order give it some packets late."""
         if self.picture is None:
             return
-        for picture in decode(packet, lambda: None)[:1]:
-            give, self.picture = self.picture, None
-            give(picture)
+        pictures = decode(packet, lambda: None)
+        if pictures:
+            self.picture(pictures[0])
+            self.picture = None
 
     @property
     def enough(self) -> bool:

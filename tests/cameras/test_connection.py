@@ -79,7 +79,7 @@ def test_a_picture_of_what_came_goes_to_who_may_test(person: Any) -> None:
     answer(request_id, picture=PICTURE)
     assert told(person, request_id)["picture"] == PICTURE
     assert browser("viewer").get(f"{PAGE}test/{request_id}").status_code == 403
-    other = browser("operator", sites=[Site.objects.get(name="Warehouse")])
+    other = browser("admin", sites=[Site.objects.get(name="Warehouse")])
     assert other.get(f"{PAGE}test/{request_id}").status_code == 404
 
 
