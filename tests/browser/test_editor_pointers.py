@@ -97,10 +97,10 @@ def test_fingers_select_several_and_move_them(browser: Browser, visitor: Visitor
     touch(session, "touchEnd")
     assert near(editor.points("Gate"), [[x, y - 0.1] for x, y in GATE], 0.01)
     assert near(editor.points("Yard"), [[x, y - 0.1] for x, y in YARD], 0.01)
-    page.tap("#editor-list .ed-choose >> nth=0")
+    editor.choose("Gate")
     assert editor.selected() == ["Yard"]  # once more: not that one
-    page.tap("#editor-several")
-    page.tap("#editor-list .ed-choose >> nth=0")
+    page.click("#editor-several")
+    editor.choose("Gate")
     assert editor.selected() == ["Gate"]
     page.context.close()
 
