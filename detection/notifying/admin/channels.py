@@ -126,7 +126,7 @@ class ChannelAdmin(SiteLimitedChoices, AuditedAdmin[Channel]):
 
     def get_form(self, request: HttpRequest, obj: Channel | None = None, change: bool = False, **options: Any) -> Any:
         form = super().get_form(request, obj, change=change, **options)
-        form.limited = sites_are_limited(request.user)  # type: ignore[attr-defined]
+        form.limited = sites_are_limited(request.user)
         return form
 
     @admin.display(description=gettext_lazy("state"))

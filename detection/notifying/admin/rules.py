@@ -80,7 +80,7 @@ class RuleAdmin(SiteLimitedChoices, AuditedAdmin[NotificationRule]):
         self, request: HttpRequest, obj: NotificationRule | None = None, change: bool = False, **options: Any
     ) -> Any:
         form = super().get_form(request, obj, change=change, **options)
-        form.limited = sites_are_limited(request.user)  # type: ignore[attr-defined]
+        form.limited = sites_are_limited(request.user)
         return form
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
