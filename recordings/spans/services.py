@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import structlog
 
 from cameras.models import Camera
 from recordings.core.spans import RecordedHour as Report
 from recordings.spans.models import RecordedHour
+
+FORGOTTEN = timedelta(days=400)  # of which nothing is kept any more; the box forgets such an hour then, too
 
 log = structlog.get_logger(__name__)
 
@@ -22,5 +26,8 @@ def take_recorded_hour(report: Report, *, device_id: str) -> bool:
         "left_out": report.left_out,
     }
     row, created = RecordedHour.objects.get_or_create(camera_id=report.camera_id, hour=report.begins, defaults=told)
+    if created:  # once an hour for a camera
+        empty = RecordedHour.objects.filter(camera_id=report.camera_id, hour__lt=report.begins - FORGOTTEN, spans=[])
+        empty.delete()
     older = RecordedHour.objects.filter(pk=row.pk, revision__lt=report.revision)
     return created or bool(older.update(**told))

@@ -189,6 +189,20 @@ def test_only_a_higher_revision_changes_an_hour() -> None:
 
 
 @pytest.mark.django_db
+def test_hours_of_which_nothing_is_left_are_forgotten_after_long() -> None:
+    device = make_device("box-1")
+    for name in ("vid1", "vid2"):
+        make_camera(name, device=device)
+        for days, spans in ((401, []), (401, [[1, 2]]), (399, [])):
+            hour = AT - timedelta(days=days, hours=len(spans))
+            RecordedHour.objects.create(camera_id=name, hour=hour, spans=spans, revision=1)
+    tell(1)
+    left = RecordedHour.objects.filter(camera_id="vid1", hour__lt=AT).values_list("hour", flat=True)
+    assert sorted((AT - hour).days for hour in left) == [399, 401]
+    assert RecordedHour.objects.filter(camera_id="vid2").count() == 3
+
+
+@pytest.mark.django_db
 def test_a_box_tells_of_its_own_cameras_only() -> None:
     make_camera("vid1", device=make_device("box-1"))
     make_device("box-2")
