@@ -129,7 +129,7 @@ def test_index_lists_and_forms(visitor: Visitor, audit: Audit) -> None:
     page.click("input[name=_save]")
     page.locator(".errornote").wait_for()
     audit.look("a camera with nothing in it")
-    for path in ("device/", "device/box-1/change/", "binding/"):
+    for path in ("device/", "device/box-1/change/", "camera/?q=nowhere", "binding/"):
         audit.open(ADMIN + path)
     page.locator("#result_list tbody th a").first.click()
     page.locator("#id_params").wait_for()
