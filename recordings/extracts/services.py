@@ -13,23 +13,20 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_noop
-from redis.exceptions import RedisError
 
-from cameras.asking import NO_REDIS, REVOKED
+from cameras.asking import REVOKED
 from cameras.models import Camera
 from cameras.services import cloud_redis
 from cameras.states import camera_state
-from edgesite.commands import send_command
 from edgesite.ids import uuid7
-from edgesite.redis_clients import describe
 from recordings.core.extracts import LONGEST_S, UNDER_WAY, ExtractReport, extract_key
 from recordings.extracts.logbook import note
 from recordings.extracts.models import REMOVED, STANDING, Extract, ExtractPurpose, ExtractState, StepKind
+from recordings.ordering import send_order
 
 log = structlog.get_logger(__name__)
 
 KIND = "cut"
-ORDER_SECONDS = 5.0  # what an order is worth; it is repeated with another request_id
 AGAIN_SECONDS = 2.0  # which also asks the box how far it is
 SILENT_SECONDS = 30.0  # a recorder that is started again is back by then
 GIVE_UP_SECONDS = 6 * 3600.0
@@ -156,18 +153,14 @@ def order(extract: Extract) -> None:
         "extract_id": extract.extract_id, "camera_id": extract.camera_id, "begin": extract.begin.timestamp(),
         "end": extract.end.timestamp(), "purpose": extract.purpose, "key": extract.key,
     }  # fmt: skip
-    try:
-        send_command(
-            cloud_redis(settings.CLOUD_REDIS_URL),
-            device_id=extract.device_id,
-            request_id=uuid7(),
-            kind=KIND,
-            seconds=ORDER_SECONDS,
-            body=body,
-        )
-    except RedisError as error:
-        tell = log.warning if first else log.debug
-        tell("the box cannot be told yet", extract=extract.extract_id, reason=f"{NO_REDIS}: {describe(error)}")
+    send_order(
+        cloud_redis(settings.CLOUD_REDIS_URL),
+        device_id=extract.device_id,
+        kind=KIND,
+        body=body,
+        first=first,
+        extract=extract.extract_id,
+    )
 
 
 def repeat_orders(now: datetime) -> int:

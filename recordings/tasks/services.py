@@ -12,23 +12,20 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop
-from redis.exceptions import RedisError
 
-from cameras.asking import NO_REDIS, REVOKED
+from cameras.asking import REVOKED
 from cameras.models import Camera
 from cameras.services import cloud_redis
 from cameras.states import camera_state
-from edgesite.commands import send_command
 from edgesite.ids import uuid7
-from edgesite.redis_clients import describe
 from recordings.core.names import clip_folder
 from recordings.core.tasks import ASKED, RUNNING, RecordingReport, rank
+from recordings.ordering import send_order
 from recordings.tasks.models import RecordingTask, TaskState
 
 log = structlog.get_logger(__name__)
 
 KIND = "record"
-ORDER_SECONDS = 5.0  # what an order is worth; it is repeated with another request_id
 START_AGAIN_SECONDS = 3.0
 STOP_AGAIN_SECONDS = 6.0
 START_SECONDS = 20.0  # a box that did not answer by then does not record
@@ -103,18 +100,14 @@ def order(task: RecordingTask) -> None:
     if not start:
         body["reason"] = task.stop_reason or ASKED
     RecordingTask.objects.filter(pk=task.pk).update(ordered_at=timezone.now())
-    try:
-        send_command(
-            cloud_redis(settings.CLOUD_REDIS_URL),
-            device_id=task.device_id,
-            request_id=uuid7(),
-            kind=KIND,
-            seconds=ORDER_SECONDS,
-            body=body,
-        )
-    except RedisError as error:
-        tell = log.warning if task.ordered_at is None else log.debug
-        tell("the box cannot be told yet", task=task.task_id, reason=f"{NO_REDIS}: {describe(error)}")
+    send_order(
+        cloud_redis(settings.CLOUD_REDIS_URL),
+        device_id=task.device_id,
+        kind=KIND,
+        body=body,
+        first=task.ordered_at is None,
+        task=task.task_id,
+    )
 
 
 def repeat_orders(now: datetime) -> int:
