@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Visitor
 from tests.browser.fake_box import FakeBox, picture
+from tests.browser.fit import expect_to_fit
 from tests.servers.stack import Stack
 
 pytestmark = pytest.mark.browser
@@ -39,14 +40,6 @@ def signed_in(visitor: Visitor, to: str = LIST) -> Page:
     return visitor.log_in(visitor.stack.access["user"], visitor.stack.access["password"], to=to)
 
 
-def fits(page: Page) -> None:
-    """No page is wider than the screen."""
-    for width, height in ((1440, 900), (820, 1180), (390, 844)):
-        page.set_viewport_size({"width": width, "height": height})
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
-    page.set_viewport_size({"width": 1440, "height": 900})
-
-
 def open_it(page: Page, event_id: str) -> None:
     """With the keys, from the list."""
     row = page.locator(f'[data-event="{event_id}"]')
@@ -67,7 +60,7 @@ def look_at_the_overlay(page: Page) -> None:
     expect(page.locator("#overlay-toggle")).to_have_attribute("aria-pressed", "false")
     page.click("#overlay-toggle")
     expect(page.locator("#alert-overlay")).to_be_visible()
-    fits(page)
+    expect_to_fit(page, (390, 844), (820, 1180), (1440, 900))
 
 
 def test_the_operators_way(visitor: Visitor, lee: Visitor, box: FakeBox) -> None:
@@ -82,7 +75,7 @@ def test_the_operators_way(visitor: Visitor, lee: Visitor, box: FakeBox) -> None
     expect(row.locator(".alert-severity")).to_contain_text("Critical")
     box.evidence(alert, picture((60, 120, 40), "evidence"))
     expect(row.locator("img")).to_be_visible(timeout=5000)  # by itself
-    fits(page)
+    expect_to_fit(page, (390, 844), (820, 1180), (1440, 900))
 
     open_it(page, alert["event_id"])
     look_at_the_overlay(page)

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visitor
+from tests.browser.fit import expect_to_fit
 from tests.servers.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -35,6 +36,5 @@ def test_an_edit_stands_in_the_cameras_history_and_in_the_list(stack: Stack, vis
     page.click("button:has-text('Show')")
     expect(page.locator(".audit-entry").first).to_contain_text("ROI")
     expect(page.locator(".audit")).not_to_contain_text("Camera Street vid1")
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect_to_fit(page, (390, 844))
     assert visitor.complaints == []

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visitor
+from tests.browser.fit import expect_to_fit
 from tests.servers.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -39,9 +40,7 @@ def test_from_the_camera_to_the_result(stack: Stack, visitor: Visitor, street_cl
     frame, overlay = picture.locator("img").bounding_box(), picture.locator("svg").bounding_box()
     assert frame == overlay
     expect(page.locator(".backtest-none").first).to_contain_text("Only published")
-    for width, height in ((1440, 900), (390, 844)):
-        page.set_viewport_size({"width": width, "height": height})
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+    expect_to_fit(page, (1440, 900), (390, 844))
 
     page.click("text=Delete…")
     page.click("button:has-text('Delete the back-test')")

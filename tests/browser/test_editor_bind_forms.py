@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Visitor
 from tests.browser.editor_page import GATE, EditorPage, Points, field, problem, roi, rule
+from tests.browser.fit import expect_to_fit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -85,7 +86,7 @@ def test_every_control_has_a_name_and_room_also_on_a_phone(visitor: Visitor) -> 
         assert controls.evaluate_all(small) == []
         assert controls.evaluate_all(nameless) == []
         assert controls.evaluate_all(lost) == []
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        expect_to_fit(page)
     assert visitor.complaints == []
 
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, CDPSession, expect
 from cameras.core.geometry import GeometryError, validate_shape
 from tests.browser.conftest import Visitor
 from tests.browser.editor_page import GATE, MODULE, YARD, EditorPage, near, roi
+from tests.browser.fit import expect_to_fit
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -75,7 +76,7 @@ def test_fingers_draw_move_pan_and_pinch(browser: Browser, visitor: Visitor) -> 
     for place in ((0.2, 0.9), (0.8, 0.92)):
         page.touchscreen.tap(*editor.place(*place))
     assert near(editor.points("Region 2"), [[0.2, 0.9], [0.8, 0.92]], 0.01)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect_to_fit(page)
     page.context.close()
 
 
@@ -163,7 +164,7 @@ def test_zoom_keeps_what_lies_under_the_pointer_and_edits_stay_exact(browser: Br
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_timeout(300)
         assert editor.points("Gate") == coordinates
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        expect_to_fit(page)
     editor.tool("select")
     page.click("#editor-fit")
     page.wait_for_timeout(200)

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Visitor
 from tests.browser.editor_page import PATH, EditorPage, field
+from tests.browser.fit import expect_to_fit
 from tests.browser.test_configuration import DRAFTS
 from tests.servers.redis import RedisServer
 from tests.servers.stack import Stack, installation
@@ -88,6 +89,6 @@ def test_who_may_not_publish_is_told_why(running: Stack, browser: Browser) -> No
     expect(publish).to_be_disabled()
     expect(page.locator("#editor-publish-why")).to_have_text("Your role may look at the configuration, not publish it.")
     expect(publish).to_have_attribute("aria-describedby", "editor-publish-why")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect_to_fit(page)
     assert visitor.complaints == []
     visitor.context.close()

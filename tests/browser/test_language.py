@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visitor
+from tests.browser.fit import expect_to_fit
 from tests.servers.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -20,7 +21,7 @@ def test_every_page_changes_its_language_and_stays_where_it_is(stack: Stack, vis
     assert page.url.endswith("/admin/cameras/schedule/?q=a")
     page.goto("/live/")
     expect(page.locator("html")).to_have_attribute("lang", "zh-hans")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect_to_fit(page)
     page.locator(".es-language summary").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visitor
+from tests.browser.fit import expect_to_fit
 from tests.servers.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
@@ -30,8 +31,7 @@ def test_a_schedule_is_written_corrected_and_followed(stack: Stack, visitor: Vis
     expect(rows.nth(0).locator("rect")).to_have_count(3)
     expect(rows.nth(6)).to_contain_text("until 06:00")
     expect(rows.nth(6).locator("rect")).to_have_count(2)  # the rest of Saturday's night
-    page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect_to_fit(page, (390, 844))
     page.set_viewport_size({"width": 1440, "height": 900})
 
     page.goto("/admin/cameras/binding/")

@@ -18,6 +18,7 @@ from cameras.core.schedule import DAYS
 from cameras.core.schedule_text import format_text
 from edgesite import redis_keys
 from tests.browser.conftest import Visitor
+from tests.browser.fit import expect_to_fit
 from tests.browser.schedule_page import FRI, MON, SAT, SUN, THU, TUE, WED, SchedulePage
 from tests.browser.test_editor_pointers import touch
 from tests.servers.stack import Stack
@@ -241,7 +242,7 @@ def test_a_finger_draws_on_a_phone_and_the_page_scrolls_past(browser: Browser, v
     page = context.new_page()
     page.goto(url)
     week = SchedulePage(page).ready()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect_to_fit(page)
     page.locator("#sk-grid").scroll_into_view_if_needed()
     session = context.new_cdp_session(page)
     start, end = week.place(TUE, 9), week.place(TUE, 15)

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from recordings.core.segments import segment_path
 from tests.browser.conftest import Visitor
+from tests.browser.fit import expect_to_fit
 from tests.integration.recordings import begins_with_its_index, stamps
 from tests.servers.redis import RedisServer
 from tests.servers.stack import Stack, wait_until
@@ -127,9 +128,7 @@ def test_from_a_moment_over_a_minute_and_a_gap_to_an_export(page: Page, recorded
     film = download.value.path().read_bytes()
     assert begins_with_its_index(film)
     assert 50 < stamps(film)[-1] < 70
-    for width in (1440, 390):
-        page.set_viewport_size({"width": width, "height": 844})
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
+    expect_to_fit(page, (1440, 844), (390, 844))
     assert httpx.get(f"{recorded.url}{TIMELINE}day").status_code == 401
 
 
