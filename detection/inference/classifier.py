@@ -14,10 +14,12 @@ from detection.core.scene import Answer, View
 from detection.inference.errors import ModelError
 from detection.inference.loading import open_model
 from detection.inference.manifest import ModelManifest, describe, load_manifest
+from detection.inference.outputs import find_output
 from detection.inference.preprocess import Preprocessor
 from detection.inference.session import Session
 
 FAMILY = "classifier"
+NUMBERS = ("tensor(float)", "tensor(double)", "tensor(float16)")
 
 
 class ClassifierOutputs(BaseModel):
@@ -57,8 +59,12 @@ class Classifier:
             raise ModelError(f"outputs.means of {manifest.name} must say what each of its classes means, and no other.")
         if [tensor.name for tensor in session.inputs] != [manifest.input.name]:
             raise ModelError(f"The input of {manifest.name} is not {manifest.input.name!r}. Correct its input.name.")
-        if self._outputs.scores not in {tensor.name for tensor in session.outputs}:
-            raise ModelError(f"{manifest.name} has no output {self._outputs.scores!r}. Correct outputs.scores.")
+        kind = find_output(session.outputs, self._outputs.scores, model=manifest.name).type
+        if kind not in NUMBERS:
+            raise ModelError(
+                f"Output {self._outputs.scores!r} of {manifest.name} is {kind}, not one number a class. Correct "
+                "outputs.scores, or export the model without labels and maps (ZipMap)."
+            )
         self._answers = [self._outputs.means[name] for name in manifest.classes]
         self._least = manifest.thresholds.score
         self._name, self._input = manifest.name, manifest.input.name

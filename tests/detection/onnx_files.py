@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-FLOAT, UINT8, INT64, FLOAT16, DOUBLE = 1, 2, 7, 10, 11
+FLOAT, UINT8, INT64, STRING, FLOAT16, DOUBLE = 1, 2, 7, 8, 10, 11
 KINDS = {"float32": FLOAT, "uint8": UINT8, "int64": INT64}
 Shape = tuple[int | str, ...]
 Input = tuple[str, int, Shape]
@@ -72,6 +72,13 @@ def finding(image: Input, fixed: Mapping[str, NDArray[Any]], scores: str) -> byt
 def answering(inputs: list[Input], outputs: Mapping[str, NDArray[Any]]) -> bytes:
     """Whatever comes in, these arrays come out."""
     return _model(_field(2, "fixed") + b"".join(_field(11, _value(*each)) for each in inputs) + _constants(outputs))
+
+
+def naming(image: Input, output: str, label: str) -> bytes:
+    """A classifier that gives no scores: its output is always this text, ``(1,)``."""
+    texts = _field(1, 1) + _field(2, STRING) + _field(6, label) + _field(8, "label")
+    graph = _field(2, "naming") + _field(11, _value(*image)) + _field(5, texts) + _node("Identity", "label", output)
+    return _model(graph + _field(12, _value(output, STRING, (1,))))
 
 
 def _constants(outputs: Mapping[str, NDArray[Any]]) -> bytes:

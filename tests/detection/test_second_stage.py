@@ -24,7 +24,7 @@ from detection.ingest.frame import Frame
 from detection.pipeline import CameraPipeline
 from detection.plan import Plan
 from detection.second_stage import MOST, SecondStage
-from tests.detection.onnx_files import FLOAT, averaging, finding, write_model
+from tests.detection.onnx_files import FLOAT, averaging, finding, naming, write_model
 
 BLUE, GREEN, RED = (230, 20, 20), (20, 230, 20), (20, 20, 230)
 MEANS = {"net": "present", "back": "unknown", "bare": "missing"}  # blue, green, red
@@ -162,6 +162,15 @@ def test_the_provider_is_that_of_the_settings(tmp_path: Path, settings: Any) -> 
 def test_a_manifest_that_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(ModelError, match=words):
         Classifier.load(write(tmp_path / "nets", **changes), provider="cpu")
+
+
+def test_a_classifier_that_gives_texts_is_refused_and_costs_the_camera_nothing(tmp_path: Path) -> None:
+    (tmp_path / "nets").mkdir()
+    write_model(tmp_path / "nets", naming(("image", FLOAT, (1, 3, 32, 32)), "mean", "bare"), document())
+    with pytest.raises(ModelError, match=r"Output 'mean' of nets is tensor\(string\), not one number a class"):
+        Classifier.load(tmp_path / "nets", provider="cpu")
+    want = Want(1, (0.05, 0.2, 0.2, 0.5), "nets")
+    assert SecondStage([tmp_path], provider="cpu").look(frame(), [want]) == {want: View("unknown", 0.0, absent=True)}
 
 
 def test_each_want_gets_the_view_of_its_crop(tmp_path: Path) -> None:
