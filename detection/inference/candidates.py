@@ -35,11 +35,11 @@ class Chooser:
     """Picks the scores that are high enough; keeps what it worked out about the last limit, since that seldom changes.
 
     classes_first: scores are ``(classes, cells)`` instead of ``(cells, classes)``. logits: scores are the logarithms of
-    the odds, limits are probabilities all the same. One instance belongs to one thread.
+    the odds, limits are probabilities all the same. model: its name, for errors. One instance belongs to one thread.
     """
 
-    def __init__(self, *, classes_first: bool, logits: bool = False) -> None:
-        self._classes_first, self._logits = classes_first, logits
+    def __init__(self, *, classes_first: bool, model: str, logits: bool = False) -> None:
+        self._classes_first, self._logits, self._model = classes_first, logits, model
         self._given: ScoreLimit | None = None
         self._limits: Any = np.inf
         self._asked: NDArray[np.intp] | None = None
@@ -62,7 +62,8 @@ class Chooser:
     def choose(self, scores: NDArray[np.float32], limit: ScoreLimit) -> Candidates:
         """The candidates among the scores; classes whose limit is above 1 are not even read.
 
-        Of more candidates than a picture can hold the best: 512, or 8192 with limits by class.
+        Of more candidates than a picture can hold the best: 512, or 8192 with limits by class. Raises ModelError for scores
+        that are no numbers, which would be above no limit: such a model finds nothing, and nobody would notice.
         """
         self.use(limit)
         asked = self._asked
@@ -70,6 +71,7 @@ class Chooser:
             return self._of_one(scores, int(asked[0]))
         if asked is not None:
             scores = scores[asked] if self._classes_first else scores[:, asked]
+        check_numbers(scores, self._model)
         hits = np.flatnonzero(scores >= self._limits)
         rows, columns = np.divmod(hits, max(scores.shape[1], 1))
         values: NDArray[np.float32] = scores[rows, columns]
@@ -83,12 +85,19 @@ class Chooser:
     def _of_one(self, scores: NDArray[np.float32], asked: int) -> Candidates:
         """The same for one class, with as few steps as can be."""
         row = scores[asked] if self._classes_first else scores[:, asked]
+        check_numbers(row, self._model)
         cells = (row >= self.lowest).nonzero()[0]
         values = row[cells]
         if len(values) > MAX_CANDIDATES_BY_CLASS:
             best = np.sort(np.argpartition(-values, MAX_CANDIDATES_BY_CLASS)[:MAX_CANDIDATES_BY_CLASS])
             cells, values = cells[best], values[best]
         return Candidates(cells, np.full(len(cells), asked, np.int32), values)
+
+
+def check_numbers(scores: NDArray[Any], model: str) -> None:
+    """Raises ModelError when one of the scores is no number (NaN). An infinite one is still more or less than a limit."""
+    if scores.dtype.kind == "f" and np.isnan(scores.max(initial=-np.inf)):  # NaN when any is
+        raise ModelError(f"{model} gave scores that are no numbers; try other weights or another provider.")
 
 
 def _as_logits(limit: ScoreLimit) -> NDArray[np.float64]:
@@ -126,7 +135,7 @@ def finish(
 
     They are cut at the picture's border. nms_iou: None leaves all. Raises ModelError for numbers that are not finite.
     """
-    if not np.isfinite(boxes).all():
+    if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
         raise ModelError(f"{model} gave numbers that are not finite; try other weights or another provider.")
     if box.left or box.top:
         boxes -= np.array((box.left, box.top, box.left, box.top), np.float32)

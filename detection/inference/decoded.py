@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from detection.core.detections import Detections, ScoreLimit
-from detection.inference.candidates import finish
+from detection.inference.candidates import check_numbers, finish
 from detection.inference.errors import ModelError
 from detection.inference.manifest import ModelManifest
 from detection.inference.outputs import find_output, read_outputs
@@ -70,6 +70,7 @@ class Decoded:
         limit: NDArray[Any] | float = min_score
         if isinstance(min_score, np.ndarray):
             limit = min_score[np.where(known, kinds, 0)]
+        check_numbers(scores, self._name)
         keep = np.flatnonzero(scores >= limit)
         if not known[keep].all():
             label = labels[keep][~known[keep]][0]

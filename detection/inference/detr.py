@@ -41,7 +41,7 @@ class Detr:
         self._classes = len(manifest.classes)
         self._nms_iou = manifest.thresholds.nms_iou
         self._logits = spec.scores_are == "logits"
-        self._chooser = Chooser(classes_first=False, logits=self._logits)
+        self._chooser = Chooser(classes_first=False, model=self._name, logits=self._logits)
         self.output_names: tuple[str, ...] = (spec.scores, spec.boxes)
 
     def check(self, outputs: Sequence[Tensor]) -> None:

@@ -53,7 +53,7 @@ class NanoDet:
         self._grids = Grids(spec.strides, centre=spec.centre, model=manifest.name)
         self._channels_first = spec.layout == "channels-first"
         self._logits = spec.scores_are == "logits"
-        self._chooser = Chooser(classes_first=self._channels_first, logits=self._logits)
+        self._chooser = Chooser(classes_first=self._channels_first, model=self._name, logits=self._logits)
         self.output_names: tuple[str, ...] = (
             (spec.scores,) if spec.scores == spec.distances else (spec.scores, spec.distances)
         )

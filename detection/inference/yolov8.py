@@ -41,7 +41,7 @@ class YoloV8:
         self._classes = len(manifest.classes)
         self._nms_iou = manifest.thresholds.nms_iou
         self._channels_first = spec.layout == "channels-first"
-        self._chooser = Chooser(classes_first=self._channels_first)
+        self._chooser = Chooser(classes_first=self._channels_first, model=self._name)
         self.output_names: tuple[str, ...] = (spec.output,)
 
     def check(self, outputs: Sequence[Tensor]) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from detection.core.detections import Detections, ScoreLimit
-from detection.inference.candidates import Chooser, corners, finish
+from detection.inference.candidates import Chooser, check_numbers, corners, finish
 from detection.inference.grid import Grids
 from detection.inference.manifest import ModelManifest
 from detection.inference.outputs import check_channels, read_outputs
@@ -47,7 +47,7 @@ class Yolox:
         self._classes = len(manifest.classes)
         self._nms_iou = manifest.thresholds.nms_iou
         self._grids = Grids(spec.strides, centre=0.0, model=manifest.name)
-        self._chooser = Chooser(classes_first=False)
+        self._chooser = Chooser(classes_first=False, model=self._name)
         self.output_names: tuple[str, ...] = (spec.output,)
 
     def check(self, outputs: Sequence[Tensor]) -> None:
@@ -59,6 +59,7 @@ class Yolox:
         """Scores first: no class can count for more than its cell."""
         rows = outputs[0][0]
         grid = self._grids.of(box, len(rows))
+        check_numbers(rows[:, 4], self._name)
         self._chooser.use(min_score)
         places = np.flatnonzero(rows[:, 4] >= self._chooser.lowest)
         alive = rows[places]

@@ -132,6 +132,18 @@ def test_outputs_that_make_no_sense_are_an_error(tmp_path: Path, case: str, arra
         detector.detect(PICTURE)
 
 
+@pytest.mark.parametrize("limit", [0.3, np.full(3, 0.3, np.float32), np.array([np.inf, 0.3, np.inf], np.float32)])
+@pytest.mark.parametrize("case", CASES)
+def test_scores_that_are_no_numbers_are_an_error_and_not_nothing(
+    tmp_path: Path, case: str, limit: float | NDArray[np.float32]
+) -> None:
+    arrays = {name: array.copy() for name, array in CASES[case].made().items()}
+    scores = next(arrays[name] for name in ("scores", "logits", "out") if name in arrays)
+    scores[...] = np.nan
+    with pytest.raises(ModelError, match="small gave scores that are no numbers"):
+        load_family(tmp_path, CASES[case], arrays).detect(PICTURE, min_score=limit)
+
+
 def test_labels_below_the_limit_may_be_anything(tmp_path: Path) -> None:
     labels = ssd()["labels"]
     labels[0, ssd()["scores"][0] < MIN_SCORE] = -1

@@ -151,6 +151,14 @@ def test_numbers_that_are_not_finite_are_an_error() -> None:
         _adapter().decode([logits, distances], BOX, 0.3)
 
 
+@pytest.mark.parametrize("limit", [0.3, np.array([0.3, np.inf, np.inf], np.float32)])
+def test_scores_that_are_no_numbers_are_an_error_and_not_nothing(limit: float | NDArray[np.float32]) -> None:
+    logits, distances = _nothing()
+    logits[0, 0, 5] = np.nan
+    with pytest.raises(ModelError, match="gave scores that are no numbers"):
+        _adapter().decode([logits, distances], BOX, limit)
+
+
 def test_another_number_of_cells_is_an_error() -> None:
     logits, distances = _nothing()
     with pytest.raises(ModelError, match=f"gave {CELLS - 1} cells where the manifest's strides make {CELLS}"):
