@@ -217,7 +217,7 @@ class CameraReader:
                 if self._stop.is_set() or self.streams.is_time(self._monotonic()):
                     return
                 if not number:
-                    self.streams.begun(decoded.picture.width, decoded.picture.height)
+                    self.streams.begun(decoded.picture.width, decoded.picture.height, self._monotonic())
                 elif decoded.seam:
                     self._media.seam()
                 self._accept(decoded)

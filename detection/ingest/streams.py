@@ -11,6 +11,7 @@ from cameras.core.probe import same_shape
 from cameras.streams.errors import IngestError
 
 TRIES = 3  # connections to the sub-stream that fail in a row
+STEADY_S = 20.0  # one that ends sooner after its first picture failed as well: a camera may break off again and again
 # On the main stream until the sub-stream is tried again, each time twice as long: a try in vain costs some seconds of sight.
 AGAIN_S, LONGEST_S = 1800.0, 86_400.0
 SOON_S = 60.0  # instead, once, after both were lost: then the camera was away, which says nothing of the sub-stream
@@ -39,6 +40,7 @@ class Streams:
     _pause: float = AGAIN_S
     _both_away: bool = False
     _main_size: tuple[int, int] | None = None
+    _begun_at: float | None = None
 
     @property
     def word(self) -> Literal["main", "sub"]:
@@ -59,23 +61,27 @@ class Streams:
         """The size of the main stream's picture; zeros where it could not be seen."""
         self._main_size = width, height
 
-    def begun(self, width: int, height: int) -> None:
+    def begun(self, width: int, height: int, now: float) -> None:
         """The first picture of a connection, in pixels. Raises IngestError for a sub-stream that is too small."""
         if self.word == "main":
             return
         if width < self.least[0] and height < self.least[1]:
             raise IngestError(TOO_SMALL, retryable=False)
-        self._failures, self._pause, self._both_away = 0, AGAIN_S, False
+        self._begun_at = now
         self.note = "" if same_shape(width, height, *(self._main_size or (0, 0))) else OTHER_SHAPE
 
     def ended(self, error: IngestError, now: float) -> bool:
         """A connection that could not be made, or that ended; whether another stream is the next to be tried.
 
-        A sub-stream is given up after three tries in vain, at once for what only a person can mend. When the main stream
-        is lost as well, the next try is the sub-stream's again; what fails then says nothing of the sub-stream.
+        A sub-stream is given up after three tries in vain (also with a picture, if they end soon), at once for what only a
+        person can mend. When the main stream is lost as well, the next try is the sub-stream's again; what fails then says
+        nothing of the sub-stream.
         """
+        begun_at, self._begun_at = self._begun_at, None
         if not self.sub:
             return False
+        if begun_at is not None and now - begun_at >= STEADY_S:
+            self._failures, self._pause, self._both_away = 0, AGAIN_S, False
         if self.word == "main":
             self._return()
             self._both_away = True

@@ -22,7 +22,7 @@ from detection.ingest.frame import Frame
 from detection.ingest.glance import Shown
 from detection.ingest.pictures import Decoded
 from detection.ingest.reader import CameraReader
-from detection.ingest.streams import AGAIN_S, FAILS, LONGEST_S, OTHER_SHAPE, SOON_S, TOO_SMALL, TRIES, Streams
+from detection.ingest.streams import AGAIN_S, FAILS, LONGEST_S, OTHER_SHAPE, SOON_S, STEADY_S, TOO_SMALL, TRIES, Streams
 from edgesite.commands import Command
 from edgesite.fields import encrypt
 from tests.cameras.documents import DEVICE, REGISTRY, content, document
@@ -45,7 +45,7 @@ def test_a_camera_without_a_sub_stream_has_nothing_to_choose() -> None:
     only = Streams("webcam:0")
     for _ in range(5):
         assert not only.ended(GONE, 0.0)
-    only.begun(8, 8)
+    only.begun(8, 8, 0.0)
     assert (only.word, only.url, only.note, only.shape_wanted, only.is_time(1e9)) == (
         "main",
         "webcam:0",
@@ -60,7 +60,7 @@ def test_the_sub_stream_is_given_up_after_three_tries_and_tried_again_later() ->
     assert (both.word, both.url) == ("sub", SUB)
     assert [both.ended(AWAY, 10.0) for _ in range(TRIES)] == [False, False, True]
     assert (both.word, both.url, both.note) == ("main", MAIN, f"{FAILS}: timed out")
-    both.begun(1920, 1080)
+    both.begun(1920, 1080, 20.0)
     assert both.note
     assert not both.is_time(10.0 + AGAIN_S - 1)
     assert both.is_time(10.0 + AGAIN_S)
@@ -69,7 +69,7 @@ def test_the_sub_stream_is_given_up_after_three_tries_and_tried_again_later() ->
     assert read_by(both) == "main"
     assert not both.is_time(5000.0 + 2 * AGAIN_S - 1)
     assert both.is_time(5000.0 + 2 * AGAIN_S)
-    both.begun(640, 360)
+    both.begun(640, 360, 8800.0)
     for _ in range(TRIES):
         both.ended(AWAY, 9000.0)
     assert both.is_time(9000.0 + AGAIN_S)
@@ -87,7 +87,7 @@ def test_a_camera_that_starts_again_keeps_its_sub_stream() -> None:
         assert read_by(both) == "sub"
         assert both.ended(AWAY, 100.0)
         assert read_by(both) == "main"
-    both.begun(1920, 1080)  # it came back while the main stream was tried
+    both.begun(1920, 1080, 110.0)  # it came back while the main stream was tried
     assert not both.is_time(100.0 + SOON_S - 1)
     assert both.is_time(100.0 + SOON_S)
     assert both.ended(AWAY, 200.0)  # and its sub-stream did not: then as ever
@@ -95,12 +95,29 @@ def test_a_camera_that_starts_again_keeps_its_sub_stream() -> None:
     assert both.is_time(200.0 + 2 * AGAIN_S)
 
 
-def test_pictures_in_between_are_a_new_beginning() -> None:
-    both = streams()
+def test_a_connection_that_lasts_is_a_new_beginning() -> None:
+    both, now = streams(), 0.0
     for _ in range(10):
-        assert [both.ended(AWAY, 0.0) for _ in range(TRIES - 1)] == [False, False]
-        both.begun(640, 360)
+        assert [both.ended(AWAY, now) for _ in range(TRIES - 1)] == [False, False]
+        both.begun(640, 360, now)
+        now += STEADY_S
     assert read_by(both) == "sub"
+
+
+def test_a_sub_stream_that_breaks_off_again_and_again_is_given_up() -> None:
+    both, now, words = streams(), 0.0, []
+    for _ in range(TRIES):
+        both.begun(640, 360, now)
+        now += STEADY_S - 1
+        both.ended(AWAY, now)
+        words.append(both.word)
+    assert words == ["sub", "sub", "main"]
+    assert both.note == f"{FAILS}: timed out"
+    assert both.is_time(now + AGAIN_S)
+    both.begun(640, 360, now + AGAIN_S)  # once more a picture, and no more
+    assert both.ended(AWAY, now + AGAIN_S + 1)
+    assert not both.is_time(now + AGAIN_S + 1 + AGAIN_S)
+    assert both.is_time(now + AGAIN_S + 1 + 2 * AGAIN_S)
 
 
 def test_what_only_a_person_can_mend_is_given_up_at_once_and_not_tried_again_by_itself() -> None:
@@ -110,15 +127,15 @@ def test_what_only_a_person_can_mend_is_given_up_at_once_and_not_tried_again_by_
     assert not both.is_time(1e9)
     assert both.ended(AWAY, 0.0)  # the main stream is lost as well: perhaps the camera was exchanged
     assert read_by(both) == "sub"
-    both.begun(640, 360)
+    both.begun(640, 360, 0.0)
     assert both.note == ""
 
 
 def test_a_picture_smaller_than_the_model_takes_is_refused() -> None:
     for width, height in ((64, 36), (36, 64), (640, 360)):
-        streams().begun(width, height)
+        streams().begun(width, height, 0.0)
     with pytest.raises(IngestError, match=TOO_SMALL) as caught:
-        streams().begun(63, 63)
+        streams().begun(63, 63, 0.0)
     assert not caught.value.retryable
 
 
@@ -127,9 +144,9 @@ def test_another_shape_is_told_and_read_all_the_same() -> None:
     before = both.shape_wanted
     both.compare(1920, 1080)
     assert (before, both.shape_wanted) == (True, False)
-    both.begun(704, 576)
+    both.begun(704, 576, 0.0)
     assert (both.word, both.note) == ("sub", OTHER_SHAPE)
-    both.begun(640, 360)
+    both.begun(640, 360, 0.0)
     assert both.note == ""
 
 
