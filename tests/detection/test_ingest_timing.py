@@ -77,6 +77,18 @@ def test_a_camera_whose_clock_runs_at_half_speed_is_noticed() -> None:
     assert media > 40.0  # by its stamps alone it would be 30 after these 60 seconds
 
 
+@pytest.mark.parametrize(("fps", "speed"), [(25, 0.85), (25, 1.15), (25, 1.2), (10, 0.9), (10, 1.1)])
+def test_a_camera_whose_clock_runs_a_little_wrong_is_timed_by_arrival_in_the_end(fps: int, speed: float) -> None:
+    clock, began = MediaClock(), 0.0
+    for number in range(1800 * fps):  # else its tracks would start anew every minute or two, for ever
+        arrived = number / fps
+        media, generation = place(clock, arrived * speed, arrived)
+        if arrived == 600:
+            began = media
+    assert generation == 3
+    assert media - began == pytest.approx(arrived - 600, abs=0.1)
+
+
 def test_media_time_never_stands_still() -> None:
     clock = MediaClock()
     rng = random.Random(7)
