@@ -70,7 +70,10 @@ def phases(events: Iterable[RuleEvent]) -> list[tuple[str, float]]:
     return [(event.phase, round(event.media_time, 3)) for event in events]
 
 
-def tracks(seen: Seen, *, score: float = 0.8, class_id: int = 0, width: float = 0.06, height: float = 0.2) -> Tracks:
+def tracks(
+    seen: Seen, *, score: float | list[float] = 0.8, class_id: int = 0, width: float = 0.06, height: float = 0.2
+) -> Tracks:
+    """score: of all, or one each."""
     boxes = [[x - width / 2, y - height, x + width / 2, y] for x, y in seen.values()]
     return Tracks(
         np.array(list(seen), np.int64),

@@ -108,3 +108,13 @@ def test_a_visit_is_handed_over_at_the_edge_of_the_picture_only_for_a_moment(
 
     machine = make_rule(replace(binding("intrusion"), points=((0.0, 0.2), (0.7, 0.7))))
     assert at(play(machine, times(0, 8), scene)) == alerts
+
+
+def test_the_heir_of_an_heir_has_no_past_either_when_the_first_one_comes_back() -> None:
+    def scene(now: float) -> Tracks:
+        if now < 6:
+            return tracks({1 if now < 5 else 2: INSIDE})
+        return tracks({3: INSIDE} if now < 7 else {1: INSIDE, 3: (0.55, 0.5)})
+
+    events = play(rule(dwell_s=10.0), times(0, 20), scene)
+    assert [(event.media_time, event.track_id) for event in events] == [(15.0, 3), (17.0, 1)]

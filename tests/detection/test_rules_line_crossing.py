@@ -393,3 +393,22 @@ def test_memory_is_bounded() -> None:
     walkers = machine._walkers  # type: ignore[attr-defined]
     assert len(walkers) <= 21
     assert len(walkers._handing) <= 21
+
+
+@pytest.mark.parametrize("score", [0.8, 0.45])
+def test_who_was_there_all_along_takes_no_side_over_also_when_nobody_counted_him(score: float) -> None:
+    """Two stand on both sides of the line, one is lost: the other one has not crossed it, however well he was seen before."""
+
+    def scene(now: float) -> Tracks:
+        left, right = {1: (0.475, 0.5)}, {2: (0.525, 0.5)}
+        return tracks(left | right, score=[0.8, score]) if now < 3 else tracks(right, score=score if now < 3.5 else 0.8)
+
+    assert counted(scene, min_score=0.5) == (0, 0)
+
+
+def test_a_track_that_begins_with_a_weak_sight_goes_on_for_the_lost_one() -> None:
+    def scene(now: float) -> Tracks:
+        x = 0.35 + 0.05 * now
+        return tracks({1 if now < 2.55 else 2: (x, 0.5)}, score=0.45 if 2.5 < now < 3.2 else 0.8)
+
+    assert counted(scene, times(0, 6), min_score=0.5) == (1, 0)

@@ -411,3 +411,19 @@ def test_a_step_in_pixels_waits_for_the_picture() -> None:
     plan = make_plan(content, "vid1", registry, {"sink": ((64.0, 36.0), (128.0, 72.0))})
     assert plan.sized(640, 360).bindings[0].places[0].points == ((0.1, 0.1), (0.2, 0.2))
     assert plan.sized(640, 360).bindings[0].points == plan.bindings[0].points
+
+
+@pytest.mark.parametrize("score", [0.8, 0.45])
+def test_who_was_there_all_along_has_not_washed_also_when_nobody_counted_him(score: float) -> None:
+    """He waits beside the sink; the one who washes there is lost; then he goes to the line."""
+    waits, way = (0.16, 0.5), [(26.0, (0.16, 0.5)), (1.0, TOWEL), (5.0, LINE)]
+
+    def scene(now: float) -> Tracks:
+        place = where(way, now)
+        if place is None:
+            return Tracks.empty()
+        if now < 25:
+            return tracks({1: (0.12, 0.5), 2: waits}, score=[0.8, score])
+        return tracks({2: place}, score=score if now < 25.5 else 0.8)
+
+    assert kinds(play(made(min_score=0.5), times(0, 32), scene)) == ["skipped"]

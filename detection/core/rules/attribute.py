@@ -145,7 +145,7 @@ class Attribute(RuleBase):
         known = not self._blind and media_time - self._time <= MAX_GAP_S + SLACK_S
         self._time, self._blind = media_time, False
         scene = Scene.of(tracks, class_names)
-        self._people.step(scene.counted(self._which), media_time)
+        self._people.step(scene.counted(self._which), media_time, seen=scene.seen())
         inside = self._region.inside(scene, class_names)
         views = {want.track_id: view for want, view in scene.views.items() if want == self._want_of(scene, want)}
         if views:

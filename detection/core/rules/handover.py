@@ -6,7 +6,7 @@ What is kept of an object is the rule's own; this is the one place that says whe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -40,6 +40,34 @@ class Loan(NamedTuple, Generic[V]):
 
 
 @dataclass(slots=True, eq=False)
+class Known:
+    """Every track of the frames so far, also those that a rule does not count: who existed beside a lost one is another
+    object, and goes on for nobody."""
+
+    _at: dict[int, float] = field(default_factory=dict)  # when it was last seen
+    _noted_at: float = -math.inf
+    _tidied_at: float = -math.inf
+
+    def clear(self) -> None:
+        """Forget all tracks."""
+        self._at = {}
+        self._noted_at = self._tidied_at = -math.inf
+
+    def newborn(self, seen: Mapping[int, Sight]) -> list[Sight]:
+        """Those of a frame that did not exist before it."""
+        at, forgotten = self._at, self._noted_at - KNOWN_S
+        return [sight for track_id, sight in seen.items() if track_id not in at or at[track_id] < forgotten]
+
+    def note(self, seen: Iterable[int], now: float) -> None:
+        """A frame is over."""
+        self._at.update(dict.fromkeys(seen, now))
+        self._noted_at = now
+        if now - self._tidied_at > KNOWN_S:
+            self._at = {track_id: at for track_id, at in self._at.items() if now - at <= KNOWN_S}
+            self._tidied_at = now
+
+
+@dataclass(slots=True, eq=False)
 class HandOver(Generic[V]):
     """exit_s: a track may go on for one lost so lately. copy: of what is kept. farthest: the largest `gap_between`.
 
@@ -68,9 +96,9 @@ class HandOver(Generic[V]):
     ) -> list[V]:
         """Let tracks that begin where another one broke off take over what is kept of it; what changed hands.
 
-        kept: by track id; changed in place. seen: the ids in this frame. newborn: of those, the tracks that did not exist
-        beside the lost ones: others are other objects. goes_on: whether there is still something to take over. Who was
-        lost at the picture's edge is followed only within BRIDGE_S: later it is the next one who comes in there.
+        kept: by track id; changed in place. seen: the ids in this frame. newborn: of those, as `Known` gives them.
+        goes_on: whether there is still something to take over. Who was lost at the picture's edge is followed only within
+        BRIDGE_S: later it is the next one who comes in there.
         """
         lost = [
             (track_id, each.class_id, each.box)
@@ -93,12 +121,15 @@ class HandOver(Generic[V]):
     def give_back(self, kept: dict[int, V], seen: Container[int]) -> Iterator[Loan[V]]:
         """A lost track that comes back was only hidden: it has its own again, and its heir is somebody else.
 
-        Gives each such loan; what is kept of the heir is for the caller to mend.
+        Gives each such loan; what is kept of the heir is for the caller to mend. Where the heir was lost too, that is who
+        went on for it in the end.
         """
-        for old_id in [track_id for track_id in self._loans if track_id in seen]:
+        for old_id in reversed([track_id for track_id in self._loans if track_id in seen]):
             loan = self._loans.pop(old_id)
-            kept[old_id] = loan.lent
-            yield loan
+            kept[old_id], heir = loan.lent, loan.heir
+            while (further := self._loans.pop(heir, None)) is not None:
+                heir = further.heir
+            yield loan._replace(heir=heir)
 
     def forget(self, now: float) -> None:
         """Close the loans of tracks that have been away for too long."""

@@ -124,7 +124,7 @@ class LineCrossing(RuleBase):
         self._counts.roll(media_time if wall_time is None else wall_time)
         scene = Scene.of(tracks, class_names)
         events = []
-        for crossing in self._walkers.step(scene.counted(self._which), media_time):
+        for crossing in self._walkers.step(scene.counted(self._which), media_time, seen=scene.seen()):
             direction: Direction = "a_to_b" if crossing.side == SIDE_B else "b_to_a"
             self._count(direction)
             if self._is_alert(direction, crossing.walker):

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from detection.core.rules.base import JSON, Rule, State
-from detection.core.rules.handover import BRIDGE_S, MAX_VISITORS, SLACK_S, HandOver, forget_unseen
+from detection.core.rules.handover import BRIDGE_S, MAX_VISITORS, SLACK_S, HandOver, Known, forget_unseen
 from detection.core.scene import Box, Point, Sight
 
 T = TypeVar("T")
@@ -39,6 +39,7 @@ class People(Generic[T]):
     new: Callable[[], T]
     exit_s: float
     _people: dict[int, Person[T]] = field(default_factory=dict)
+    _known: Known = field(default_factory=Known)
     _handing: HandOver[Person[T]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -58,15 +59,21 @@ class People(Generic[T]):
     def clear(self) -> None:
         """Forget everybody."""
         self._people.clear()
+        self._known.clear()
         self._handing.clear()
 
-    def step(self, rows: Mapping[int, tuple[Sight, Point]], now: float) -> dict[int, float]:
-        """Take in who is seen in one frame, by id: for each, the seconds since he was seen before (0 at first sight)."""
+    def step(
+        self, rows: Mapping[int, tuple[Sight, Point]], now: float, *, seen: Mapping[int, Sight]
+    ) -> dict[int, float]:
+        """Take in who counts in one frame, by id: for each, the seconds since he was seen before (0 at first sight).
+
+        seen: every track of the frame, also those that do not count in it.
+        """
         if self._handing:
-            self._give_back(rows)
-        if not rows.keys() <= self._people.keys():
-            newborn = [sight for sight, _ in rows.values() if sight.track_id not in self._people]
-            self._handing.pass_on(self._people, rows, newborn, now)
+            self._give_back(seen)
+        if self._people and (newborn := self._known.newborn(seen)):
+            self._handing.pass_on(self._people, seen, newborn, now)
+        self._known.note(seen, now)
         since: dict[int, float] = {}
         for track_id, (sight, _) in rows.items():
             person = self._people.get(track_id)
@@ -84,9 +91,9 @@ class People(Generic[T]):
         for number, person in enumerate(kept, start=1):
             self._people[-number] = person  # a tracker's ids are positive
 
-    def _give_back(self, rows: Mapping[int, tuple[Sight, Point]]) -> None:
+    def _give_back(self, seen: Mapping[int, Sight]) -> None:
         """Of an heir nothing is known."""
-        for loan in self._handing.give_back(self._people, rows):
+        for loan in self._handing.give_back(self._people, seen):
             heir = self._people.get(loan.heir)
             if heir is not None:
                 heir.own = self.new()

@@ -125,7 +125,7 @@ class Procedure(RuleBase):
         self._time, self._blind = media_time, False
         scene = Scene.of(tracks, class_names)
         rows = scene.counted(self._which)
-        since = self._people.step(rows, media_time)
+        since = self._people.step(rows, media_time, seen=scene.seen())
         if not self._people:
             return []
         at_goal = self._goal.inside(scene, class_names)

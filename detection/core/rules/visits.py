@@ -10,7 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from detection.core.rules.handover import BRIDGE_S, KNOWN_S, MAX_VISITORS, SLACK_S, HandOver, keep_bounded
+from detection.core.rules.handover import (
+    BRIDGE_S,
+    KNOWN_S,
+    MAX_VISITORS,
+    SLACK_S,
+    HandOver,
+    Known,
+    keep_bounded,
+)
 from detection.core.scene import Box, Sight
 
 
@@ -59,9 +67,8 @@ class Visits:
     cooldown_s: float
     max_gap_s: float = math.inf
     _visitors: dict[int, Visitor] = field(default_factory=dict)
-    _known: dict[int, float] = field(default_factory=dict)  # every track, also outside: when it was last seen
+    _known: Known = field(default_factory=Known)
     _handing: HandOver[Visitor] = field(init=False)
-    _stepped_at: float = -math.inf
     _tidied_at: float = -math.inf
     _blind: bool = False
 
@@ -74,9 +81,10 @@ class Visits:
 
     def clear(self) -> None:
         """Forget everything."""
-        self._visitors, self._known = {}, {}
+        self._visitors = {}
+        self._known.clear()
         self._handing.clear()
-        self._stepped_at = self._tidied_at = -math.inf
+        self._tidied_at = -math.inf
 
     def step(self, seen: Mapping[int, Sight], inside: set[int], now: float) -> list[tuple[int, Visitor]]:
         """Take in one frame: every track in it by id, and the ids of those that are inside. The visitors inside now."""
@@ -84,7 +92,7 @@ class Visits:
             self._give_back(seen)
         if self._visitors:
             self._hand_over(seen, now)
-        self._known.update(dict.fromkeys(seen, now))
+        self._known.note(seen, now)
         present: list[tuple[int, Visitor]] = []
         if inside:
             present = [(track_id, self._inside(sight, now)) for track_id, sight in seen.items() if track_id in inside]
@@ -93,7 +101,6 @@ class Visits:
             self._look_after_others(seen, inside, now)
         if now - self._tidied_at > KNOWN_S or self._handing or len(self._visitors) > MAX_VISITORS:
             self._tidy(now)
-        self._stepped_at = now
         return present
 
     def unseen(self) -> None:
@@ -183,11 +190,11 @@ class Visits:
 
     def _hand_over(self, seen: Mapping[int, Sight], now: float) -> None:
         """Visits that go on pass to tracks that did not exist beside the lost ones."""
-        known, forgotten = self._known, self._stepped_at - KNOWN_S
-        newborn = (s for track_id, s in seen.items() if track_id not in known or known[track_id] < forgotten)
-        self._handing.pass_on(
-            self._visitors, seen, newborn, now, lambda v: v.since is not None and not self._is_exit(v, now)
-        )
+        newborn = self._known.newborn(seen)
+        if newborn:
+            self._handing.pass_on(
+                self._visitors, seen, newborn, now, lambda v: v.since is not None and not self._is_exit(v, now)
+            )
 
     def _give_back(self, seen: Mapping[int, Sight]) -> None:
         """An heir's own visit began when it appeared, and only alerts since then were about it."""
@@ -209,9 +216,7 @@ class Visits:
         """Keep memory bounded."""
         keep_bounded(self._visitors)
         self._handing.forget(now)
-        if now - self._tidied_at > KNOWN_S:
-            self._known = {track_id: at for track_id, at in self._known.items() if now - at <= KNOWN_S}
-            self._tidied_at = now
+        self._tidied_at = now
 
     def cooled(self, visitor: Visitor, now: float) -> bool:
         """Whether the object has had no alert within the cool-down."""

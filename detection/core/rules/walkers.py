@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from detection.core.rules.handover import HandOver, forget_unseen
+from detection.core.rules.handover import HandOver, Known, forget_unseen
 from detection.core.rules.line import UNKNOWN, Line, Walker
 from detection.core.scene import Point, Sight
 
@@ -30,6 +30,7 @@ class Walkers:
     stay_s: float
     exit_s: float
     _walkers: dict[int, Walker] = field(default_factory=dict)
+    _known: Known = field(default_factory=Known)
     _handing: HandOver[Walker] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -42,17 +43,21 @@ class Walkers:
     def clear(self) -> None:
         """Forget everybody."""
         self._walkers.clear()
+        self._known.clear()
         self._handing.clear()
 
-    def step(self, rows: Mapping[int, tuple[Sight, Point]], now: float) -> list[Crossing]:
-        """Take in one frame: every object that counts by id, with its anchor. Who has crossed."""
+    def step(self, rows: Mapping[int, tuple[Sight, Point]], now: float, *, seen: Mapping[int, Sight]) -> list[Crossing]:
+        """Take in one frame: every object that counts by id, with its anchor. Who has crossed.
+
+        seen: every track of the frame, also those that do not count in it.
+        """
         if self._handing:
-            self._give_back(rows)
+            self._give_back(seen)
         walkers, line, margin, stay_s = self._walkers, self.line, self.margin, self.stay_s
-        if not rows.keys() <= walkers.keys():
-            newborn = [sight for sight, _ in rows.values() if sight.track_id not in walkers]
-            for walker in self._handing.pass_on(walkers, rows, newborn, now):
+        if walkers and (newborn := self._known.newborn(seen)):
+            for walker in self._handing.pass_on(walkers, seen, newborn, now):
                 walker.going = UNKNOWN
+        self._known.note(seen, now)
         crossings = []
         for track_id, (sight, anchor) in rows.items():
             known = walkers.get(track_id)
@@ -66,9 +71,9 @@ class Walkers:
             self._handing.forget(now)
         return crossings
 
-    def _give_back(self, rows: Mapping[int, tuple[Sight, Point]]) -> None:
+    def _give_back(self, seen: Mapping[int, Sight]) -> None:
         """An heir's side is unknown."""
-        for loan in self._handing.give_back(self._walkers, rows):
+        for loan in self._handing.give_back(self._walkers, seen):
             heir = self._walkers.get(loan.heir)
             if heir is not None:
                 heir.side = heir.going = UNKNOWN
