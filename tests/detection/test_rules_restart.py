@@ -199,6 +199,32 @@ def test_state_of_another_configuration_is_left(change: dict[str, Any], reason: 
     assert [reason in text for text in second.pipeline.ignored] == ([True] if reason else [])
 
 
+@pytest.mark.parametrize("names", [("dog", "person"), ("person",)])
+def test_what_rules_know_outlives_another_model(names: tuple[str, ...]) -> None:
+    bindings = [
+        replace(binding("line_crossing", alert="none"), bind_id="line"),
+        replace(binding("leave_post", absent_s=5, back_s=1, points=((0.7, 0.7), (0.9, 0.9))), bind_id="post"),
+    ]
+    first = Run(*bindings)
+    assert [(e.bind_id, e.phase) for e in first.watch(0, 10, across(1))] == [("post", "started")]
+    second = Run(*bindings, state=first.stop(), names=names)
+    events = second.watch(12, 16, lambda _: tracks({1: (0.8, 0.8)}, class_id=names.index("person")))
+    assert second.pipeline.ignored == []
+    assert second.pipeline.numbers()["crossings_a_to_b"] == 1
+    assert [(e.bind_id, e.phase) for e in events] == [("post", "ended")]
+
+
+def test_who_is_of_a_class_that_the_new_model_lacks_is_forgotten() -> None:
+    bound = binding("intrusion", dwell_s=4, classes=["person", "car"])
+    seen = {"person": tracks({1: INSIDE}), "car": tracks({1: INSIDE}, class_id=1)}
+    for name, alerts in (("person", [7.0]), ("car", [])):
+        first = Run(bound)
+        assert first.watch(0, 3, lambda _, name=name: seen[name]) == []  # type: ignore[misc]
+        second = Run(bound, state=first.stop(), names=("truck", "person"))
+        assert at(second.watch(6, 8, lambda _: tracks({1: INSIDE}, class_id=1))) == alerts
+        assert second.pipeline.ignored == []
+
+
 def broken(*path: str | int, value: Any) -> Callable[[dict[str, Any]], Any]:
     def change(state: dict[str, Any]) -> Any:
         place: Any = state
@@ -222,7 +248,8 @@ RULES = ("rules", "b1", "state")
         ("intrusion", lambda _: {}),
         ("intrusion", broken("version", value=2)),
         ("intrusion", broken("wall_time", value="now")),
-        ("intrusion", broken("classes", value=["dog"])),
+        ("intrusion", broken("classes", value="dog")),
+        ("intrusion", broken(*RULES, "visits", 0, "class_id", value=[])),
         ("intrusion", broken("rules", value=[])),
         ("intrusion", broken("rules", "b1", value={})),
         ("intrusion", broken(*RULES, "version", value=2)),

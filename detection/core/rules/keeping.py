@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from detection.core.rules.base import JSON, Binding
 
+CLASS = "class_id"  # under this name every rule keeps the class of an object
 LONG_S = 86_400.0  # a wall clock that was set back says nothing of how long it was: it is taken for long
 
 
@@ -57,15 +58,39 @@ class Kept(BaseModel):
 
 
 def read_kept(state: object, class_names: Sequence[str]) -> Kept:
-    """The snapshot that `Kept.as_json` made. Raises ValueError when it is none, or of a model with other classes."""
+    """The snapshot that `Kept.as_json` made. Raises ValueError when it is none.
+
+    Of a model with other classes (`class_names`) it goes on by their names: who is of a class that is no more is forgotten.
+    """
     try:
         kept = Kept.model_validate(state)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise ValueError(f"unusable state: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    if kept.classes != list(class_names):
-        raise ValueError("unusable state: it is of a model with other classes")
-    return kept
+    if kept.classes == list(class_names):
+        return kept
+    new = {name: index for index, name in enumerate(class_names)}
+    ids = {index: new[name] for index, name in enumerate(kept.classes) if name in new}
+    rules = {
+        bind_id: rule.model_copy(update={"state": _translated(rule.state, ids)}) for bind_id, rule in kept.rules.items()
+    }
+    return kept.model_copy(update={"classes": list(class_names), "rules": rules})
+
+
+def _translated(value: Any, ids: Mapping[int, int]) -> Any:
+    """A rule's state with other class ids; objects in its lists that are of a class without one are left out."""
+    if isinstance(value, list):
+        return [_translated(each, ids) for each in value if not _is_of_no_class(each, ids)]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: ids.get(each, each) if key == CLASS and isinstance(each, int) else _translated(each, ids)
+        for key, each in value.items()
+    }
+
+
+def _is_of_no_class(value: Any, ids: Mapping[int, int]) -> bool:
+    return isinstance(value, dict) and isinstance(of := value.get(CLASS), int) and of not in ids
 
 
 def fingerprint(binding: Binding) -> str:
