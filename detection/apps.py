@@ -15,8 +15,8 @@ class DetectionConfig(AppConfig):
         from detection.backtest.selectors import may_see_picture  # noqa: PLC0415
         from detection.core.rules.registry import register_all  # noqa: PLC0415
         from detection.evidence import CAPTURES, captures_removed  # noqa: PLC0415
-        from detection.inference.manifest import default_classes  # noqa: PLC0415
         from detection.metrics import alert_metrics, camera_metrics  # noqa: PLC0415
+        from detection.model_choice import known_classes  # noqa: PLC0415
         from detection.notifying.models import Channel, NotificationRule  # noqa: PLC0415
         from detection.notifying.watching import notification_metrics, trial_warning  # noqa: PLC0415
         from detection.selectors import may_see_capture, may_see_clip  # noqa: PLC0415
@@ -31,7 +31,7 @@ class DetectionConfig(AppConfig):
         audit_log.register(Channel, path="site")
         audit_log.register(NotificationRule, path="site")
         audit_log.register(EscalationRule, path="site", pointer="site")
-        registry.classes = default_classes
+        registry.classes = known_classes
         access.register(CLIPS, may_see_clip, note=note_viewed)
         access.register("captures", may_see_capture, note=note_viewed)
         grants.register("captures", CAPTURES)

@@ -28,9 +28,10 @@ from detection.executors.inline import InlineExecutor
 from detection.executors.local import LocalProcessExecutor, end_leftovers
 from detection.executors.reconciler import Reconciler
 from detection.inference.detector import Detector
-from detection.inference.manifest import DEFAULT_MODEL, load_manifest
+from detection.inference.manifest import load_manifest
 from detection.inference.pool import DetectorPool
 from detection.left_behind import LeftBehind
+from detection.model_choice import detection_model
 from detection.sink import AlertSink
 from edgesite.confinement import live_channels
 from edgesite.delivery import Delivery
@@ -128,7 +129,7 @@ class EdgeWorker:
 
     def __post_init__(self) -> None:
         s = self.settings
-        classes = self.detector.classes if self.detector else load_manifest(DEFAULT_MODEL).classes
+        classes = self.detector.classes if self.detector else load_manifest(detection_model()).classes
         self.database = EdgeDatabase(s.store)
         self.outbox = Outbox(self.database)
         self.lead, self.presence = Lead(s.store), Presence(s.store)

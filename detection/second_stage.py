@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from detection.core.scene import View, Want
 from detection.inference.errors import ModelError
 from detection.inference.looker import Looker, load_looker
-from detection.inference.manifest import DEFAULT_MODEL
 from detection.ingest.frame import Frame
+from detection.model_choice import model_folders
 
 log = structlog.get_logger(__name__)
 
@@ -114,11 +114,6 @@ class SecondStage:
         if self._told.get(name) != reason:
             log.warning("no model for second looks", model=name, reason=reason)
         self._told[name] = reason
-
-
-def model_folders() -> list[Path]:
-    """Where models of one's own lie (`$VAR_DIR/models`), and the package's."""
-    return [Path(settings.VAR_DIR) / "models", DEFAULT_MODEL.parent]
 
 
 def crop_of(picture: NDArray[np.uint8], want: Want) -> NDArray[np.uint8] | None:

@@ -15,6 +15,7 @@ from edgesite.core.addresses import AddressError, AllowList
 
 DEVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+MODEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
 HOST_NAME = re.compile(r"\*|\.?[\w.-]+|\[[0-9A-Fa-f:.]+\]")
 SENDER = re.compile(r"[^\s@<>]+@[^\s@<>]+|[^<>\r\n]+ <[^\s@<>]+@[^\s@<>]+>")
 
@@ -33,6 +34,8 @@ def environment(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
         problems.append(("FIELD_ENCRYPTION_KEY", "holds no key."))
     if settings.DEVICE_ID and not DEVICE.fullmatch(settings.DEVICE_ID):
         problems.append(("DEVICE_ID", "must be up to 64 letters, digits, dots, dashes and underscores."))
+    if settings.DETECTION_MODEL and not MODEL.fullmatch(settings.DETECTION_MODEL):
+        problems.append(("DETECTION_MODEL", "must be the name of a folder below VAR_DIR/models, not a path."))
     problems += _addresses() + _storage()
     return [checks.Error(f"{name} {text}", id="edgesite.E001") for name, text in problems]
 

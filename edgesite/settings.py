@@ -54,6 +54,7 @@ CHANNEL_REDIS_URL = ENV.url("CHANNEL_REDIS_URL", "redis://127.0.0.1:6379/2", ("r
 
 DEVICE_ID = ENV.text("DEVICE_ID")
 DEVICE_TOKEN = ENV.text("DEVICE_TOKEN")
+DETECTION_MODEL = ENV.text("DETECTION_MODEL")
 ORT_PROVIDER = ENV.choice("ORT_PROVIDER", "auto", ("auto", "tensorrt", "cuda", "openvino", "cpu"))
 
 MEDIA_ROOT = Path(ENV.text("MEDIA_ROOT", str(VAR_DIR / "media"))).absolute()

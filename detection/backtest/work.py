@@ -25,6 +25,7 @@ from detection.backtest.services import UNUSABLE, VIDEO_GONE, fail, finish, note
 from detection.inference.detector import Detector
 from detection.inference.errors import ModelError
 from detection.inference.pool import load_detectors
+from detection.model_choice import detection_model
 from detection.offline_video import VideoFile
 from edgesite.storage import StorageError
 
@@ -79,7 +80,7 @@ class Pulse:
 
 
 def _load() -> list[Detector]:
-    return load_detectors(provider=settings.ORT_PROVIDER)
+    return load_detectors(detection_model(), provider=settings.ORT_PROVIDER)
 
 
 def work(

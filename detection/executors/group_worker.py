@@ -23,6 +23,7 @@ from detection.executors.seat import TAKEN, Seat
 from detection.inference.errors import ModelError
 from detection.inference.pool import DetectorPool
 from detection.ingest.attention import SHARE, WatchBudget
+from detection.model_choice import detection_model
 from detection.waiting import wait_for
 from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
 from edgesite.edge_store.documents import DocumentStore
@@ -68,7 +69,7 @@ class GroupWorker:
         self.seat = seat
         order = seat.order()
         own_cores = usable_cores() * (order.share if order else 1.0)
-        detector = DetectorPool.load(provider=provider, size=max(1, round(own_cores)))
+        detector = DetectorPool.load(detection_model(), provider=provider, size=max(1, round(own_cores)))
         self.database = EdgeDatabase(settings.store)
         self.analysis = Analysis(
             device_id=settings.device_id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -149,15 +148,6 @@ def load_manifest(path: Path) -> ModelManifest:
         raise ModelError(
             f"The model manifest {file} is broken: {describe(error)}. docs/models.md has the format."
         ) from None
-
-
-@functools.cache
-def default_classes() -> tuple[str, ...]:
-    """The names that the detector's model knows; none when its manifest cannot be read, which is told elsewhere."""
-    try:
-        return tuple(load_manifest(DEFAULT_MODEL).classes)
-    except ModelError:
-        return ()
 
 
 def checked_file(folder: Path, manifest: ModelManifest, weights: str) -> Path:

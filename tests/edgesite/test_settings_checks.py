@@ -44,6 +44,8 @@ def test_each_noted_problem_is_an_error_that_begins_with_its_variable(settings: 
         ("ALLOWED_HOSTS", ["ok.example", "http://no.example/"], "ALLOWED_HOSTS"),
         ("S3_BUCKET", "a b", "S3_BUCKET"),
         ("FFMPEG_PATH", "/nope", "FFMPEG_PATH"),
+        ("DETECTION_MODEL", "../weights", "DETECTION_MODEL"),
+        ("DETECTION_MODEL", "/srv/model", "DETECTION_MODEL"),
         ("DEVICE_TOKEN", "a b", "DEVICE_TOKEN"),
         ("DEVICE_ID", "a*b", "DEVICE_ID"),
         ("DEVICE_ID", "a/b", "DEVICE_ID"),

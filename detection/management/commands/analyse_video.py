@@ -19,6 +19,7 @@ from cameras.core.strict_json import DocumentError
 from cameras.streams.errors import IngestError
 from detection.inference.errors import ModelError
 from detection.inference.pool import load_detectors
+from detection.model_choice import detection_model
 from detection.offline import analyse, choose_camera, read_document
 from detection.offline_output import OutputError, Progress, WholeFile, stop_asked
 from detection.offline_video import VideoFile
@@ -60,7 +61,7 @@ class Command(BaseCommand):
         document = _document(options["document"])
         choose_camera(document, options["camera"])  # before anything is opened
         with VideoFile(options["video"]) as video, WholeFile(options["out"]) as out:
-            detectors = load_detectors(provider=settings.ORT_PROVIDER)
+            detectors = load_detectors(folder=detection_model(), provider=settings.ORT_PROVIDER)
             progress = Progress(self.stderr, video.length_s, now=time.monotonic())
             frames = analyse(
                 video,

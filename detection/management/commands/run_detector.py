@@ -15,6 +15,7 @@ from detection.edge import EXECUTORS, EdgeSettings, EdgeWorker
 from detection.executors.group_worker import run_group
 from detection.inference.errors import ModelError
 from detection.inference.pool import DetectorPool
+from detection.model_choice import detection_model
 from detection.waiting import wait_for
 from edgesite import heap
 from edgesite.edge_store.database import EdgeStoreError
@@ -33,7 +34,7 @@ def count(text: str) -> int:
 
 def load() -> DetectorPool:
     """Raises ModelError."""
-    return DetectorPool.load(provider=settings.ORT_PROVIDER)
+    return DetectorPool.load(detection_model(), provider=settings.ORT_PROVIDER)
 
 
 class Command(BaseCommand):
