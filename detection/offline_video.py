@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from detection.ingest.pictures import decode, stamp_of, video_stream
 from detection.ingest.source import FILE_FORMATS
 
 DEFAULT_RATE = 25.0  # of a file that does not say its own
+MOST_STILL = 4  # pictures in a row: if more have the same stamp, stamps say nothing
 SHORT_BY_S = 0.2  # a file that ends earlier than it says by more than this, or by two pictures, was cut off
 
 
@@ -60,20 +62,24 @@ class VideoFile:
 
         media_time: seconds since the first picture, by the file's stamps. timestamp: `began_at` (Unix seconds) and that.
         Where a stamp is missing or goes back, time goes on by one picture's duration; after one that goes back the
-        generation rises, because another scene may follow. Raises IngestError when there is no picture at all.
+        generation rises, because another scene may follow. One that only stands still (of recorders that keep a rate by
+        repeating pictures) puts its picture between its neighbours. Raises IngestError when there is no picture at all.
         """
         step = 1.0 / self._rate
-        index, time, origin, generation = 0, -step, 0.0, 0
+        index, time, origin, generation, still = 0, -step, 0.0, 0, 0
+        newest = -math.inf
         for picture in self._pictures():
             stamp = stamp_of(picture)
             if not index and stamp is not None:
                 origin = stamp
             at = time + step if stamp is None else stamp - origin
-            if index and at <= time:
-                at = time + step
-                origin = stamp - at if stamp is not None else origin
-                generation += 1
-            time = at
+            still = still + 1 if index and at <= time else 0
+            if stamp is not None and stamp < newest:
+                at, generation, still = time + step, generation + 1, 0
+                origin = stamp - at
+            elif still:
+                at = time + (step / 2 if still <= MOST_STILL else step)
+            time, newest = at, newest if stamp is None else stamp
             yield index, Frame(camera_id, picture, round(time, 6), began_at + time, generation)
             index += 1
         if not index:

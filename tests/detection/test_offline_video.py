@@ -31,6 +31,19 @@ def noisy(path: Path, *, stamps: list[int], rate: int = 10) -> Path:
     return path
 
 
+def restamped(path: Path, stamps: list[int]) -> Path:
+    """Ten pictures a second, without groups, with other time stamps in pictures' durations."""
+    make_clip(path.with_suffix(".mp4"), frames=len(stamps), gop=1)
+    with av.open(str(path.with_suffix(".mp4"))) as given, av.open(str(path), "w") as file:
+        stream = file.add_stream_from_template(given.streams.video[0])
+        packets = [packet for packet in given.demux(video=0) if packet.size]
+        for packet, stamp in zip(packets, stamps, strict=True):
+            packet.stream, packet.time_base = stream, Fraction(1, 10)
+            packet.pts = packet.dts = stamp
+            file.mux(packet)
+    return path
+
+
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.ts"])
 def test_every_picture_once_from_zero_on(tmp_path: Path, name: str) -> None:
     with VideoFile(make_clip(tmp_path / name)) as video:
@@ -51,6 +64,23 @@ def test_uneven_stamps_are_the_time(tmp_path: Path) -> None:
     with VideoFile(noisy(tmp_path / "a.mov", stamps=[0, 1, 2, 30, 31])) as video:
         found = [(frame.media_time, frame.generation) for _, frame in video.frames("vid1")]
     assert [time for time, _ in found] == pytest.approx([0, 0.1, 0.2, 3.0, 3.1], abs=2e-3)
+    assert {generation for _, generation in found} == {0}
+
+
+@pytest.mark.parametrize(
+    ("stamps", "times"),
+    [
+        ([0, 1, 1, 2, 3, 4], [0, 1, 1.5, 2, 3, 4]),
+        ([0, 1, 1, 1, 2, 3, 4], [0, 1, 1.5, 2, 2.5, 3, 4]),
+        ([0] * 8, [0, 0.5, 1, 1.5, 2, 3, 4, 5]),
+    ],
+)
+def test_pictures_with_the_same_stamp_are_one_scene_and_time_is_found_again(
+    tmp_path: Path, stamps: list[int], times: list[float]
+) -> None:
+    with VideoFile(restamped(tmp_path / "a.mkv", stamps)) as video:
+        found = [(frame.media_time, frame.generation) for _, frame in video.frames("vid1")]
+    assert [time for time, _ in found] == pytest.approx([0.1 * time for time in times], abs=2e-3)
     assert {generation for _, generation in found} == {0}
 
 
