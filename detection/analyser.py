@@ -199,9 +199,7 @@ class Analyser:
         """What the plan alone would have had: suppression is by class, and no weaker box takes a better one away."""
         return detections.pick(detections.scores >= self._limits(plan)[detections.class_ids])
 
-    def _observe(
-        self, slot: CameraSlot, frame: Frame, detections: Detections, small: NDArray[np.uint8] | None
-    ) -> Observation:
+    def _observe(self, slot: CameraSlot, frame: Frame, detections: Detections, small: NDArray[np.uint8]) -> Observation:
         slot.pipeline.settled = False
         return slot.pipeline.step(
             detections,
@@ -215,9 +213,7 @@ class Analyser:
             look=functools.partial(self.second_stage.look, frame),
         )
 
-    def _look_through(
-        self, slot: CameraSlot, frame: Frame, small: NDArray[np.uint8] | None, *, recognised: bool
-    ) -> Trouble:
+    def _look_through(self, slot: CameraSlot, frame: Frame, small: NDArray[np.uint8], *, recognised: bool) -> Trouble:
         """What is wrong with the camera's view, told when it changes."""
         before = slot.view.trouble
         trouble = slot.view.step(small, frame.media_time, generation=frame.generation, recognised=recognised)
@@ -229,14 +225,17 @@ class Analyser:
 
     def _detect(
         self, slot: CameraSlot, frame: Frame, limits: NDArray[np.float32]
-    ) -> tuple[Detections, NDArray[np.uint8] | None]:
-        """What the model sees, and the picture made small and grey; None for one that shows what an earlier one did."""
-        if slot.seen is not None and slot.seen.answers(frame, limits):
-            slot.stats.moved(0.0, now=self.monotonic())
-            return slot.seen.detections, None
+    ) -> tuple[Detections, NDArray[np.uint8]]:
+        """What the model sees, or saw in a picture that this one cannot be told from; and the picture made small and grey.
+
+        That is compared exactly, also of a sleeping camera: it may have frozen.
+        """
         width, height = self.detector.fit(frame.width, frame.height)
         scaled = frame.scaled_bgr(width, height)
         small = shrunk(scaled)
+        if slot.seen is not None and slot.seen.answers(frame, limits):
+            slot.stats.moved(0.0, now=self.monotonic())
+            return slot.seen.detections, small
         slot.stats.moved(slot.motion.update(small), now=self.monotonic())
         detections = self.detector.detect(scaled, min_score=limits)
         slot.seen = Seen(frame.media_time, frame.generation, (frame.width, frame.height), limits, detections)

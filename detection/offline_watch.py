@@ -38,7 +38,7 @@ class Watched:
     index: int
     frame: Frame
     detections: Detections
-    small: NDArray[np.uint8] | None
+    small: NDArray[np.uint8]
 
     def visible(self, view: Lens) -> bool:
         """Whether the view of the camera is free, as live; to be asked once for every frame, in order."""
@@ -54,6 +54,7 @@ class _Inference:
         self._idle: SimpleQueue[Detector] = SimpleQueue()
         for detector in detectors:
             self._idle.put(detector)
+        self._fit = detectors[0].fit
         self._min_score = min_score
         self._pool = ThreadPoolExecutor(len(detectors), thread_name_prefix="offline")
         self._latest: tuple[Frame, Future[Watched]] | None = None
@@ -70,7 +71,8 @@ class _Inference:
         same = (before.width, before.height, before.generation) == (frame.width, frame.height, frame.generation)
         if not same or before.media_time != reference_time or frame.media_time - reference_time >= REUSED_S:
             return None
-        return Watched(index, frame, answer.result().detections, None)
+        scaled = frame.scaled_bgr(*self._fit(frame.width, frame.height))
+        return Watched(index, frame, answer.result().detections, shrunk(scaled))
 
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -38,20 +38,17 @@ class Lens:
     _same: int = 0
     _shares: deque[float] = field(default_factory=lambda: deque(maxlen=PAIRS))
 
-    def step(
-        self, small: NDArray[np.uint8] | None, now: float, *, generation: int = 0, recognised: bool = False
-    ) -> Trouble:
+    def step(self, small: NDArray[np.uint8], now: float, *, generation: int = 0, recognised: bool = False) -> Trouble:
         """Takes in a picture ``(h, w)`` of at least one spot, which is kept; the trouble with it.
 
-        small: None for a picture that shows what the one before showed, to the eye. generation: where it changes, the
+        generation: where it changes, the
         picture does not follow from the one before. recognised: the model saw something in it, so it is not covered.
         """
         if generation != self._generation or now < self._time:
             self._last, self._flat_since, self._same_since, self._same = None, None, None, 0
         self._generation, self._time = generation, now
-        if small is not None:
-            self._compare(small, now)
-            self._weigh(small, now)
+        self._compare(small, now)
+        self._weigh(small, now)
         if recognised:
             self._flat_since = None
         if self._is_frozen(now):

@@ -17,6 +17,7 @@ from detection.analyser import Analyser, CameraSlot
 from detection.core.detections import Detections, limits_by_class
 from detection.core.motion import REUSED_S
 from detection.core.statistics import StatsWindow
+from detection.core.view import PAIRS
 from detection.ingest.frame import Frame
 from detection.pipeline import CameraPipeline
 from detection.plan import Plan
@@ -92,6 +93,22 @@ def test_a_picture_that_shows_nothing_new_is_analysed_without_the_model() -> Non
     assert detector.asked == 1
     assert analyser.frames == 3
     assert slot.stats.snapshot(0.0)["persons"] == 1
+
+
+def beat(number: int, *, seed: int) -> Frame:
+    """The heartbeat of a sleeping camera; every second one cannot be told from the one before."""
+    at, noise = 4.5 * number, np.random.default_rng(seed).integers(60, 180, (64, 64, 3), np.uint8)
+    picture = av.VideoFrame.from_ndarray(noise, format="bgr24")
+    return Frame("vid1", picture, at, 1000 + at, 0, at - 4.5 if number % 2 else None)
+
+
+@pytest.mark.parametrize(("beats", "view"), [(4, ""), (5, "frozen")])
+def test_a_camera_that_freezes_asleep_is_noticed_though_the_model_is_asked_rarely(beats: int, view: str) -> None:
+    alive = [beat(number, seed=number) for number in range(PAIRS)]
+    frozen = [beat(PAIRS + number, seed=999) for number in range(beats)]  # the fifth is 18 s after the first
+    _, detector, slot, _ = run(*alive, *frozen, person=False)
+    assert slot.view.trouble == view
+    assert detector.asked == (PAIRS + beats + 1) // 2
 
 
 @pytest.mark.parametrize(
