@@ -14,6 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from detection.management.commands import analyse_video
+from tests.cameras.documents import document
 from tests.fakes import FakeDetector
 from tests.servers.clips import make_clip
 
@@ -70,8 +71,11 @@ def test_options_arrive(place: Path, detectors: list[FakeDetector]) -> None:
     assert detectors[0].limits[0].tolist() == [0.125, math.inf]
 
 
-def test_a_moment_for_the_first_picture_is_that_of_the_events(place: Path) -> None:
-    run(place, "--began-at", "2026-11-22T08:00:00+08:00")
+@pytest.mark.parametrize("moment", ["2026-11-22T08:00:00+08:00", "2026-11-22T08:00:00", "2026-11-22T00:00:00Z"])
+def test_a_moment_for_the_first_picture_is_that_of_the_events(place: Path, moment: str) -> None:
+    """Without an offset it is what the clock of the document's site shows, which its schedules go by too."""
+    (place / "doc.json").write_text(document({"site": {"time_zone": "Asia/Shanghai"}} | DOCUMENT))
+    run(place, "--began-at", moment)
     found = [json.loads(line) for line in (place / "out.jsonl").read_text().splitlines()]
     assert [e["timestamp"] for line in found for e in line["events"]] == [1795305601.0]
     assert found[10]["t"] == pytest.approx(1.0)
@@ -106,6 +110,8 @@ BAD_ROI = {**DOCUMENT, "rois": [{**DOCUMENT["rois"][0], "coordinates": [[0, 0]]}
         (json.dumps(DOCUMENT), {"clip": "doc.json"}, "doc.json is not a video that can be played"),
         (json.dumps(DOCUMENT), {"out": "nowhere/out.jsonl"}, "out.jsonl cannot be written: No such file"),
         (json.dumps(DOCUMENT), {"out": "."}, "is not a file that could be replaced"),
+        (json.dumps(DOCUMENT), {"out": "clip.mp4"}, "--out names .*clip.mp4 itself"),
+        (json.dumps(DOCUMENT), {"out": "./doc.json"}, "--out names .*doc.json itself"),
         (json.dumps(DOCUMENT), {"more": ["--fps", "0"]}, "'0' is not a number above 0"),
         (json.dumps(DOCUMENT), {"more": ["--fps", "nan"]}, "'nan' is not a number above 0"),
         (json.dumps(DOCUMENT), {"more": ["--began-at", "noon"]}, "'noon' is not a time such as 2026-"),

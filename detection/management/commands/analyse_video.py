@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -46,7 +47,10 @@ class Command(BaseCommand):
             help="leave out still stretches, as a live camera does (default: every frame)",
         )
         parser.add_argument(
-            "--began-at", type=_moment, default=0.0, metavar="TIME", help="of the first picture (ISO 8601)"
+            "--began-at",
+            type=_moment,
+            metavar="TIME",
+            help="of the first picture (ISO 8601; without an offset in the document's time zone)",
         )
         parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl", help="replaced when finished")
 
@@ -60,6 +64,7 @@ class Command(BaseCommand):
     def _run(self, options: dict[str, Any], stop: threading.Event) -> None:
         document = _document(options["document"])
         choose_camera(document, options["camera"])  # before anything is opened
+        _spare(options["out"], options["video"], options["document"])
         with VideoFile(options["video"]) as video, WholeFile(options["out"]) as out:
             detectors = load_detectors(folder=detection_model(), provider=settings.ORT_PROVIDER)
             progress = Progress(self.stderr, video.length_s, now=time.monotonic())
@@ -71,7 +76,7 @@ class Command(BaseCommand):
                 camera_id=options["camera"],
                 fps=options["fps"],
                 min_score=options["min_score"],
-                began_at=options["began_at"],
+                began_at=_unix(options["began_at"], document),
                 gate=options["gate"],
             )
             with closing(frames):
@@ -99,11 +104,27 @@ def _document(path: Path) -> Document:
         raise CommandError(f"{path} is refused: {error}") from error
 
 
-def _moment(text: str) -> float:
+def _spare(out: Path, *given: Path) -> None:
+    """Raises CommandError where the result would replace what it is made of."""
+    for path in given:
+        if out.exists() and path.exists() and out.samefile(path):
+            raise CommandError(f"--out names {path} itself; it would be replaced")
+
+
+def _unix(moment: datetime | None, document: Document) -> float:
+    """Unix seconds; 0 without a moment. One without an offset is what the clock of the document's site shows."""
+    if moment is None:
+        return 0.0
+    return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(document.content.site.time_zone))).timestamp()
+
+
+def _moment(text: str) -> datetime:
     try:
-        return datetime.fromisoformat(text).astimezone(UTC).timestamp()
+        found = datetime.fromisoformat(text)
+        found.astimezone(UTC).timestamp()
     except (ValueError, OverflowError):
         raise ArgumentTypeError(f"{text!r} is not a time such as 2026-11-22T08:00:00+08:00") from None
+    return found
 
 
 def _number(text: str) -> float:
