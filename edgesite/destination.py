@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from django.conf import settings
-from django.core.files.base import File
 
 from edgesite import storage
 from edgesite.hub_upload import HubUpload
@@ -23,19 +23,22 @@ class Destination(Protocol):
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
 class ObjectStorage:
-    """The storage of Django's settings: a bucket."""
+    """The storage of Django's settings: a bucket, or this machine's files. stop: ends an upload, which goes on later."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
 
     def send(self, key: str, file: Path, *, sha256: str, size: int) -> None:
-        if storage.is_stored(key, sha256=sha256, size=size):
+        if storage.is_stored(key, sha256=sha256, size=size, stop=self.stop):
+            storage.forget_parts(file)
             return  # an earlier try ended just after it
         try:
-            with file.open("rb") as source:
-                storage.put(key, File(source))
+            storage.put_file(key, file, sha256=sha256, size=size, stop=self.stop)
         except OSError as error:
             raise StorageError(f"{file} cannot be read: {error.strerror}", retryable=False) from error
-        if not storage.is_stored(key, sha256=sha256, size=size):
-            raise StorageError(f"{key} was stored and reads back as something else", retryable=True)
+        if not storage.is_stored(key, sha256=sha256, size=size, stop=self.stop):
+            raise StorageError(storage.CHANGED, retryable=True)
 
     def close(self) -> None:
         """Nothing is kept open."""
@@ -43,10 +46,11 @@ class ObjectStorage:
 
 def destination(stop: threading.Event | None = None) -> Destination | None:
     """As the settings say; None where this machine's own files are the storage, and nothing has to travel."""
+    stop = stop or threading.Event()
     if settings.S3_BUCKET:
-        return ObjectStorage()
+        return ObjectStorage(stop)
     if settings.DEVICE_TOKEN and settings.PUBLIC_URL:
-        return HubUpload(settings.PUBLIC_URL, settings.DEVICE_TOKEN, stop or threading.Event())
+        return HubUpload(settings.PUBLIC_URL, settings.DEVICE_TOKEN, stop)
     return None
 
 

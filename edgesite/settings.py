@@ -206,7 +206,7 @@ _files = {
     "OPTIONS": {"location": str(MEDIA_ROOT), "file_permissions_mode": 0o640},
 }
 _objects = {
-    "BACKEND": "storages.backends.s3.S3Storage",
+    "BACKEND": "edgesite.bucket.BucketStorage",
     "OPTIONS": {
         "bucket_name": S3_BUCKET,
         "endpoint_url": S3_ENDPOINT_URL or None,

@@ -7,12 +7,17 @@ import hashlib
 import os
 import re
 import tempfile
+import threading
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol, runtime_checkable
 
 from django.core.files.base import ContentFile, File
-from django.core.files.storage import FileSystemStorage, default_storage
+from django.core.files.storage import FileSystemStorage, default_storage, storages
+from django.utils.translation import gettext_noop
 
+LARGE = 8 * 1024 * 1024  # bytes of a file from which on it goes into a bucket in parts
+CHANGED = gettext_noop("what is stored is not what was sent")
 KEY = re.compile(r"[^\x00-\x1f\x7f\\]{1,500}")
 
 
@@ -71,6 +76,42 @@ def put(key: str, content: bytes | File[Any]) -> None:
         raise StorageError(f"{key} could not be stored: {error}", retryable=True) from error
 
 
+@runtime_checkable
+class InParts(Protocol):
+    """A storage that takes large files in parts, and goes on where an earlier try ended. Raises StorageError, OSError."""
+
+    def put_parts(self, key: str, file: Path, *, sha256: str, size: int, stop: threading.Event) -> None: ...
+
+    def forget_parts(self, file: Path) -> None: ...
+
+    def abort_stale(self, folders: Iterable[str]) -> int: ...
+
+
+def put_file(key: str, path: Path, *, sha256: str, size: int, stop: threading.Event | None = None) -> None:
+    """Stores a file under exactly this key; a large one in a bucket in parts, which goes on where an earlier try of the
+    same content ended. stop: ends it. Raises StorageError, OSError when the file cannot be read.
+    """
+    backend = storages["default"]
+    if size >= LARGE and isinstance(backend, InParts):
+        backend.put_parts(check_key(key), path, sha256=sha256, size=size, stop=stop or threading.Event())
+        return
+    with path.open("rb") as file:
+        put(key, File(file, name=path.name))
+
+
+def forget_parts(path: Path) -> None:
+    """What was stored of parts of a file that is no longer wanted goes."""
+    backend = storages["default"]
+    if isinstance(backend, InParts):
+        backend.forget_parts(path)
+
+
+def abort_stale(folders: Iterable[str]) -> int:
+    """Takes away parts of files in these folders with which nobody went on for a day; of how many. Raises StorageError."""
+    backend = storages["default"]
+    return backend.abort_stale(folders) if isinstance(backend, InParts) else 0
+
+
 def exists(key: str) -> bool:
     """Whether an object stands under this key. Raises StorageError."""
     try:
@@ -85,8 +126,6 @@ def open_object(key: str) -> tuple[IO[bytes], int]:
     """`(file, size in bytes)`; the caller closes the file. Raises StorageError, FileNotFoundError."""
     check_key(key)
     try:
-        if not default_storage.exists(key):
-            raise FileNotFoundError(key)
         file = default_storage.open(key, "rb")
         return file, int(file.size)
     except FileNotFoundError:
@@ -104,8 +143,19 @@ def presigned_url(key: str, *, seconds: int) -> str:
         raise StorageError(f"{key} cannot be signed for: {error}", retryable=False) from error
 
 
-def is_stored(key: str, *, sha256: str, size: int) -> bool:
-    """Whether exactly this content stands under the key, read back from the storage. Raises StorageError.
+def size_of(key: str) -> int | None:
+    """Bytes of the object; None when there is none. Raises StorageError."""
+    try:
+        file, size = open_object(key)
+    except FileNotFoundError:
+        return None
+    file.close()
+    return size
+
+
+def is_stored(key: str, *, sha256: str, size: int, stop: threading.Event | None = None) -> bool:
+    """Whether exactly this content stands under the key, read back from the storage. Raises StorageError, also when `stop`
+    is set meanwhile.
 
     Only what this says may go at its source: a file that was uploaded, a picture that a box keeps.
     """
@@ -117,16 +167,18 @@ def is_stored(key: str, *, sha256: str, size: int) -> bool:
         if length != size:
             return False
         try:
-            return sha256_of(file) == sha256
+            return sha256_of(file, stop) == sha256
         except Exception as error:  # as above
             raise StorageError(f"{key} could not be read back: {error}", retryable=True) from error
 
 
-def sha256_of(file: IO[bytes]) -> str:
-    """Hexadecimal, from where the file stands to its end."""
+def sha256_of(file: IO[bytes], stop: threading.Event | None = None) -> str:
+    """Hexadecimal, from where the file stands to its end. Raises InterruptedError when `stop` is set."""
     digest = hashlib.sha256()
     while chunk := file.read(1 << 20):
         digest.update(chunk)
+        if stop is not None and stop.is_set():
+            raise InterruptedError("the program ends")
     return digest.hexdigest()
 
 

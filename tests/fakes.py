@@ -1,11 +1,16 @@
-"""Fakes for unit tests, all in this one file: clocks, and as much of a Redis as the code under test asks for."""
+"""Fakes for unit tests, all in this one file: clocks, as much of a Redis or a bucket as the code under test asks for."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, ClassVar, cast
 
+from botocore.exceptions import ClientError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
@@ -285,3 +290,88 @@ class GroupPipeline:
         self.redis._command("execute")
         for act in self.acts:
             act()
+
+
+class FakeS3:
+    """As much of an S3 client as uploads in parts ask for. `before`: called with each operation and what it was given;
+    what it raises is the answer. `calls`: the operations. now: the server's clock.
+    """
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.uploads: dict[str, dict[str, Any]] = {}
+        self.calls: list[str] = []
+        self.before: Callable[[str, dict[str, Any]], None] = lambda operation, given: None
+        self.now = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+    @staticmethod
+    def error(code: str, status: int = 400) -> ClientError:
+        told: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        return ClientError(told, "an operation")
+
+    def _begin(self, operation: str, given: dict[str, Any]) -> dict[str, Any]:
+        self.calls.append(operation)
+        self.before(operation, given)
+        date = format_datetime(self.now, usegmt=True)
+        return {"ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+
+    def _upload(self, upload_id: str) -> dict[str, Any]:
+        if upload_id not in self.uploads:
+            raise self.error("NoSuchUpload", 404)
+        return self.uploads[upload_id]
+
+    def create_multipart_upload(self, **given: Any) -> dict[str, Any]:
+        answer = self._begin("create", given)
+        upload_id = f"upload-{len(self.calls)}"
+        self.uploads[upload_id] = {"Key": given["Key"], "Initiated": self.now, "parts": {}}
+        return {**answer, "UploadId": upload_id}
+
+    def upload_part(self, **given: Any) -> dict[str, Any]:
+        answer = self._begin("part", given)
+        parts = self._upload(given["UploadId"])["parts"]
+        content = given["Body"].read()
+        digest = hashlib.md5(content, usedforsecurity=False)
+        if base64.b64encode(digest.digest()).decode() != given["ContentMD5"]:
+            raise self.error("BadDigest")
+        tag = f'"{digest.hexdigest()}"'
+        parts[given["PartNumber"]] = {"ETag": tag, "content": content, "LastModified": self.now}
+        return {**answer, "ETag": tag}
+
+    def list_parts(self, **given: Any) -> dict[str, Any]:
+        answer = self._begin("list parts", given)
+        parts = self._upload(given["UploadId"])["parts"].items()
+        return {**answer, "Parts": [{"PartNumber": n, "Size": len(p["content"]), **p} for n, p in sorted(parts)]}
+
+    def complete_multipart_upload(self, **given: Any) -> dict[str, Any]:
+        answer = self._begin("complete", given)
+        held = self._upload(given["UploadId"])["parts"]
+        wanted = given["MultipartUpload"]["Parts"]
+        if any(held.get(p["PartNumber"], {}).get("ETag") != p["ETag"] for p in wanted):
+            raise self.error("InvalidPart")
+        self.objects[given["Key"]] = b"".join(held[p["PartNumber"]]["content"] for p in wanted)
+        del self.uploads[given["UploadId"]]
+        return answer
+
+    def abort_multipart_upload(self, **given: Any) -> dict[str, Any]:
+        answer = self._begin("abort", given)
+        self._upload(given["UploadId"])
+        del self.uploads[given["UploadId"]]
+        return answer
+
+    def list_multipart_uploads(self, **given: Any) -> dict[str, Any]:
+        answer = self._begin("list uploads", given)
+        found = [{"UploadId": i, **u} for i, u in self.uploads.items() if u["Key"].startswith(given["Prefix"])]
+        return {**answer, "Uploads": found}
+
+    def get_paginator(self, operation: str) -> FakePages:
+        return FakePages(getattr(self, operation))
+
+
+class FakePages:
+    """All on one page."""
+
+    def __init__(self, ask: Callable[..., dict[str, Any]]) -> None:
+        self.ask = ask
+
+    def paginate(self, **given: Any) -> Iterator[dict[str, Any]]:
+        yield self.ask(**given)

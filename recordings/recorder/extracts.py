@@ -6,9 +6,10 @@ again; what nobody asks for any more is forgotten.
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +24,7 @@ from edgesite.destination import ObjectStorage, destination
 from edgesite.edge_store.database import EdgeDatabase
 from edgesite.edge_store.outbox import insert_event
 from edgesite.ids import uuid7
-from edgesite.storage import StorageError
+from edgesite.storage import StorageError, forget_parts
 from recordings.core.extracts import CUT_SHARE, UNDER_WAY, ExtractOrder, ExtractReport, Purpose, State
 from recordings.core.ffmpeg import Tool
 from recordings.core.names import safe_name
@@ -39,6 +40,10 @@ KIND = "cut"
 MOST_JOBS = 50
 FORGOTTEN_SECONDS = 60.0  # without the hub asking again
 
+SPARE = 512 * 1024 * 1024  # bytes that an extract leaves free for what is being recorded
+NO_ROOM = gettext_noop(
+    "The box has too little free disk space for it. Ask for a shorter time, or make room on the box."
+)
 NOTHING = gettext_noop("Nothing of this time is kept on the box.")
 NOT_CUT = gettext_noop("It could not be cut")
 NOT_STORED = gettext_noop("It could not be stored yet")
@@ -85,7 +90,7 @@ class Job:
 class Extracts:
     """Of one box. Orders come in a thread of their own; one thread calls `step` for each purpose.
 
-    folder: OUTPUT_DIR. segmenters: of the cameras that are being recorded.
+    folder: OUTPUT_DIR. segmenters: of the cameras that are being recorded. free: bytes on a folder's disk.
     """
 
     folder: Path
@@ -96,6 +101,7 @@ class Extracts:
     stop: threading.Event
     clock: Any = time.time
     monotonic: Any = time.monotonic
+    free: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free
     _jobs: dict[str, Job] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -164,6 +170,7 @@ class Extracts:
             jobs = [self._jobs.pop(i) for i in gone]
         for job in jobs:
             job.file.unlink(missing_ok=True)
+            forget_parts(job.file)
 
     def _next(self, purpose: Purpose) -> Job | None:
         now = self.monotonic()
@@ -188,7 +195,11 @@ class Extracts:
         if problem or self.tool is None:
             self._end(job, "failed", problem)
             return
-        job.whole, job.state = sum(s.size for s in pieces), "cutting"
+        job.whole = sum(s.size for s in pieces)
+        if not self._room_for(job):
+            self._end(job, "failed", NO_ROOM)
+            return
+        job.state = "cutting"
         clip = make_clip(
             pieces, folder=self.folder / "segments", target=job.file, end=order.end, tool=self.tool, stop=self.stop
         )
@@ -198,11 +209,19 @@ class Extracts:
         job.state, job.message = "storing", ""
         self._tell(job)
 
+    def _room_for(self, job: Job) -> bool:
+        """Whether it can be cut without taking the room from what is being recorded.
+
+        The next one goes when this one is stored; here, without a bucket or another hub, the stored one needs room too.
+        """
+        copies = 1 if destination(self.stop) else 2
+        return self.free(self.folder) >= copies * job.whole + SPARE
+
     def _store(self, job: Job) -> None:
         if not job.file.is_file():
             job.state = "waiting"
             return
-        place = destination(self.stop) or ObjectStorage()
+        place = destination(self.stop) or ObjectStorage(self.stop)
         try:
             place.send(job.order.key, job.file, sha256=job.told["sha256"], size=job.told["bytes"])
         finally:
@@ -228,6 +247,7 @@ class Extracts:
         if state == "failed":
             job.told = {}
             job.file.unlink(missing_ok=True)
+            forget_parts(job.file)
         log.info("extract finished", extract=job.order.extract_id, state=state, reason=message)
         self._tell(job)
 

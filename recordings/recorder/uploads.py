@@ -11,14 +11,13 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.files import File
 from django.utils.translation import gettext_noop
 
 from cameras.core.document import Document
 from edgesite.core.backoff import Backoff
-from edgesite.destination import destination
+from edgesite.destination import ObjectStorage, destination
 from edgesite.hub_upload import HubUpload, NotExpectedError
-from edgesite.storage import StorageError, is_stored, put
+from edgesite.storage import StorageError, forget_parts, is_stored
 from recordings.core.ffmpeg import Tool
 from recordings.core.names import clip_key, clip_name
 from recordings.core.segments import holes
@@ -33,7 +32,6 @@ log = structlog.get_logger(__name__)
 
 NOT_CUT = gettext_noop("The clip could not be made")
 NOT_STORED = gettext_noop("The clip is kept on the box and could not be stored yet")
-CHANGED = gettext_noop("what is stored is not what was sent")
 
 GIVE_UP_SECONDS = 7 * 86_400.0  # so long the hub may refuse the clip of an alert, not only be away
 
@@ -117,7 +115,9 @@ class Uploads:
     def _fail(self, task: Task, error: str) -> None:
         """The end; what was cut of it goes, since nothing comes back to it."""
         if key := task.told.get("object_name"):
-            self._work_file(str(key)).unlink(missing_ok=True)
+            work = self._work_file(str(key))
+            work.unlink(missing_ok=True)
+            forget_parts(work)
         self._later.pop(task.task_id, None)
         self.store.change(task, "failed", now=self.clock(), error=one_line(error))
 
@@ -171,8 +171,8 @@ class Uploads:
         key = str(task.told["object_name"])
         work = self._work_file(key)
         expected = {"sha256": task.told["sha256"], "size": task.told["bytes"]}
-        target = destination(self.stop)
-        hub = target if isinstance(target, HubUpload) else None
+        place = destination(self.stop) or ObjectStorage(self.stop)
+        hub = place if isinstance(place, HubUpload) else None
         try:
             if not work.is_file():
                 # Perhaps a kill came between the deletion and its row.
@@ -183,24 +183,11 @@ class Uploads:
                 if told is not None:
                     self.store.change(task, "uploading", now=self.clock(), **told)
                 return
-            if hub:
-                hub.send(key, work, **expected)
-            else:
-                self._put(key, work, expected)
+            place.send(key, work, **expected)
         finally:
-            if hub:
-                hub.close()
+            place.close()
         work.unlink()
         self._done(task, key, at_hub=hub is not None)
-
-    @staticmethod
-    def _put(key: str, work: Path, expected: dict[str, Any]) -> None:
-        if is_stored(key, **expected):
-            return
-        with open(work, "rb") as file:
-            put(key, File(file, name=work.name))
-        if not is_stored(key, **expected):
-            raise StorageError(CHANGED, retryable=True)
 
     def _done(self, task: Task, key: str, *, at_hub: bool) -> None:
         place: dict[str, Any]

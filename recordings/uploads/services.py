@@ -19,7 +19,6 @@ from typing import IO
 
 import structlog
 from django.conf import settings
-from django.core.files.base import File
 
 from cameras.models import Device
 from edgesite import storage
@@ -71,7 +70,7 @@ class Progress:
 def progress_of(*, device: Device, announced: Announced) -> Progress:
     """How far an upload is; stores one that is whole and was not, as after a kill. Raises UploadError, StorageError."""
     grant = _granted(device, announced)
-    if _stands(grant, announced):
+    if _stands(device, grant, announced):
         return Progress(announced.size, True)
     path = _part_file(device, announced)
     try:
@@ -89,7 +88,7 @@ def take_part(*, device: Device, announced: Announced, first: int, content: byte
     grant = _granted(device, announced)
     if not content or len(content) > LARGEST_PART or first + len(content) > announced.size:
         raise UploadError(413, f"A part has 1 to {LARGEST_PART} bytes and ends with the object.")
-    if _stands(grant, announced):
+    if _stands(device, grant, announced):
         return Progress(announced.size, True)
     path = _part_file(device, announced)
     if first == 0:
@@ -122,9 +121,9 @@ def parse_range(header: str) -> tuple[int, int, int]:
 
 
 def clear_up(*, now: float) -> int:
-    """Removes uploads that nobody went on with for a day; how many."""
+    """Removes uploads that nobody went on with for a day, and what is noted of others for so long; how many."""
     gone = 0
-    for file in _folder().glob("*/*.part"):
+    for file in _folder().glob("*/*"):
         with contextlib.suppress(OSError):
             if now - file.stat().st_mtime > STALE_S:
                 file.unlink()
@@ -145,8 +144,10 @@ def _granted(device: Device, announced: Announced) -> Grant:
     return grant
 
 
-def _stands(grant: Grant, announced: Announced) -> bool:
+def _stands(device: Device, grant: Grant, announced: Announced) -> bool:
     """Whether it is stored already. Raises UploadError when something else is, and must stay."""
+    if _note(device, announced).is_file() and storage.size_of(announced.key) == announced.size:
+        return True
     if storage.is_stored(announced.key, sha256=announced.sha256, size=announced.size):
         return True
     if not grant.replaces and storage.exists(announced.key):
@@ -162,6 +163,12 @@ def _part_file(device: Device, announced: Announced) -> Path:
     """One for each object and content; its name says nothing that could lead out of the folder."""
     name = hashlib.sha256(announced.key.encode()).hexdigest()[:32]
     return _folder() / safe_name(device.pk) / f"{name}-{announced.sha256}-{announced.size}.part"
+
+
+def _note(device: Device, announced: Announced) -> Path:
+    """Stands for a day once a large object was stored and read back: a box that did not wait for that asks again, and
+    should not have to wait for as long again."""
+    return _part_file(device, announced).with_suffix(".stored")
 
 
 def _begin(path: Path, announced: Announced) -> None:
@@ -196,10 +203,12 @@ def _finished(file: IO[bytes], path: Path, device: Device, announced: Announced)
     if storage.sha256_of(file) != announced.sha256:
         path.unlink(missing_ok=True)
         raise UploadError(422, "The SHA-256 is not the announced one; begin again.", offset=0)
-    storage.put(announced.key, File(file))
+    storage.put_file(announced.key, path, sha256=announced.sha256, size=announced.size)
     if not storage.is_stored(announced.key, sha256=announced.sha256, size=announced.size):
         storage.remove(announced.key)  # else it would stand in the way of the next try
         raise StorageError(f"{announced.key} was stored and reads back as something else", retryable=True)
+    if announced.size >= storage.LARGE:
+        _note(device, announced).touch()
     path.unlink(missing_ok=True)
     log.info("upload stored", device=device.pk, key=announced.key, bytes=announced.size)
     return Progress(announced.size, True)

@@ -13,7 +13,7 @@ from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, storages
 
 from edgesite.edge_store.outbox import Outbox
-from edgesite.storage import DurableFileStorage, exists
+from edgesite.storage import CHANGED, DurableFileStorage, exists
 from recordings.core.ffmpeg import Tool
 from recordings.core.segments import Segment
 from recordings.recorder import uploads as words
@@ -146,7 +146,7 @@ def test_an_upload_that_was_spoiled_keeps_the_local_file_and_is_done_again(box: 
     BadStorage.spoil = 3
     box.work(2)
     assert box.states() == ["stopping", "uploading", "uploading"]
-    assert box.last()["error"] == f"{words.NOT_STORED}: {words.CHANGED}"
+    assert box.last()["error"] == f"{words.NOT_STORED}: {CHANGED}"
     assert box.local() == [Path(KEY).name]
     box.work(1)
     assert len(box.states()) == 3  # told once

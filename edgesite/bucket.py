@@ -1,0 +1,160 @@
+"""An S3 bucket as Django's storage: objects are read as streams, in any order, and large files come in parts."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, cast
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from django.core.files.base import File
+from storages.backends.s3 import S3Storage
+from storages.utils import clean_name
+
+from edgesite.multipart import Multipart
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from mypy_boto3_s3.client import S3Client
+
+# Checksums that only newer servers know are left out: what matters is compared when it is read back. No tries of boto's own:
+# whoever uploads goes on with the next part later.
+CONFIG = Config(
+    request_checksum_calculation="when_required", response_checksum_validation="when_required",
+    retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=60,
+)  # fmt: skip
+TRIES = 3
+CHUNK = 1 << 20
+
+
+class ObjectReader(io.RawIOBase):
+    """An object as a file for reading, without a copy: the whole of a long recording would fill the memory.
+
+    A connection that breaks is begun again where it broke. Raises ClientError (404), BotoCoreError; OSError when it was
+    replaced meanwhile, or cannot be read any further.
+    """
+
+    def __init__(self, client: S3Client, bucket: str, key: str) -> None:
+        self._client, self._bucket, self._key = client, bucket, key
+        self._at, self._body = 0, None  # type: int, StreamingBody | None
+        head = _again(lambda: client.head_object(Bucket=bucket, Key=key))
+        self.size: int = head["ContentLength"]
+        self._tag: str = head["ETag"]
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self.size}[whence]
+        if at != self._at:
+            self._let_go()
+            self._at = max(0, at)
+        return self._at
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At most so many bytes from here on; fewer only at the end."""
+        wanted = self.size - self._at if size is None or size < 0 else min(size, self.size - self._at)
+        found: list[bytes] = []
+        while wanted > 0:
+            found.append(self._some(min(wanted, CHUNK)))
+            wanted -= len(found[-1])
+        return b"".join(found)
+
+    def readinto(self, buffer: Any, /) -> int:
+        found = self.read(len(buffer))
+        buffer[: len(found)] = found
+        return len(found)
+
+    def close(self) -> None:
+        self._let_go()
+        super().close()
+
+    def _some(self, size: int) -> bytes:
+        problem: Exception | None = None
+        for _ in range(TRIES):
+            try:
+                found = self._stream().read(size)
+            except ClientError as error:
+                raise OSError(f"the object was replaced or removed: {error}") from error
+            except (BotoCoreError, OSError) as error:
+                problem, found = error, b""
+            if found:
+                self._at += len(found)
+                return found
+            self._let_go()
+        raise OSError(f"the object cannot be read from byte {self._at} on: {problem}") from problem
+
+    def _stream(self) -> StreamingBody:
+        if self._body is None:
+            answer = self._client.get_object(
+                Bucket=self._bucket, Key=self._key, Range=f"bytes={self._at}-", IfMatch=self._tag
+            )
+            self._body = answer["Body"]
+        return self._body
+
+    def _let_go(self) -> None:
+        if self._body is not None:
+            self._body.close()
+            self._body = None
+
+
+class BucketStorage(S3Storage):  # type: ignore[misc]  # django-storages has no types
+    """As `S3Storage`, which reads a whole object into memory before its first byte can be had."""
+
+    @cached_property
+    def client(self) -> S3Client:
+        """Threads may share it."""
+        session = self._create_session()
+        made: S3Client = session.client(
+            "s3", region_name=self.region_name, use_ssl=self.use_ssl, endpoint_url=self.endpoint_url,
+            config=self.client_config.merge(CONFIG), verify=self.verify,
+        )  # fmt: skip
+        return made
+
+    def _open(self, name: str, mode: str = "rb") -> File[bytes]:
+        if mode != "rb":
+            raise ValueError("objects are written with save()")
+        try:
+            reader = ObjectReader(self.client, self.bucket_name, self._normalize_name(clean_name(name)))
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                raise FileNotFoundError(name) from error
+            raise
+        return File(cast("IO[bytes]", reader), name)
+
+    # -- edgesite.storage.InParts ----------------------------------------------------------------------------------------
+
+    def put_parts(self, key: str, file: Path, *, sha256: str, size: int, stop: threading.Event) -> None:
+        about = self._get_write_parameters(key)
+        self._parts().send(key, file, sha256=sha256, size=size, about=about, stop=stop)
+
+    def forget_parts(self, file: Path) -> None:
+        self._parts().forget(file)
+
+    def abort_stale(self, folders: Iterable[str]) -> int:
+        return self._parts().abort_stale(folders)
+
+    def _parts(self) -> Multipart:
+        return Multipart(self.client, self.bucket_name)
+
+
+def _again(call: Callable[[], Any]) -> Any:
+    for _ in range(TRIES - 1):
+        try:
+            return call()
+        except BotoCoreError:
+            continue
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
+                raise
+    return call()

@@ -1,0 +1,57 @@
+"""A box with clips that are cut and wait to be stored."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edgesite.edge_store.database import EdgeDatabase
+from recordings.recorder.segment_store import SegmentStore
+from recordings.recorder.task_store import Task, TaskStore
+from recordings.recorder.tasks import Tasks
+from recordings.recorder.uploads import Uploads
+
+
+class Waiting:
+    """Its store and its clips lie in `folder`; another one of the same folder is the box after a restart."""
+
+    def __init__(self, folder: Path, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.folder = folder
+        self.database = EdgeDatabase(folder / "edge.sqlite3")
+        self.store, self.segments = TaskStore(self.database), SegmentStore(self.database)
+        tasks = Tasks(self.store, self.segments, {}, lambda: None, False, 60.0)
+        self.uploads = Uploads(
+            folder, tasks, self.store, self.segments, lambda: None, None, threading.Event(), monotonic=monotonic
+        )
+
+    def cut(self, task_id: str, content: bytes) -> str:
+        """A clip that waits; its key."""
+        key = f"recordings/vid1/20261122/{task_id}.mp4"
+        work = self.work(task_id)
+        work.parent.mkdir(parents=True, exist_ok=True)
+        work.write_bytes(content)
+        now = time.time()
+        self.store.add(Task(task_id, "vid1", "shift", "stopping", 1, now, 60.0, now, now + 12), now=now)
+        task = self.task(task_id)
+        told: dict[str, Any] = {
+            "local_file": str(work),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "bytes": len(content),
+        }
+        self.store.change(task, "uploading", now=now, key=key, object_name=key, **told)
+        return key
+
+    def task(self, task_id: str) -> Task:
+        found = self.store.get(task_id)
+        assert found is not None
+        return found
+
+    def work(self, task_id: str) -> Path:
+        return self.folder / "clips" / "vid1" / f"{task_id}.mp4"
+
+    def close(self) -> None:
+        self.database.close()
