@@ -1,11 +1,14 @@
 """A box without object storage gives the hub its files over HTTP, with its device token: in parts, resumed, verified.
 
 Each part says where it belongs (`Content-Range`, RFC 9110 section 14.4, as in the resumable uploads of Google Cloud Storage)
-and of what it is a part (`X-Content-SHA256`). The hub says how much it has; when it has all, it compares size and hash.
+and of what it is a part (`X-Content-SHA256`), and has a checksum of its own (`Content-Digest`, RFC 9530). The hub says how much
+it has; when it has all, it compares size and hash.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +25,11 @@ FINAL = {400, 409, 413, 422}  # saying the same again changes nothing; 404: the 
 
 class NotExpectedError(StorageError):
     """The hub knows nothing yet to which the object belongs; others may go on."""
+
+
+def digest_of(content: bytes) -> str:
+    """As `Content-Digest` says it."""
+    return f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:"
 
 
 @dataclass(slots=True)
@@ -70,6 +78,7 @@ class HubUpload:
         headers = {
             "Content-Range": f"bytes {offset}-{offset + len(content) - 1}/{size}",
             "Content-Type": "application/octet-stream",
+            "Content-Digest": digest_of(content),
             "X-Content-SHA256": sha256,
         }
         return self._call("PUT", key, headers=headers, content=content)

@@ -10,6 +10,7 @@ from ninja.security import HttpBearer
 
 from cameras.models import Device
 from cameras.provisioning import device_of_token
+from edgesite.hub_upload import digest_of
 from edgesite.storage import StorageError
 from recordings.uploads.services import Announced, Progress, UploadError, parse_range, progress_of, take_part
 
@@ -55,7 +56,8 @@ def upload_progress(request: HttpRequest, key: str, wanted: Query[Wanted]) -> Ht
 def upload_part(request: HttpRequest, key: str) -> HttpResponse:
     """One part: `Content-Range: bytes FIRST-LAST/SIZE`, `X-Content-SHA256` of the whole, at most 1 MiB.
 
-    409 with `offset` when the hub has more or less of it: go on there.
+    409 with `offset` when the hub has more or less of it, or the part is not what `Content-Digest` (`sha-256`, may be missing)
+    says: go on there.
     """
 
     def take() -> Progress:
@@ -64,6 +66,9 @@ def upload_part(request: HttpRequest, key: str) -> HttpResponse:
         content = request.body
         if len(content) != length:
             raise UploadError(400, "The body is not as long as Content-Range says.")
+        digest = request.headers.get("Content-Digest", "")
+        if digest.startswith("sha-256=") and digest != digest_of(content):
+            raise UploadError(409, "The part was spoiled on its way.", offset=first)
         return take_part(device=_device(request), announced=announced, first=first, content=content)
 
     return _answered(take)

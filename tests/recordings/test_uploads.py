@@ -70,6 +70,14 @@ def test_it_goes_on_where_it_was_interrupted(media: Path, file: Path) -> None:
     assert (media / KEY).read_bytes() == PICTURE
 
 
+def test_a_part_that_is_spoiled_on_its_way_is_sent_once_more_and_no_other(media: Path, file: Path) -> None:
+    hub = Flaky(spoil={2, 3})
+    send(file, hub)
+    begins = [r.split()[1].partition("-")[0] for r in hub.sent()]
+    assert begins == ["0", str(PART), str(PART), str(PART), str(2 * PART)]
+    assert (media / KEY).read_bytes() == PICTURE
+
+
 def test_what_was_spoiled_on_the_hub_is_sent_once_more(media: Path, file: Path, tmp_path: Path) -> None:
     with pytest.raises(StorageError):
         send(file, Flaky(fail={3}))
@@ -293,3 +301,28 @@ def test_a_picture_on_request_is_taken_while_it_is_waited_for(media: Path) -> No
     with pytest.raises(NotExpectedError):
         uploader(Flaky(), token="esd_other").put(key, b"theirs", sha256=sha256(b"theirs"))
     assert (media / key).read_bytes() == b"newer"
+
+
+def test_a_large_object_is_read_back_once_and_not_each_time_that_its_box_asks(
+    media: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "LARGE", len(PICTURE))
+    read, is_stored = list[str](), storage.is_stored
+
+    def look(key: str, **expected: Any) -> bool:
+        read.append(key)
+        return is_stored(key, **expected)
+
+    monkeypatch.setattr(storage, "is_stored", look)
+    with pytest.raises(StorageError):
+        send(file, Flaky(lose={3}))  # the box did not wait for the end of the last part
+    before = len(read)
+    send(file, Flaky())
+    assert len(read) == before
+    (media / KEY).write_bytes(b"something else")
+    with pytest.raises(StorageError):
+        send(file, Flaky())
+    (media / KEY).unlink()
+    send(file, Flaky())
+    assert (media / KEY).read_bytes() == PICTURE
+    assert services.clear_up(now=(media / KEY).stat().st_mtime + services.STALE_S + 60) == 1

@@ -16,9 +16,13 @@ TOKEN = "esd_test-token-of-box-1"
 
 
 class Flaky(httpx.BaseTransport):
-    """Passes requests on to the hub; `fail` are the numbers of requests that are lost, `lose` of those whose answer is."""
+    """Passes requests on to the hub; `fail` are the numbers of requests that are lost, `lose` of those whose answer is, `spoil`
+    of those of which one bit is another when they arrive."""
 
-    def __init__(self, *, fail: set[int] | None = None, lose: set[int] | None = None) -> None:
+    def __init__(
+        self, *, fail: set[int] | None = None, lose: set[int] | None = None, spoil: set[int] | None = None
+    ) -> None:
+        self.spoil = spoil or set()
         self.inner = httpx.WSGITransport(app=get_wsgi_application())
         self.fail, self.lose = fail or set(), lose or set()
         self.requests: list[httpx.Request] = []
@@ -28,6 +32,11 @@ class Flaky(httpx.BaseTransport):
         self.requests.append(request)
         if number in self.fail:
             raise httpx.ConnectError("the network is away")
+        if number in self.spoil:
+            body = request.read()
+            request = httpx.Request(
+                request.method, request.url, headers=request.headers, content=body[:-1] + bytes([body[-1] ^ 1])
+            )
         response = self.inner.handle_request(request)
         if number in self.lose:
             response.read()
