@@ -46,6 +46,7 @@ class SnapshotRequest(models.Model):
 from recordings.alert_clips.models import AlertClip  # noqa: E402, F401
 from recordings.evidence.models import Evidence, Loss  # noqa: E402, F401  their file, this app's models
 from recordings.extracts.models import Extract, ExtractStep  # noqa: E402, F401  their file, this app's models
+from recordings.objects.models import StoredObject  # noqa: E402, F401
 from recordings.orders.models import ReceivedAnswer, SnapshotOrder  # noqa: E402, F401
 from recordings.spans.models import RecordedHour  # noqa: E402, F401
 from recordings.tasks.models import RecordingTask  # noqa: E402, F401  its file, this app's model

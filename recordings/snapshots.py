@@ -19,7 +19,9 @@ from edgesite.storage import StorageError, check_key
 from recordings.access import is_own_folder
 from recordings.core.names import safe_name, unique_name
 from recordings.core.snapshots import SnapshotAnswer
+from recordings.failed import keep_newest
 from recordings.models import SnapshotRequest
+from recordings.objects.services import answer_for
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +72,7 @@ def request_snapshot(
     )
     if new:
         log.info("snapshot asked for", camera=camera.pk, request_id=request_id, author=author, problem=problem)
+        keep_newest(SnapshotRequest.objects.filter(camera=camera, state=RequestState.ERROR, order=None))
         if not problem:
             transaction.on_commit(partial(ask_again, request))
     request.refresh_from_db()
@@ -128,6 +131,8 @@ def take_answer(answer: SnapshotAnswer, *, device_id: str) -> bool:
     ready = {"state": RequestState.READY, "at": at, "width": answer.width, "height": answer.height}
     if not settle(request, **ready):
         return False
+    if request.key.startswith((f"{FRAMES}/", f"{SNAPSHOTS}/")):  # elsewhere it is the integrator's
+        answer_for(request.key)
     if request.key.startswith(f"{FRAMES}/"):  # the picture before was replaced: its request says nothing any more
         old = timezone.now() - REPLACED_KEPT
         SnapshotRequest.objects.filter(camera=request.camera_id, key=request.key, requested_at__lt=old).delete()

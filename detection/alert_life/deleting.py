@@ -21,6 +21,7 @@ from edgesite import storage
 from edgesite.storage import StorageError
 from recordings.alert_clips.services import forget_clips
 from recordings.evidence import services
+from recordings.objects.services import remove_now
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -72,21 +73,13 @@ def delete_alert(*, event_id: str, user: User | AnonymousUser, reason: str, now:
     return step
 
 
-def delete_clip(key: str) -> None:
-    """At once. Nothing tries again where that fails: it is in the log."""
-    try:
-        storage.remove(key)
-    except StorageError as error:
-        log.error("the clip of a deleted alert is left behind", key=key, reason=str(error))
-
-
 def _delete(alert: Alert, author: str, reason: str, now: datetime) -> AlertStep:
     step = add_step(alert, StepKind.DELETED, author=author, now=now, note=reason, details=tombstone(alert))
     Alert.objects.filter(pk=alert.pk).delete()
     if let_picture_go(alert.capture, now):
         transaction.on_commit(partial(_delete_picture, alert.capture))
     for clip in forget_clips(alert.event_id):
-        transaction.on_commit(partial(delete_clip, clip))
+        transaction.on_commit(partial(remove_now, clip))
     return step
 
 

@@ -16,7 +16,7 @@ from django.utils import timezone
 from cameras.core.probe import ProbeAnswer
 from cameras.models import ROI
 from cameras.probing.services import take_probe_answer
-from detection.alert_life.deleting import delete_clip, let_picture_go
+from detection.alert_life.deleting import let_picture_go
 from detection.alert_life.selectors import deleted_among, deleted_capture, was_deleted
 from detection.core.coverage_event import CoverageEvent
 from detection.core.events import AlertEvent, EventError, EvidenceEvent, TrialEvent, parse_event
@@ -33,6 +33,7 @@ from recordings.core.spans import RecordedHour
 from recordings.core.tasks import AlertClipReport, RecordingReport
 from recordings.evidence.services import record_evidence, take_loss
 from recordings.extracts.services import take_report as take_extract_report
+from recordings.objects.services import answer_for, remove_now
 from recordings.snapshots import take_answer
 from recordings.spans.services import take_recorded_hour
 from recordings.tasks.services import take_report
@@ -221,7 +222,8 @@ def _store_clip(event: AlertClipReport, device_id: str) -> str | None:
         return event.alert_id if take_clip(event, device_id=device_id) else None
     gone = was_deleted(event.alert_id, device_id=device_id, camera_id=event.camera_id)
     if gone and (key := late_clip(event)):
-        transaction.on_commit(partial(delete_clip, key))  # stored meanwhile, in a bucket or on this machine
+        answer_for(key)
+        transaction.on_commit(partial(remove_now, key))  # stored meanwhile, in a bucket or on this machine
     return None
 
 

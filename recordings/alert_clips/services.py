@@ -13,6 +13,7 @@ from recordings.alert_clips.models import AlertClip
 from recordings.alert_clips.selectors import STORED
 from recordings.core.names import clip_folder
 from recordings.core.tasks import AlertClipReport
+from recordings.objects.services import answer_for
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,8 @@ def take_clip(report: AlertClipReport, *, device_id: str) -> bool:
     told = _told(report)
     fixed = {"camera_id": report.camera_id, "device_id": device_id}
     clip, created = AlertClip.objects.get_or_create(alert_id=report.alert_id, defaults={**fixed, **told})
+    if told["state"] in STORED:
+        answer_for(told["object_name"])
     older = AlertClip.objects.filter(pk=clip.pk, revision__lt=report.revision, **fixed)
     return created or bool(older.update(**told))
 
@@ -61,5 +64,7 @@ def forget_clips(alert_id: str) -> list[str]:
     """Of an alert that is being deleted: the keys of objects that are to go. In the caller's transaction."""
     clips = AlertClip.objects.filter(alert_id=alert_id)
     keys = [key for key in clips.values_list("object_name", flat=True) if key]
+    for key in keys:
+        answer_for(key)
     clips.delete()
     return keys

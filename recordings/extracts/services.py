@@ -22,6 +22,7 @@ from edgesite.ids import uuid7
 from recordings.core.extracts import LONGEST_S, UNDER_WAY, ExtractReport, extract_key
 from recordings.extracts.logbook import note
 from recordings.extracts.models import REMOVED, STANDING, Extract, ExtractPurpose, ExtractState, StepKind
+from recordings.failed import keep_newest
 from recordings.ordering import send_order
 
 log = structlog.get_logger(__name__)
@@ -86,7 +87,7 @@ def request_extract(*, camera: Camera, begin: datetime, end: datetime, purpose: 
                 requested_at=now,
                 expires_at=now + _kept(purpose),
             )
-            if purpose == ExtractPurpose.EXPORT:
+            if purpose == ExtractPurpose.EXPORT and not problem:
                 note(extract, StepKind.REQUESTED, author=author, now=now)
     except IntegrityError:  # somebody else was quicker
         standing = _standing(slot, purpose, author)
@@ -94,7 +95,9 @@ def request_extract(*, camera: Camera, begin: datetime, end: datetime, purpose: 
             raise
         return standing
     log.info("extract asked for", camera=camera.pk, extract=extract_id, purpose=purpose, author=author, problem=problem)
-    if not problem:
+    if problem:
+        keep_newest(Extract.objects.filter(camera=camera, state=ExtractState.FAILED, ordered_at=None))
+    else:
         transaction.on_commit(partial(order, extract))
     return extract
 

@@ -20,8 +20,11 @@ from cameras.states import camera_state
 from edgesite.ids import uuid7
 from recordings.core.names import clip_folder
 from recordings.core.tasks import ASKED, RUNNING, RecordingReport, rank
+from recordings.failed import keep_newest
+from recordings.objects.services import answer_for
 from recordings.ordering import send_order
 from recordings.tasks.models import RecordingTask, TaskState
+from recordings.tasks.selectors import STORED
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +67,9 @@ def start_task(*, camera: Camera, task_name: str, author: str) -> RecordingTask:
             raise
         return running
     log.info("recording asked for", camera=camera.pk, task=task.task_id, author=author, problem=problem)
-    if not problem:
+    if problem:
+        keep_newest(RecordingTask.objects.filter(camera=camera, state=TaskState.FAILED, box_state=""))
+    else:
         transaction.on_commit(partial(order, task))
     return task
 
@@ -146,14 +151,28 @@ def take_report(report: RecordingReport, *, device_id: str) -> bool:
             return False
         # Somebody may stop it between the look and the change: then it is looked at again.
         if asked.filter(state=task.state, revision=task.revision).update(**_changes(task, report)):
+            if report.state in STORED and _in_its_folder(report):
+                answer_for(report.object_name)
             return True
+    if report.state in STORED and _in_its_folder(report) and _was_deleted(report.camera_id):
+        answer_for(report.object_name)  # and nothing refers to it
     log.warning("report of no task", device=device_id, task=report.task_id)
     return False
 
 
+def _was_deleted(camera_id: str) -> bool:
+    """Not only unknown: a hub that was restored from a backup takes nothing away of what it never knew."""
+    gone = not Camera.objects.filter(pk=camera_id).exists()
+    return gone and Camera.history.filter(camera_id=camera_id, history_type="-").exists()
+
+
+def _in_its_folder(report: RecordingReport) -> bool:
+    return report.object_name.startswith(f"{clip_folder(report.camera_id)}/")
+
+
 def _changes(task: RecordingTask, report: RecordingReport) -> dict[str, Any]:
     values = _told(report)
-    if report.object_name and not report.object_name.startswith(f"{clip_folder(report.camera_id)}/"):
+    if report.object_name and not _in_its_folder(report):
         return values | {"object_name": "", "error": FOREIGN_KEY, "state": TaskState.FAILED, "slot": None}
     if _goes_on(task, report.state):
         values |= {"state": report.state, "slot": task.camera_id if report.state in RUNNING else None}

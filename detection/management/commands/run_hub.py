@@ -35,6 +35,7 @@ from edgesite.worker import Loop, Step, stop_on_signals
 from recordings.evidence import retention
 from recordings.extracts import retention as extract_retention
 from recordings.extracts import services as extracts
+from recordings.objects import services as objects
 from recordings.orders.worker import Orders
 from recordings.tasks import services as recording_tasks
 from recordings.uploads import stale as stale_uploads
@@ -118,6 +119,7 @@ class Command(BaseCommand):
             ("report rows", lambda: reports.step(now=timezone.now()), REPORT_SECONDS),
             ("extracts", extracts.step, EXTRACT_SECONDS),
             ("retention of extracts", extract_retention.step, RETENTION_SECONDS),
+            ("objects of nobody", objects.step, objects.LOOK_SECONDS),
             ("unfinished uploads", stale_uploads.step, stale_uploads.LOOK_SECONDS),
             ("brokers", brokers.step, BROKER_SECONDS),
             ("test alerts", lambda: trial_step(client=commands, now=timezone.now()), TRIAL_SECONDS),

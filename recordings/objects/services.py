@@ -1,0 +1,64 @@
+"""Removes what nothing refers to any more, as often as it takes. What nobody noted here is never removed."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+from django.db.models import Exists, F, OuterRef, QuerySet
+from django.utils import timezone
+
+from edgesite import storage
+from edgesite.storage import StorageError
+from recordings.alert_clips.models import AlertClip
+from recordings.extracts.models import Extract
+from recordings.models import SnapshotRequest
+from recordings.objects.models import StoredObject
+from recordings.tasks.models import RecordingTask
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 300.0  # the look goes over all of them
+AT_ONCE = 200
+OWNERS = ((SnapshotRequest, "key"), (RecordingTask, "object_name"), (AlertClip, "object_name"), (Extract, "key"))
+
+
+def answer_for(key: str) -> None:
+    """The object goes when no row refers to it any more. In the caller's transaction; again is once."""
+    StoredObject.objects.bulk_create([StoredObject(key=key)], ignore_conflicts=True)
+
+
+def remove_now(key: str) -> None:
+    """Without waiting for the next look, which tries again where this fails."""
+    try:
+        storage.remove(key)
+    except StorageError as error:
+        log.warning("an object is removed later", key=key, reason=str(error))
+    else:
+        StoredObject.objects.filter(key=key).delete()
+
+
+def without_owner() -> QuerySet[StoredObject]:
+    """Those to which nothing refers, what could not be removed before behind the others."""
+    owned = [~Exists(model._default_manager.filter(**{name: OuterRef("key")})) for model, name in OWNERS]
+    return StoredObject.objects.filter(*owned).order_by(F("tried_at").asc(nulls_first=True), "pk")
+
+
+def step(*, now: datetime | None = None) -> bool:
+    """A bounded number at a time; True when something went. Raises StorageError when nothing could be removed."""
+    now = now or timezone.now()
+    removed, problem = 0, None
+    for row in without_owner()[:AT_ONCE]:
+        try:
+            storage.remove(row.key)
+        except StorageError as error:
+            problem = error
+            StoredObject.objects.filter(pk=row.pk).update(tried_at=now)
+        else:
+            row.delete()
+            removed += 1
+    if removed:
+        log.info("objects removed to which nothing refers", objects=removed)
+    if problem is not None and not removed:
+        raise problem
+    return bool(removed)
