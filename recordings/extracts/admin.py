@@ -25,7 +25,15 @@ from edgesite.told import told
 from recordings.core.extracts import UNDER_WAY
 from recordings.extracts.logbook import steps_of
 from recordings.extracts.models import Extract, ExtractStep
-from recordings.extracts.selectors import extract_message, file_name, media_url, of_own_sites, visible_exports
+from recordings.extracts.selectors import (
+    camera_of,
+    extract_message,
+    file_name,
+    media_url,
+    of_own_sites,
+    visible_exports,
+    zone_of,
+)
 from recordings.extracts.services import ExtractError, delete_extract, protect
 from recordings.timeline.pages import OPERATE, SEE
 
@@ -59,7 +67,7 @@ class ExtractAdmin(admin.ModelAdmin[Extract]):
     change_list_template = "admin/recordings/extract/change_list.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Extract]:
-        return visible_exports(request.user).select_related("camera__device__site")
+        return visible_exports(request.user).prefetch_related("camera__device__site")
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(SEE)
@@ -80,15 +88,15 @@ class ExtractAdmin(admin.ModelAdmin[Extract]):
 
     @admin.display(description=gettext_lazy("time"), ordering="begin")
     def what(self, extract: Extract) -> str:
-        return stretch(extract, extract.camera.device.site.time_zone)
+        return stretch(extract, zone_of(extract))
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def condition(self, extract: Extract) -> SafeString:
         return state_chip(extract)
 
-    @admin.display(description=gettext_lazy("camera"), ordering="camera")
+    @admin.display(description=gettext_lazy("camera"), ordering="camera_id")
     def of_camera(self, extract: Extract) -> str:
-        return str(extract.camera)
+        return camera_name(extract)
 
     @admin.display(description=gettext_lazy("length"))
     def length(self, extract: Extract) -> str:
@@ -132,13 +140,15 @@ class ExtractAdmin(admin.ModelAdmin[Extract]):
     def show(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The film, what it is, and who did what with it."""
         extract = self._extract(request, pk)
-        zone = extract.camera.device.site.time_zone
+        zone, camera = zone_of(extract), camera_name(extract)
         gaps = [tuple(f"{datetime.fromtimestamp(at, ZoneInfo(zone)):%H:%M:%S}" for at in gap) for gap in extract.gaps]
         return self._render(
             request,
             "export.html",
-            _("Export of %(camera)s") % {"camera": extract.camera},
+            _("Export of %(camera)s") % {"camera": camera},
             extract=extract,
+            camera=camera,
+            gone=camera_of(extract) is None,
             chip=state_chip(extract),
             stretch=stretch(extract, zone),
             length=length_of((extract.end - extract.begin).total_seconds()),
@@ -179,8 +189,8 @@ class ExtractAdmin(admin.ModelAdmin[Extract]):
             messages.success(request, _("The export was deleted. Its file goes within minutes; the log tells when."))
             return HttpResponseRedirect(reverse("admin:recordings_extract_changelist"))
         return self._render(
-            request, "delete.html", _("Delete this export?"), extract=extract,
-            stretch=stretch(extract, extract.camera.device.site.time_zone),
+            request, "delete.html", _("Delete this export?"), extract=extract, camera=camera_name(extract),
+            stretch=stretch(extract, zone_of(extract)),
             length=length_of((extract.end - extract.begin).total_seconds()),
         )  # fmt: skip
 
@@ -206,8 +216,13 @@ def length_of(seconds: float) -> str:
     return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
 
 
+def camera_name(extract: Extract) -> str:
+    camera = camera_of(extract)
+    return str(camera) if camera else _("%(camera)s (deleted)") % {"camera": extract.camera_id}
+
+
 def kept_until(extract: Extract) -> str:
     if extract.protected:
         return _("protected")
-    zone = extract.camera.device.site.time_zone
+    zone = zone_of(extract)
     return f"{extract.expires_at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} {zone}"

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from cameras.models import Device
+from cameras.models import Camera, Device
 from cameras.selectors import sites_are_limited, visible_cameras, visible_sites
 from edgesite.told import told
 from recordings.core.extracts import UNDER_WAY, extract_folder, extract_name
@@ -33,12 +33,41 @@ def visible_extracts(user: User | AnonymousUser) -> QuerySet[Extract]:
 
 
 def visible_exports(user: User | AnonymousUser) -> QuerySet[Extract]:
-    return visible_extracts(user).filter(purpose=ExtractPurpose.EXPORT)
+    """Exports that the person may see: of cameras, and of cameras that are deleted."""
+    exports = Extract.objects.filter(purpose=ExtractPurpose.EXPORT).exclude(state__in=REMOVED)
+    return exports.filter(of_own_sites(user) | _of_no_camera(user))
+
+
+def _of_no_camera(user: User | AnonymousUser) -> Q:
+    """What a camera left that is deleted: a protected export stays, and somebody has to be able to let it go. The box's
+    site says whose it is; of a box that is deleted, too, only those know to whom no site is closed."""
+    if not user.is_authenticated or not user.has_perm("cameras.view_camera"):
+        return Q(pk__in=[])
+    gone = Q(~Exists(Camera.objects.filter(pk=OuterRef("camera_id"))))
+    if not sites_are_limited(user):
+        return gone
+    return gone & Q(device_id__in=Device.objects.filter(site__in=visible_sites(user)).values("pk"))
 
 
 def may_see_extract(user: User | AnonymousUser, key: str) -> bool:
-    """An extract is seen by those who see its camera."""
-    return visible_extracts(user).filter(key=key, state=ExtractState.READY).exists()
+    """An extract is seen by those who see its camera; an export also when that is deleted."""
+    ready = Q(key=key, state=ExtractState.READY)
+    return visible_extracts(user).filter(ready).exists() or visible_exports(user).filter(ready).exists()
+
+
+def camera_of(extract: Extract) -> Camera | None:
+    """None when it is deleted."""
+    try:
+        return extract.camera
+    except Camera.DoesNotExist:
+        return None
+
+
+def zone_of(extract: Extract) -> str:
+    """The time zone of the site where it was recorded; UTC when that is not known any more."""
+    camera = camera_of(extract)
+    device = camera.device if camera else Device.objects.select_related("site").filter(pk=extract.device_id).first()
+    return device.site.time_zone if device else "UTC"
 
 
 def may_store_extract(device: Device, key: str) -> bool:
@@ -58,7 +87,7 @@ def file_name(extract: Extract) -> str:
         camera_id=extract.camera_id,
         begin=extract.begin.timestamp(),
         end=extract.end.timestamp(),
-        time_zone=extract.camera.device.site.time_zone,
+        time_zone=zone_of(extract),
     )
 
 

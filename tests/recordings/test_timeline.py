@@ -291,3 +291,24 @@ def test_who_may_not_export_plays_no_long_stretch_either() -> None:
     assert ask(viewer, end=begin + MOST_PLAYED_S).status_code == 200
     assert ask(viewer, end=begin + MOST_PLAYED_S + 1).status_code == 403
     assert ask(browser("operator"), end=begin + MOST_PLAYED_S + 1).status_code == 200
+
+
+def test_the_protected_export_of_a_deleted_camera_can_be_let_go(kitchen: Site) -> None:
+    film = finish(wish(purpose=EXPORT))
+    storage.put(film.key, b"0123456789")
+    services.protect(film, author="kim", protected=True)
+    Camera.objects.filter(pk="vid1").delete()
+    for stranger in (browser("admin", sites=[Site.objects.get(name="Warehouse")]), browser("")):
+        assert stranger.get(path(Extract, "change", film)).status_code in (403, 404)
+        assert stranger.get(f"/api/media/{film.key}").status_code == 404
+    client = browser("operator", sites=[kitchen])
+    assert "vid1 (deleted)" in text(client.get(path(Extract)))
+    assert "vid1 (deleted)" in text(client.get(path(Extract, "change", film)))
+    answer = client.get(f"/api/media/{film.key}")
+    assert answer.status_code == 200
+    answer.close()
+    assert client.post(path(Extract, "protect", film), {"protected": "0"}).status_code == 302
+    assert "vid1 (deleted)" in text(client.get(path(Extract, "delete", film)))
+    assert client.post(path(Extract, "delete", film)).status_code == 302
+    film.refresh_from_db()
+    assert (film.state, film.protected) == ("deleted", False)
