@@ -18,6 +18,7 @@ HOLE_MS = round(HOLE_SECONDS * 1000)
 MOST_SPANS = 1000  # of one hour, that are told
 Span = tuple[int, int]  # from and to, Unix milliseconds
 HOUR_FORMAT = "%Y-%m-%dT%H"
+YEARS = range(1970, 2200)  # a box that lost its clock begins with 1970
 
 
 def hours_of(start: float, end: float) -> range:
@@ -58,7 +59,8 @@ def parse_hour(text: str) -> datetime:
 
 
 def _is_hour(text: str) -> str:
-    parse_hour(text)
+    if parse_hour(text).year not in YEARS:  # a clock says any, and what is reckoned from it must not leave the calendar
+        raise ValueError(f"no camera recorded in {text}")
     return text
 
 

@@ -19,6 +19,7 @@ from edgesite.edge_store.outbox import Outbox
 from edgesite.edge_store.quota import Quota
 from recordings.core.segments import Segment
 from recordings.core.spans import HOUR_MS, MOST_SPANS, hour_body, hours_of, merged, spans_of
+from recordings.core.spans import RecordedHour as Report
 from recordings.recorder import hours
 from recordings.recorder.hours import Hours
 from recordings.recorder.segment_store import SegmentStore
@@ -241,3 +242,11 @@ def test_spans_are_read_over_the_hours() -> None:
     assert seconds(2, 3600) == [(2, 4), (3590, 3600)]
     assert seconds(3650, 3660) == [(3650, 3660)]
     assert seconds(3700, 7200) == []
+
+
+@pytest.mark.parametrize("year", ["0001", "1969", "2200", "9999"])
+def test_an_hour_of_no_camera_is_refused(year: str) -> None:
+    body = {"event_id": "e", "camera_id": "vid1", "hour": f"{year}-01-01T00", "revision": 1, "spans": []}
+    with pytest.raises(ValueError, match="no camera recorded"):
+        Report.model_validate(body)
+    assert Report.model_validate(body | {"hour": "1970-01-01T00"}).begins.year == 1970
