@@ -68,5 +68,10 @@ def is_repeat(earlier: Earlier, *, at: datetime, kind: JSON, severity: str) -> b
     return until is None or at <= until + JOIN
 
 
+def may_touch(at: datetime, occurred: datetime) -> bool:
+    """Whether something at `at` can be a repeat of an alert with an occurrence at `occurred`: both are near its beginning."""
+    return abs(at - occurred) <= 2 * LONGEST
+
+
 def _rank(severity: str) -> int:
     return SEVERITIES.index(severity)

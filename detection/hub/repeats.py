@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import Q
+
 from cameras.core.algorithms import registry
 from detection.alert_life.models import FOLLOWED
-from detection.core.repeats import Earlier, Occurrence, Span, is_repeat, span_of
+from detection.core.repeats import Earlier, Occurrence, Span, is_repeat, may_touch, span_of
 from detection.models import Alert, AlertState
 
 LOOKED_AT = 20  # newest alerts of the binding: kinds and visitors take turns
@@ -58,16 +60,16 @@ def sum_up(event_id: str) -> None:
 
 
 def _candidates(alert: Alert) -> list[Alert]:
-    """Alerts of the binding that a repeat may belong to, newest first."""
+    """Alerts of the binding, at the same camera of the same box, that a repeat may belong to, newest first."""
     rows = Alert.objects.filter(bind_id=alert.bind_id).exclude(pk=alert.pk).order_by("-id")
-    newest = rows.values_list("event_id", "part_of")[:LOOKED_AT]
-    firsts = {part_of or event_id for event_id, part_of in newest}
-    if not firsts:
-        return []
-    found = Alert.objects.filter(
-        event_id__in=firsts, part_of=None, phase="started", device_id=alert.device_id, camera_id=alert.camera_id
-    )
-    return list(found.exclude(state=AlertState.RESOLVED).order_by("-id"))
+    # Else a box that names this binding too fills the newest. Said so that the index of bindings stays the one that is taken.
+    rows = rows.exclude(~Q(device=alert.device_id, camera=alert.camera_id))
+    newest = rows.values_list("event_id", "part_of", "timestamp")[:LOOKED_AT]
+    firsts = {part_of or event_id for event_id, part_of, at in newest if may_touch(alert.timestamp, at)}
+    # By the event ids alone: told more, or an order, databases walk through all that the camera ever had.
+    found = Alert.objects.filter(event_id__in=firsts) if firsts else []
+    usable = [a for a in found if a.part_of_id is None and a.phase == "started" and a.state != AlertState.RESOLVED]
+    return sorted(usable, key=lambda a: a.pk, reverse=True)
 
 
 def _held(event_id: str) -> Alert | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from detection.core.repeats import JOIN, LONGEST, MOST, Earlier, Occurrence, Span, is_repeat, span_of
+from detection.core.repeats import JOIN, LONGEST, MOST, Earlier, Occurrence, Span, is_repeat, may_touch, span_of
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -59,3 +61,16 @@ def test_all_occurrences_together_in_any_order() -> None:
     assert span_of([*found, Occurrence(at(10), None)]) == Span(4, at(0), at(60), None)
     with pytest.raises(ValueError, match="empty"):
         span_of([])
+
+
+@given(
+    st.lists(st.integers(0, int(LONGEST.total_seconds())), max_size=6),
+    st.integers(-7200, 7200),
+    st.booleans(),
+    st.booleans(),
+)
+def test_what_may_be_a_repeat_touches_every_occurrence(later: list[int], seconds: int, ends: bool, over: bool) -> None:
+    found = [Occurrence(at(each), at(each + 30) if over else None) for each in [0, *later]]
+    if is_repeat(Earlier(span_of(found), ends, "few", "warning"), at=at(seconds), kind="few", severity="warning"):
+        assert all(may_touch(at(seconds), each.at) for each in found)
+    assert not may_touch(at(0), at(7201))
