@@ -27,6 +27,7 @@ from detection.ingest.backlog import Backlog
 from detection.ingest.frame import Frame, small_grey
 from detection.ingest.pictures import video_stream
 from detection.ingest.reader import CameraReader
+from edgesite import heap
 
 MODEL_SIZE = (416, 234)
 SETTLE_S, CALM_S, KNOWN_S = 6.0, 15.0, 150.0  # until all run, nobody awake for so long, waited for that at most
@@ -98,6 +99,7 @@ def idle(url: str, cameras: int, seconds: float, mode: str) -> dict[str, Any]:
     threads: list[threading.Thread] = []
     received = [0] * cameras
     if mode == "reader":
+        heap.keep_flat()  # as run_detector does
         adaptive.SizeMeter = CountingMeter  # type: ignore[attr-defined]
         taker.frames, budget = [None] * cameras, WatchBudget()
         taker.readers = [
