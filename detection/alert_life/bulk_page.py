@@ -14,13 +14,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from detection.alert_life import services
+from detection.alert_life import many
 from detection.alert_life.asking import known_query, places_of
 from detection.alert_life.errors import AlertLifeError
 from detection.alert_life.forms import ActForm
+from detection.alert_life.many import MOST_AT_ONCE, Outcome
 from detection.alert_life.presenting import shown
 from detection.alert_life.selectors import people_who_act
-from detection.alert_life.services import ACT, MOST_AT_ONCE, Outcome
+from detection.alert_life.services import ACT
 from detection.models import Alert
 from detection.selectors import visible_alerts
 
@@ -51,7 +52,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
 def _do(do: str, ids: list[str], request: HttpRequest) -> Outcome:
     given = {name: request.POST.get(name, "") for name in FIELDS[do]}
     acts: dict[str, Callable[..., Outcome]] = {
-        "ack": services.acknowledge_many, "resolve": services.resolve_many, "assign": services.assign_many,
+        "ack": many.acknowledge_many, "resolve": many.resolve_many, "assign": many.assign_many,
     }  # fmt: skip
     return acts[do](event_ids=ids, user=request.user, now=timezone.now(), **given)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
@@ -30,6 +30,17 @@ def assignable_people(alert: Alert) -> QuerySet[User]:
     site = Device.objects.filter(pk=alert.device_id).values_list("site", flat=True).first()
     shut_out = SiteAccess.objects.filter(all_sites=False).exclude(sites=site or 0)
     return people_who_act().filter(Q(is_superuser=True) | ~Q(pk__in=shut_out.values("user")))
+
+
+def devices_to_act_on(username: str, device_ids: Iterable[str]) -> set[str]:
+    """Those of the devices of which the person may act on alerts: none for whoever is no such person. Three queries."""
+    person = people_who_act().filter(username=username).first()
+    if person is None:
+        return set()
+    limited = SiteAccess.objects.filter(user=person, all_sites=False)
+    if person.is_superuser or not limited.exists():
+        return set(device_ids)
+    return set(Device.objects.filter(pk__in=device_ids, site__in=limited.values("sites")).values_list("pk", flat=True))
 
 
 def steps_of(alert: Alert) -> QuerySet[AlertStep]:

@@ -6,16 +6,15 @@ transaction. Of two people at once one wins; the other is told who did what. Pag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext_noop
 
 from detection.alert_life.errors import (
-    AlertLifeError,
     InvalidInputError,
     NotAllowedError,
     UnknownAlertError,
@@ -31,14 +30,14 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
 
 ACT = "detection.change_alert"
-MOST_AT_ONCE = 500
+NOBODY = gettext_noop("`assignee` is nobody who may act on this alert.")
 LINES = "\n\t"
 LONGEST_USERNAME = 150  # Django's
 
 
 def acknowledge(*, event_id: str, user: User | AnonymousUser, now: datetime, note: str = "") -> Alert:
     """`open → acknowledged`. Raises AlertLifeError: unknown, not allowed, invalid note, or who was faster."""
-    return _one(event_id, user, lambda alert: _acknowledge(alert, user, now, checked_note(note)))
+    return _one(event_id, user, lambda alert: acknowledge_all([alert], user, now, checked_note(note)))
 
 
 def resolve(
@@ -59,15 +58,22 @@ def resolve(
 
     def act(alert: Alert) -> None:
         if from_open and alert.state == AlertState.OPEN:
-            _acknowledge(alert, user, now, "")
-        _resolve(alert, user, now, verdict, reason, note)
+            acknowledge_all([alert], user, now, "")
+        resolve_all([alert], user, now, verdict, reason, note)
 
     return _one(event_id, user, act)
 
 
 def assign(*, event_id: str, user: User | AnonymousUser, now: datetime, assignee: str, note: str = "") -> Alert:
     """Gives it to a person who may act on it; an empty name takes it from whoever has it. Raises AlertLifeError."""
-    return _one(event_id, user, lambda alert: _assign(alert, user, now, assignee, checked_note(note)))
+    assignee, note = checked_assignee(assignee), checked_note(note)
+
+    def act(alert: Alert) -> None:
+        if assignee and not assignable_people(alert).filter(username=assignee).exists():
+            raise InvalidInputError(NOBODY)
+        assign_all([alert], user, now, assignee, note)
+
+    return _one(event_id, user, act)
 
 
 def add_note(*, event_id: str, user: User | AnonymousUser, now: datetime, note: str) -> Alert:
@@ -82,78 +88,7 @@ def add_note(*, event_id: str, user: User | AnonymousUser, now: datetime, note: 
     return _one(event_id, user, act)
 
 
-@dataclass(slots=True)
-class Outcome:
-    """Of an act on many: the event ids of those that changed, and why not of the others."""
-
-    done: list[str] = field(default_factory=list)
-    failed: list[tuple[str, AlertLifeError]] = field(default_factory=list)
-
-
-def act_on_many(*, event_ids: Iterable[str], user: User | AnonymousUser, act: Callable[[Alert], None]) -> Outcome:
-    """Each alert by itself: one that cannot be changed stops no other. Raises NotAllowedError."""
-    require_actor(user)
-    wanted = list(dict.fromkeys(event_ids))[:MOST_AT_ONCE]
-    outcome = Outcome()
-    with transaction.atomic():
-        asked = list(visible_alerts(user).filter(event_id__in=wanted))
-        known = {alert.event_id: first_of(alert) for alert in asked}
-        done: set[str] = set()
-        for event_id in wanted:
-            first = known.get(event_id)
-            if first is not None and first.event_id in done:
-                outcome.done.append(event_id)  # with the alert that it is part of
-                continue
-            try:
-                with transaction.atomic():
-                    if first is None:
-                        raise UnknownAlertError
-                    act(first)
-            except AlertLifeError as error:
-                outcome.failed.append((event_id, error))
-            else:
-                outcome.done.append(event_id)
-                done.add(known[event_id].event_id)
-        if outcome.done:
-            tell_after_commit(list(dict.fromkeys([*outcome.done, *sorted(done)])))
-    return outcome
-
-
-def acknowledge_many(*, event_ids: Iterable[str], user: User | AnonymousUser, now: datetime, note: str = "") -> Outcome:
-    """As `acknowledge`, up to 500. Raises NotAllowedError, InvalidInputError."""
-    text = checked_note(note)
-    return act_on_many(event_ids=event_ids, user=user, act=lambda a: _acknowledge(a, user, now, text))
-
-
-def resolve_many(
-    *,
-    event_ids: Iterable[str],
-    user: User | AnonymousUser,
-    now: datetime,
-    verdict: str = "",
-    reason: str = "",
-    note: str = "",
-) -> Outcome:
-    """As `resolve` with `from_open`, up to 500. Raises NotAllowedError, InvalidInputError."""
-    verdict, reason, text = checked_verdict(verdict), checked_reason(reason), checked_note(note)
-
-    def act(alert: Alert) -> None:
-        if alert.state == AlertState.OPEN:
-            _acknowledge(alert, user, now, "")
-        _resolve(alert, user, now, verdict, reason, text)
-
-    return act_on_many(event_ids=event_ids, user=user, act=act)
-
-
-def assign_many(
-    *, event_ids: Iterable[str], user: User | AnonymousUser, now: datetime, assignee: str, note: str = ""
-) -> Outcome:
-    """As `assign`, up to 500. Raises NotAllowedError, InvalidInputError."""
-    text = checked_note(note)
-    return act_on_many(event_ids=event_ids, user=user, act=lambda a: _assign(a, user, now, assignee, text))
-
-
-# What is done to one alert, inside a transaction.
+# What is done to alerts, inside a transaction: to all of them or, with AlertLifeError, to none.
 
 
 def _one(event_id: str, user: User | AnonymousUser, act: Callable[[Alert], None]) -> Alert:
@@ -174,62 +109,82 @@ def first_of(alert: Alert) -> Alert:
     return alert if alert.part_of_id is None else Alert.objects.filter(event_id=alert.part_of_id).first() or alert
 
 
-def _followed(alert: Alert, **changes: Any) -> None:
-    """The alert's repeats stand as it stands."""
-    Alert.objects.filter(part_of__event_id=alert.event_id).update(**changes)
-
-
 def require_actor(user: User | AnonymousUser) -> None:
     """Raises NotAllowedError for whoever may look and not act."""
     if not user.is_authenticated or not user.has_perm(ACT):
         raise NotAllowedError
 
 
-def _acknowledge(alert: Alert, user: User | AnonymousUser, now: datetime, note: str) -> None:
+def acknowledge_all(alerts: Sequence[Alert], user: User | AnonymousUser, now: datetime, note: str) -> None:
+    """`open → acknowledged`."""
     who = user.get_username()
-    _move(alert, AlertState.OPEN, state=AlertState.ACKNOWLEDGED, acknowledged_at=now, acknowledged_by=who)
-    add_step(alert, StepKind.ACKNOWLEDGED, author=who, now=now, note=note)
+    _move(alerts, AlertState.OPEN, state=AlertState.ACKNOWLEDGED, acknowledged_at=now, acknowledged_by=who)
+    add_steps(alerts, StepKind.ACKNOWLEDGED, author=who, now=now, note=note)
 
 
-def _resolve(alert: Alert, user: User | AnonymousUser, now: datetime, verdict: str, reason: str, note: str) -> None:
+def resolve_all(
+    alerts: Sequence[Alert], user: User | AnonymousUser, now: datetime, verdict: str, reason: str, note: str
+) -> None:
+    """`acknowledged → resolved`."""
     who = user.get_username()
     changes = {"state": AlertState.RESOLVED, "resolved_at": now, "resolved_by": who}
-    _move(alert, AlertState.ACKNOWLEDGED, **changes, verdict=verdict, verdict_reason=reason)
+    _move(alerts, AlertState.ACKNOWLEDGED, **changes, verdict=verdict, verdict_reason=reason)
     told = {key: value for key, value in (("verdict", verdict), ("reason", reason)) if value}
-    add_step(alert, StepKind.RESOLVED, author=who, now=now, note=note, details=told)
+    add_steps(alerts, StepKind.RESOLVED, author=who, now=now, note=note, details=told)
 
 
-def _assign(alert: Alert, user: User | AnonymousUser, now: datetime, assignee: str, note: str) -> None:
-    assignee = _checked("assignee", assignee, LONGEST_USERNAME, allowed="")
-    if assignee and not assignable_people(alert).filter(username=assignee).exists():
-        raise InvalidInputError(gettext_noop("`assignee` is nobody who may act on this alert."))
-    changed = Alert.objects.filter(pk=alert.pk).exclude(state=AlertState.RESOLVED).update(assignee=assignee)
-    if not changed:
-        alert.refresh_from_db()
-        raise conflict(alert)
-    _followed(alert, assignee=assignee)
-    alert.assignee = assignee
+def assign_all(alerts: Sequence[Alert], user: User | AnonymousUser, now: datetime, assignee: str, note: str) -> None:
+    """To somebody who may act on them, as the caller knows, or to nobody."""
+    _update(alerts, Alert.objects.exclude(state=AlertState.RESOLVED), assignee=assignee)
     details = {"assignee": assignee}
-    add_step(alert, StepKind.ASSIGNED, author=user.get_username(), now=now, note=note, details=details)
+    add_steps(alerts, StepKind.ASSIGNED, author=user.get_username(), now=now, note=note, details=details)
 
 
-def _move(alert: Alert, before: AlertState, **changes: Any) -> None:
-    """The conditional UPDATE: whoever comes second changes no row. Raises ConflictError."""
-    if not Alert.objects.filter(pk=alert.pk, state=before).update(**changes):
-        fresh = Alert.objects.filter(pk=alert.pk).first()
+def _move(alerts: Sequence[Alert], before: AlertState, **changes: Any) -> None:
+    resolving = before == AlertState.ACKNOWLEDGED
+    _update(alerts, Alert.objects.filter(state=before), resolving=resolving, **changes)
+
+
+def _update(alerts: Sequence[Alert], fitting: QuerySet[Alert], *, resolving: bool = False, **changes: Any) -> None:
+    """The conditional UPDATE: whoever comes second changes no row. Their repeats stand as they stand. Raises ConflictError."""
+    pks, event_ids = [alert.pk for alert in alerts], [alert.event_id for alert in alerts]
+    if fitting.filter(pk__in=pks).update(**changes) != len(pks):
+        fresh = Alert.objects.filter(pk=pks[0]).first()
         if fresh is None:
             raise UnknownAlertError
-        raise conflict(fresh, resolving=before == AlertState.ACKNOWLEDGED)
-    _followed(alert, **changes)
-    for name, value in changes.items():
-        setattr(alert, name, value)
+        raise conflict(fresh, resolving=resolving)
+    Alert.objects.filter(part_of__event_id__in=event_ids).update(**changes)
+    for alert in alerts:
+        for name, value in changes.items():
+            setattr(alert, name, value)
 
 
 def add_step(
     alert: Alert, kind: StepKind, *, author: str, now: datetime, note: str = "", details: dict[str, Any] | None = None
 ) -> AlertStep:
     """The row that tells of it, in the transaction of what it tells of."""
-    return AlertStep.objects.create(
+    step = _step(alert, kind, author, now, note, details)
+    step.save()
+    return step
+
+
+def add_steps(
+    alerts: Sequence[Alert],
+    kind: StepKind,
+    *,
+    author: str,
+    now: datetime,
+    note: str = "",
+    details: dict[str, Any] | None = None,
+) -> None:
+    """As `add_step`, of each."""
+    AlertStep.objects.bulk_create([_step(alert, kind, author, now, note, details) for alert in alerts])
+
+
+def _step(
+    alert: Alert, kind: StepKind, author: str, now: datetime, note: str, details: dict[str, Any] | None
+) -> AlertStep:
+    return AlertStep(
         alert=alert,
         event_id=alert.event_id,
         device_id=alert.device_id,
@@ -262,6 +217,11 @@ def _checked(name: str, text: str, longest: int, *, allowed: str = LINES) -> str
     if any((ord(c) < 0x20 and c not in allowed) or ord(c) == 0x7F or 0xD800 <= ord(c) <= 0xDFFF for c in text):
         raise InvalidInputError(gettext_noop("`%(name)s` holds a control character."), name=name)
     return text
+
+
+def checked_assignee(assignee: str) -> str:
+    """A user name's form. Raises InvalidInputError."""
+    return _checked("assignee", assignee, LONGEST_USERNAME, allowed="")
 
 
 def checked_verdict(verdict: str) -> str:

@@ -6,6 +6,7 @@ later ones; storing is idempotent, so nothing doubles, and nothing is confirmed 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -27,6 +28,7 @@ BATCH = 200  # of one device
 ENTRIES = 4000  # of all devices together: Redis counts by stream, and hundreds may come back at once
 LEAST = 4
 WAIT_MS = 500
+NOTHING_S = 0.5  # between two looks for a device whose events can be read
 
 
 def _is_wrong_type(error: ResponseError) -> bool:
@@ -36,21 +38,23 @@ def _is_wrong_type(error: ResponseError) -> bool:
 
 @dataclass(slots=True)
 class Ingest:
-    """One thread calls `step`. changed: told which alerts are new or different, after the commit."""
+    """One thread calls `step`. changed: told which alerts are new or different, after the commit.
+
+    rest: waits so many seconds, less when the worker ends: without a device there is nothing in Redis to wait on.
+    """
 
     client: Client
     changed: Callable[[list[str]], None]
+    rest: Callable[[float], object] = time.sleep
     _grouped: set[str] = field(default_factory=set)
     _aside: set[str] = field(default_factory=set)  # a key of theirs is no stream; tried again at every step
     _pending: bool = True  # entries that were read but never acknowledged come first
 
     def step(self) -> bool:
         """Reads one batch of every stream, stores and confirms it. Raises RedisError, DatabaseError."""
-        device_ids = list(Device.objects.values_list("pk", flat=True))
-        if not device_ids:
-            return False
-        usable = self._make_groups(device_ids)
+        usable = self._make_groups(list(Device.objects.values_list("pk", flat=True)))
         if not usable:
+            self.rest(NOTHING_S)
             return False
         try:
             batches = self._read(usable)

@@ -11,7 +11,7 @@ from django.db import Error as DatabaseProblem
 from django.db import connection, transaction
 
 from cameras.models import Site
-from detection.alert_life import services, telling
+from detection.alert_life import many, services, telling
 from detection.alert_life.errors import (
     AlertLifeError,
     ConflictError,
@@ -90,7 +90,7 @@ def test_who_read_before_the_other_wrote_loses_too(kim: Any) -> None:
     lee = make_person("lee", "operator")
     assert stale.state == "open"
     with pytest.raises(ConflictError, match="acknowledged by kim"):
-        services._acknowledge(stale, lee, NOON, "")
+        services.acknowledge_all([stale], lee, NOON, "")
     assert Alert.objects.get(event_id="e1").acknowledged_by == "kim"
     assert [author for _, author, *_ in told()] == ["kim"]
 
@@ -116,7 +116,7 @@ def test_who_may_act(kim: Any, sites: list[Site]) -> None:
     with pytest.raises(NotAllowedError):
         services.acknowledge(event_id="e1", user=viewer, now=NOON)
     with pytest.raises(NotAllowedError):
-        services.acknowledge_many(event_ids=["e1"], user=viewer, now=NOON)
+        many.acknowledge_many(event_ids=["e1"], user=viewer, now=NOON)
     with pytest.raises(UnknownAlertError):
         services.acknowledge(event_id="e2", user=of_kitchen, now=NOON)
     with pytest.raises(UnknownAlertError):
@@ -171,13 +171,13 @@ def test_the_longest_note_is_kept_whole(kim: Any) -> None:
 def test_many_at_once_each_by_itself(kim: Any) -> None:
     lee = make_person("lee", "operator")
     services.acknowledge(event_id="e1", user=lee, now=NOON)
-    outcome = services.acknowledge_many(event_ids=["e1", "e2", "nowhere", "e2"], user=kim, now=NOON, note="seen")
+    outcome = many.acknowledge_many(event_ids=["e1", "e2", "nowhere", "e2"], user=kim, now=NOON, note="seen")
     assert outcome.done == ["e2"]
     assert [(event_id, str(error)) for event_id, error in outcome.failed] == [
         ("e1", "The alert was acknowledged by lee at 2026-11-22T12:00:00Z."),
         ("nowhere", "There is no such alert."),
     ]
-    outcome = services.resolve_many(event_ids=["e1", "e2"], user=kim, now=NOON, verdict="true")
+    outcome = many.resolve_many(event_ids=["e1", "e2"], user=kim, now=NOON, verdict="true")
     assert outcome.done == ["e1", "e2"]
     assert told("e2") == [("acknowledged", "kim", "seen", {}), ("resolved", "kim", "", {"verdict": "true"})]
 
@@ -207,7 +207,7 @@ def test_pages_are_told_after_the_commit_and_only_of_what_was_done(
     with django_capture_on_commit_callbacks(execute=True), pytest.raises(AlertLifeError):
         services.acknowledge(event_id="e1", user=kim, now=NOON)
     with django_capture_on_commit_callbacks(execute=True):
-        services.acknowledge_many(event_ids=["e1", "e2"], user=kim, now=NOON)
+        many.acknowledge_many(event_ids=["e1", "e2"], user=kim, now=NOON)
     assert hints == [["e1"], ["e2"]]
 
 

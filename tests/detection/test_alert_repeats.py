@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from cameras.models import Camera
 from detection import live
-from detection.alert_life import services
+from detection.alert_life import many, services
 from detection.alert_life.deleting import delete_alert
 from detection.alert_life.escalation import due
 from detection.alert_life.escalation_models import EscalationRule
@@ -193,7 +193,7 @@ def test_many_at_once_with_their_repeats() -> None:
     kim = make_person("kim", "operator")
     store("e1")
     store("e2", 5)
-    outcome = services.resolve_many(event_ids=["e1", "e2", "gone"], user=kim, now=NOON)
+    outcome = many.resolve_many(event_ids=["e1", "e2", "gone"], user=kim, now=NOON)
     assert (outcome.done, [event_id for event_id, _ in outcome.failed]) == (["e1", "e2"], ["gone"])
     assert set(Alert.objects.values_list("state", flat=True)) == {"resolved"}
 

@@ -197,6 +197,24 @@ def test_an_id_that_no_database_compares_with_holds_up_no_batch(ingest: Any) -> 
     assert [status for _, status in take(*poison, entry(alert_body("a")))] == ["refused"] * 3 + ["stored"]
 
 
+def test_a_hub_without_devices_looks_seldom_and_soon_sees_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    rests: list[float] = []
+    read: list[list[str]] = []
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) == 3:
+            make_device("box-1")
+
+    monkeypatch.setattr(Ingest, "_make_group", lambda self, device_id: None)
+    monkeypatch.setattr(Ingest, "_read", lambda self, device_ids: read.append(device_ids) or [])
+    hub = Ingest(client=FakeRedis().client(), changed=lambda ids: None, rest=rest)
+    assert [hub.step() for _ in range(4)] == [False] * 4
+    assert read == [["box-1"]]
+    assert len(rests) == 3
+    assert all(0.2 <= seconds <= 1 for seconds in rests)
+
+
 def test_a_batch_asks_the_database_few_questions(ingest: Any) -> None:
     take, _ = ingest
     with CaptureQueriesContext(connection) as queries:

@@ -53,9 +53,7 @@ RETENTION_SECONDS = 60.0
 REPORT_SECONDS = 600.0
 TRIAL_SECONDS = 2.0
 ORDER_SECONDS = 0.02
-INGEST_SECONDS = (
-    0.02  # each step waits in Redis itself, and an alert of an idle installation should not wait for the next
-)
+INGEST_SECONDS = 0.02  # each step waits by itself, and an alert of an idle installation should not wait for the next
 END_SECONDS = 4.0  # for all loops together
 EXPECTED = (RedisError, DatabaseProblem, StorageError)
 
@@ -97,7 +95,7 @@ class Command(BaseCommand):
             newest = Alert.objects.order_by("-id").values_list("id", flat=True).first() or 0
             pusher.alerts(newest=newest, changed=event_ids)
 
-        ingest = Ingest(client=connect(settings.CLOUD_REDIS_URL), changed=alerts_changed)
+        ingest = Ingest(client=connect(settings.CLOUD_REDIS_URL), changed=alerts_changed, rest=stop.wait)
         relay = StatsRelay(
             cloud=connect(settings.CLOUD_REDIS_URL), own=connect(settings.CHANNEL_REDIS_URL), pusher=pusher
         )
