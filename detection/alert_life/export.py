@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 
 from cameras.models import Camera
 from detection.alert_life.asking import Question, places_of, wanted_alerts
-from detection.alert_life.models import LONGEST_QUERY, AlertExport
+from detection.alert_life.models import LONGEST_QUERY, AlertExport, ExportKind
 from detection.alert_life.paging import Place, page_of
 from detection.alert_life.presenting import permanent_link
 from detection.models import Alert
@@ -44,10 +44,13 @@ def cell(value: object) -> str:
     return text
 
 
-def begin_export(*, user: User, query: str, now: datetime) -> AlertExport:
-    """The row that says who takes what, before the first byte leaves."""
-    log.info("alerts exported", author=user.get_username(), query=query)
-    return AlertExport.objects.create(author=user.get_username(), at=now, query=query[:LONGEST_QUERY])
+def begin_export(
+    *, user: User, query: str, now: datetime, kind: ExportKind = ExportKind.ALERTS, rows: int | None = None
+) -> AlertExport:
+    """The row that says who takes what, before the first byte leaves. rows: how many, where that is known."""
+    author = user.get_username()
+    log.info("report exported" if kind == ExportKind.REPORT else "alerts exported", author=author, query=query)
+    return AlertExport.objects.create(author=author, at=now, query=query[:LONGEST_QUERY], kind=kind, rows=rows)
 
 
 def pieces(user: User, question: Question, export: AlertExport, *, base_url: str) -> Iterator[str]:

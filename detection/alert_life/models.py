@@ -125,13 +125,20 @@ class EvidenceView(models.Model):
         return f"{self.author} {self.event_id}"
 
 
-class AlertExport(models.Model):
-    """Somebody took alerts out of the product. query: what the list was narrowed to. rows: how many, None while it runs."""
+class ExportKind(models.TextChoices):
+    ALERTS = "alerts", _("Alerts")
+    REPORT = "report", _("Report")
 
+
+class AlertExport(models.Model):
+    """Somebody took alerts, or a report of them, out of the product. query: what the page was narrowed to, of a report
+    always with its days. rows: how many, None while it runs."""
+
+    kind = models.CharField(max_length=16, choices=ExportKind, default=ExportKind.ALERTS, db_default=ExportKind.ALERTS)
     author = models.CharField(pgettext_lazy("who did it", "person"), max_length=150)
     at = models.DateTimeField(_("time"))
     query = models.CharField(max_length=LONGEST_QUERY, blank=True)
-    rows = models.PositiveBigIntegerField(_("alerts"), null=True)
+    rows = models.PositiveBigIntegerField(_("rows"), null=True)
 
     class Meta:
         app_label = "detection"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.utils.translation import gettext as _
@@ -38,6 +39,14 @@ class Question:
     zone: str = ""
     algorithm: str = ""
     shift: int | None = None
+
+    def query(self) -> str:
+        """As a URL asks it, with everything that the form fills in by itself."""
+        asked = {
+            "since": self.since, "until": self.until, "site": self.site, "zone": self.zone,
+            "algorithm": self.algorithm, "shifts": self.shifts, "shift": self.shift,
+        }  # fmt: skip
+        return urlencode({name: str(value) for name, value in asked.items() if value not in (None, "")})
 
     @property
     def days(self) -> list[date]:

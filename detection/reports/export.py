@@ -32,6 +32,11 @@ def as_csv(report: Report, question: Question) -> str:
     return "\ufeff" + text.getvalue()
 
 
+def row_count(report: Report) -> int:
+    """How many rows the file has, without the heading."""
+    return len(report.lines) * len(report.shifts)
+
+
 def _row(line: Line, question: Question, shift: int, pair: Pair) -> tuple[Any, ...]:
     now, before = pair.now, pair.before
     return (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
@@ -11,9 +11,11 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from detection.alert_life.export import begin_export
+from detection.alert_life.models import ExportKind
 from detection.core.reporting import LOW_COVERAGE
 from detection.reports.asking import Question, ReportForm
-from detection.reports.export import as_csv
+from detection.reports.export import as_csv, row_count
 from detection.reports.models import CoverageHour
 from detection.reports.presenting import (
     MOST_LINES,
@@ -27,6 +29,9 @@ from detection.reports.presenting import (
     shown_sites,
 )
 from detection.reports.selectors import Report, make_report
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 TEMPLATE = "admin/detection/report/report.html"
 
@@ -48,14 +53,15 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def export(request: HttpRequest) -> HttpResponse:
-    """GET with the page's query: the file. 400 with what is wrong, as text."""
+    """GET with the page's query: the file, and a row that says who took it. 400 with what is wrong, as text."""
     form = ReportForm(request.user, request.GET.dict(), today=timezone.localdate())
     if not form.is_valid():
         wrong = [f"{form[name].label}: {'; '.join(map(str, told))}" for name, told in form.errors.items()]
         return HttpResponse("\n".join(wrong), status=400, content_type="text/plain; charset=utf-8")
-    question = form.question()
-    text = as_csv(make_report(request.user, question), question)
-    answer = HttpResponse(text, content_type="text/csv; charset=utf-8")
+    question, user = form.question(), cast("User", request.user)
+    report = make_report(user, question)
+    begin_export(user=user, kind=ExportKind.REPORT, query=question.query(), now=timezone.now(), rows=row_count(report))
+    answer = HttpResponse(as_csv(report, question), content_type="text/csv; charset=utf-8")
     name = f"report-{question.since:%Y%m%d}-{question.until:%Y%m%d}.csv"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     answer["X-Content-Type-Options"] = "nosniff"

@@ -18,6 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from cameras.models import Binding, Camera, Device, Site
+from detection.alert_life.models import AlertExport
 from detection.models import Alert
 from detection.reports.models import CoverageHour
 from tests.cameras.pages import browser, text
@@ -289,6 +290,23 @@ def test_wrong_input_is_told_beside_its_field(sites: list[Site], query: str, tol
 
 def test_the_longest_report_is_92_days(sites: list[Site]) -> None:
     assert len(context(browser("viewer"), "?since=2026-08-23&until=2026-11-22")["report"].days) == 92
+
+
+def test_taking_the_file_is_noted_with_its_days_and_what_it_was_narrowed_to(sites: list[Site]) -> None:
+    client = browser("viewer")
+    assert client.get(PAGE + WEEK).status_code == 200
+    assert not AlertExport.objects.exists()
+    found = rows(client, f"?site={sites[0].pk}&shift=0")
+    [row] = AlertExport.objects.all()
+    assert (row.kind, row.author, row.at, row.rows) == ("report", "the viewer", NOON, len(found))
+    assert row.query == (
+        f"since=2026-11-16&until=2026-11-22&site={sites[0].pk}&shifts=06%3A00%2C+14%3A00%2C+22%3A00&shift=0"
+    )
+    assert client.get(f"{EXPORT}?since=yesterday").status_code == 400
+    assert AlertExport.objects.count() == 1
+    shown = html.unescape(text(browser("admin").get("/admin/detection/alert/audit/")))
+    assert f'href="{PAGE}?{row.query}"' in shown
+    assert rows(client, f"?{row.query}") == found
 
 
 # Rights
