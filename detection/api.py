@@ -15,9 +15,9 @@ from redis.exceptions import RedisError
 from cameras.models import Camera
 from cameras.selectors import visible_cameras
 from detection.models import Alert
+from detection.places import at_camera, told_alerts
 from detection.scheduler import DetectionScheduler
 from detection.selectors import (
-    alert_message,
     camera_message,
     cameras_for,
     decode_cursor,
@@ -229,9 +229,10 @@ def _desire(request: HttpRequest, camera_id: str, *, analyse: bool) -> dict[str,
 @router.get("/alerts", response={200: AlertList, 422: Problem}, tags=["alerts"])
 def list_alerts(request: HttpRequest, query: Query[AlertQuery]) -> dict[str, Any]:
     """Alerts of the cameras that the caller may see, newest first; page on with `after`."""
-    alerts = visible_alerts(require(request, "detection.view_alert"))
+    user = require(request, "detection.view_alert")
+    alerts = visible_alerts(user)
     if query.camera is not None:
-        alerts = alerts.filter(camera_id=query.camera)
+        alerts = at_camera(alerts, user, query.camera)
     if query.state is not None:
         alerts = alerts.filter(state=query.state)
     if not query.repeats:
@@ -246,6 +247,4 @@ def list_alerts(request: HttpRequest, query: Query[AlertQuery]) -> dict[str, Any
         alerts = alerts.filter(id__gt=place) if query.order == "oldest" else alerts.filter(id__lt=place)
     page: list[Alert] = list(alerts[: query.limit + 1])
     more, page = len(page) > query.limit, page[: query.limit]
-    names = dict(Camera.objects.filter(pk__in={a.camera_id for a in page}).values_list("pk", "name"))
-    items = [alert_message(a, camera_name=names.get(a.camera_id, "")) for a in page]
-    return {"items": items, "next": encode_cursor(page[-1]) if more else None}
+    return {"items": told_alerts(page), "next": encode_cursor(page[-1]) if more else None}

@@ -14,10 +14,10 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.utils.crypto import constant_time_compare
 from redis.exceptions import RedisError
 
-from cameras.models import Camera
 from cameras.selectors import visible_cameras
 from detection.models import Alert
-from detection.selectors import alert_message, camera_message, cameras_for, newest_stats, visible_alerts
+from detection.places import told_alerts
+from detection.selectors import camera_message, cameras_for, newest_stats, visible_alerts
 from edgesite import redis_keys
 from edgesite.redis_clients import Client, connect
 
@@ -109,14 +109,9 @@ def read_cameras(user: User, camera_ids: set[str]) -> list[dict[str, Any]]:
     return [camera_message(c) for c in visible_cameras(user).filter(pk__in=camera_ids)]
 
 
-def _messages(alerts: list[Alert]) -> list[dict[str, Any]]:
-    names = dict(Camera.objects.filter(pk__in={a.camera_id for a in alerts}).values_list("pk", "name"))
-    return [alert_message(a, camera_name=names.get(a.camera_id, "")) for a in alerts]
-
-
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """messages: `alert_message` of each. ids: their numbers. read_to: everything up to this number has been looked at.
+    """messages: `told_alerts` of each. ids: their numbers. read_to: everything up to this number has been looked at.
     more: the bound was reached and there may be further ones."""
 
     messages: list[dict[str, Any]]
@@ -133,7 +128,7 @@ def newest_alerts(user: User) -> Alerts:
     """The newest 50 that the person may see, newest first."""
     newest = _newest_id()  # before the rows: what is stored in between is looked at again rather than never
     rows = list(visible_alerts(user).filter(part_of=None)[:NEWEST_ALERTS])
-    return Alerts(_messages(rows), {row.pk for row in rows}, newest)
+    return Alerts(told_alerts(rows), {row.pk for row in rows}, newest)
 
 
 def alerts_since(user: User, *, last_id: int, sent: set[int], changed: set[str]) -> Alerts:
@@ -146,7 +141,7 @@ def alerts_since(user: User, *, last_id: int, sent: set[int], changed: set[str])
     known = changed - {row.event_id for row in rows}
     again = list(visible.filter(event_id__in=known, id__lte=last_id)[:CATCH_UP]) if known else []
     read_to = rows[-1].pk if more else max(newest, last_id)
-    return Alerts(_messages(_firsts(again + rows)), {row.pk for row in rows}, read_to, more)
+    return Alerts(told_alerts(_firsts(again + rows)), {row.pk for row in rows}, read_to, more)
 
 
 def _firsts(alerts: list[Alert]) -> list[Alert]:

@@ -10,7 +10,6 @@ from django.utils import timezone
 from ninja import Router, Schema
 from ninja.errors import HttpError
 
-from cameras.models import Camera
 from detection.alert_life import services
 from detection.alert_life.errors import (
     AlertLifeError,
@@ -21,7 +20,7 @@ from detection.alert_life.errors import (
 )
 from detection.api import AlertOut, Problem
 from detection.models import Alert
-from detection.selectors import alert_message
+from detection.places import told_alerts
 
 router = Router()
 
@@ -55,8 +54,7 @@ def _answer(act: Callable[[], Alert]) -> dict[str, Any]:
         alert = act()
     except AlertLifeError as error:
         raise HttpError(STATUS[type(error)], str(error)) from None
-    name = Camera.objects.filter(pk=alert.camera_id).values_list("name", flat=True).first()
-    return alert_message(alert, camera_name=name or "")
+    return told_alerts([alert])[0]
 
 
 @router.post("/alerts/{event_id}/ack", response=ANSWERS, tags=["alerts"])

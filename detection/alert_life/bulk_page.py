@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from detection.alert_life import many
-from detection.alert_life.asking import known_query, places_of
+from detection.alert_life.asking import known_query
 from detection.alert_life.errors import AlertLifeError
 from detection.alert_life.forms import ActForm
 from detection.alert_life.many import MOST_AT_ONCE, Outcome
@@ -23,6 +23,7 @@ from detection.alert_life.presenting import shown
 from detection.alert_life.selectors import people_who_act
 from detection.alert_life.services import ACT
 from detection.models import Alert
+from detection.places import own_cameras
 from detection.selectors import visible_alerts
 
 NAMED = 5  # alerts of which the reason of a failure is told
@@ -75,7 +76,7 @@ def tell_outcome(request: HttpRequest, do: str, outcome: Outcome) -> None:
 
 def _ask(request: HttpRequest, do: str, ids: list[str], back: str) -> HttpResponse:
     alerts = list(visible_alerts(request.user).filter(event_id__in=ids).defer("data", "end_data"))
-    cameras, now, count = places_of(alerts), timezone.now(), len(alerts)
+    cameras, now, count = own_cameras(alerts), timezone.now(), len(alerts)
     titles: dict[str, str] = {
         "ack": ngettext("Acknowledge %(count)s alert?", "Acknowledge %(count)s alerts?", count),
         "resolve": ngettext("Resolve %(count)s alert?", "Resolve %(count)s alerts?", count),
@@ -91,7 +92,7 @@ def _ask(request: HttpRequest, do: str, ids: list[str], back: str) -> HttpRespon
         "do": do,
         "form": form,
         "people": people_who_act().values_list("username", flat=True) if do == "assign" else (),
-        "alerts": [shown(alert, cameras.get(alert.camera_id), now) for alert in alerts],
+        "alerts": [shown(alert, cameras.get(alert.event_id), now) for alert in alerts],
         "query": request.POST.get("query", ""),
         "back": back,
     }

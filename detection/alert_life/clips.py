@@ -12,13 +12,13 @@ from recordings.alert_clips.models import AlertClip
 from recordings.alert_clips.selectors import clip_of_alert, clip_url
 
 
-def clip_of(alert: Alert) -> dict[str, str]:
+def clip_of(alert: Alert, zone: str) -> dict[str, str]:
     """url: where it plays, "" while it does not. span: from when to when it is. text: how it stands. Empty: there is none."""
     clip = clip_of_alert(alert.event_id)
     if clip is None:
         return {}
     url = clip_url(clip)
-    return {"url": url, "span": _span(clip, alert.device.site.time_zone), "text": "" if url else _text(clip)}
+    return {"url": url, "span": _span(clip, zone), "text": "" if url else _text(clip)}
 
 
 def _span(clip: AlertClip, zone: str) -> str:

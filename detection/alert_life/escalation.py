@@ -45,7 +45,8 @@ def _waiting(rule: EscalationRule, rules: list[EscalationRule], now: datetime) -
     if rule.severity:
         rows = rows.filter(severity=rule.severity)
     if rule.binding_id:
-        return rows.filter(bind_id=rule.binding_id).exclude(_closer(rule, rules))
+        rows = rows.filter(bind_id=rule.binding_id)
+    # Also of a binding: a box of another site may name it.
     return rows.filter(device__in=Device.objects.filter(site=rule.site_id)).exclude(_closer(rule, rules))
 
 

@@ -14,11 +14,12 @@ from asgiref.sync import sync_to_async
 from django.db.models import QuerySet
 
 from cameras.models import Camera
-from detection.alert_life.asking import Question, places_of, wanted_alerts
+from detection.alert_life.asking import Question, wanted_alerts
 from detection.alert_life.models import LONGEST_QUERY, AlertExport, ExportKind
 from detection.alert_life.paging import Place, page_of
 from detection.alert_life.presenting import permanent_link
 from detection.models import Alert
+from detection.places import own_cameras
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -64,9 +65,9 @@ def pieces(user: User, question: Question, export: AlertExport, *, base_url: str
         while True:
             page = page_of(_rows(user, question), place, size=PIECE)
             if page.alerts:
-                cameras = places_of(page.alerts)
+                cameras = own_cameras(page.alerts)
                 count += len(page.alerts)
-                yield _lines([_row(alert, cameras.get(alert.camera_id), base_url) for alert in page.alerts])
+                yield _lines([_row(alert, cameras.get(alert.event_id), base_url) for alert in page.alerts])
             if not page.older or not page.alerts:
                 return
             place = Place(page.alerts[-1].pk)

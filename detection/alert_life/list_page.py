@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
-from detection.alert_life.asking import Question, known_query, places_of, wanted_alerts
+from detection.alert_life.asking import Question, known_query, wanted_alerts
 from detection.alert_life.filters import saved_filters
 from detection.alert_life.forms import FilterForm
 from detection.alert_life.paging import COUNTED, PER_PAGE, Place, count_up_to, page_of
@@ -23,6 +23,7 @@ from detection.alert_life.presenting import shown
 from detection.alert_life.services import ACT
 from detection.alert_life.texts import page_texts
 from detection.models import Alert
+from detection.places import own_cameras
 from detection.selectors import visible_alerts
 from edgesite.core.cursor import decode_number, encode_place
 
@@ -95,8 +96,8 @@ def rows(request: HttpRequest) -> HttpResponse:
 
 
 def _shown(alerts: list[Alert]) -> list[dict[str, Any]]:
-    cameras, now = places_of(alerts), timezone.now()
-    return [shown(alert, cameras.get(alert.camera_id), now) for alert in alerts]
+    cameras, now = own_cameras(alerts), timezone.now()
+    return [shown(alert, cameras.get(alert.event_id), now) for alert in alerts]
 
 
 def _place(request: HttpRequest) -> Place:

@@ -13,10 +13,9 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from cameras.models import Binding
+from cameras.models import Binding, Camera
 from detection.alert_life import services
 from detection.alert_life.api import STATUS
-from detection.alert_life.asking import places_of
 from detection.alert_life.clips import clip_of
 from detection.alert_life.deleting import DELETE
 from detection.alert_life.errors import AlertLifeError, InvalidInputError
@@ -28,13 +27,14 @@ from detection.alert_life.selectors import assignable_people, occurrences_of, st
 from detection.alert_life.services import ACT, first_of
 from detection.alert_life.texts import page_texts
 from detection.models import Alert
+from detection.places import own_cameras
 from detection.selectors import visible_alerts
 
 
 def one_page(request: HttpRequest, alert: Alert) -> HttpResponse:
     """GET: everything about one alert."""
     now, user = timezone.now(), request.user
-    camera = places_of([alert]).get(alert.camera_id)
+    camera = own_cameras([alert]).get(alert.event_id)
     told = shown(alert, camera, now)
     first = first_of(alert)
     others = visible_alerts(user).filter(part_of=None).order_by("id")
@@ -45,17 +45,17 @@ def one_page(request: HttpRequest, alert: Alert) -> HttpResponse:
         "told": told,
         "camera": camera,
         "camera_url": reverse("admin:cameras_camera_change", args=[camera.pk]) if camera else "",
-        "binding": _binding(alert),
+        "binding": _binding(alert, camera),
         "link": permanent_link(alert),
         "link_shown": request.build_absolute_uri(permanent_link(alert)),
-        "overlay": overlay(alert) if told["picture"] else {},
+        "overlay": overlay(alert, camera) if told["picture"] else {},
         "part_of": permanent_link(first) if first is not alert else "",
         "occurrences": told_occurrences(occurrences_of(first), told["zone"], now) if first.occurrences > 1 else [],
         "steps": told_steps(alert, list(steps_of(first)), told["zone"], now),
         "data": _readable({**alert.data, **alert.end_data}),
         "may_act": user.has_perm(ACT),
         "may_delete": user.has_perm(DELETE),
-        "clip": clip_of(alert),
+        "clip": clip_of(alert, told["zone"]),
         "views": views_of(alert),
         "people": list(assignable_people(alert).values_list("username", flat=True)),
         "form": ActForm(),
@@ -72,9 +72,10 @@ def _readable(data: dict[str, Any]) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True).encode(errors="replace").decode()
 
 
-def _binding(alert: Alert) -> dict[str, str]:
-    """Its binding and where that is edited, if it is still there."""
-    found = Binding.objects.filter(bind_id=alert.bind_id).values_list("pk", flat=True).first()
+def _binding(alert: Alert, camera: Camera | None) -> dict[str, str]:
+    """Its binding and where that is edited, if it is still there. camera: the alert's own."""
+    mine = Binding.objects.filter(bind_id=alert.bind_id, roi__camera=camera)
+    found = mine.values_list("pk", flat=True).first() if camera else None
     try:
         url = reverse("admin:cameras_binding_change", args=[found]) if found else ""
     except NoReverseMatch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cameras.models import ROI
+from cameras.models import ROI, Camera, Device
 from detection.models import Alert
 
 MOST_BOXES = 100
@@ -13,13 +13,14 @@ MOST_POINTS = 200
 Shape = tuple[str, list[tuple[float, float]]]
 
 
-def overlay(alert: Alert) -> dict[str, Any]:
+def overlay(alert: Alert, camera: Camera | None) -> dict[str, Any]:
     """In hundredths of the picture: `points` of the region, whether it `is_line`, and `boxes` (`x`, `y`, `w`, `h`, `about`:
     of what the alert is about). What the device sent with the alert counts, else the region as its history tells it.
+    camera: the alert's own (`detection.places`).
     """
     told = alert.data.get("overlay")
     sent: Mapping[str, Any] = told if isinstance(told, dict) else {}
-    roi_type, points = _roi_sent(sent.get("roi")) or _roi_then(alert)
+    roi_type, points = _roi_sent(sent.get("roi")) or _roi_then(alert, camera)
     boxes = _boxes_sent(sent) or [_drawn(alert.data.get("box"), about=True)]
     found = [box for box in boxes if box is not None]
     return {
@@ -40,9 +41,16 @@ def _roi_sent(roi: Any) -> Shape | None:
     return _outline(str(roi.get("type")), [p for p in points if p is not None])
 
 
-def _roi_then(alert: Alert) -> Shape:
-    """The region as it was when the alert was raised; as it is now when its history does not reach back."""
+def _roi_then(alert: Alert, camera: Camera | None) -> Shape:
+    """The region as it was when the alert was raised; as it is now when its history does not reach back.
+
+    Of a camera that is gone what was drawn at the box's own site; of one that is another box's nothing.
+    """
+    if camera is None and Camera.objects.filter(pk=alert.camera_id).exists():
+        return "", []
     past = ROI.history.filter(roi_id=alert.roi_id, camera_id=alert.camera_id, history_date__lte=alert.timestamp)
+    if camera is None:
+        past = past.filter(history_site__in=Device.objects.filter(pk=alert.device_id).values("site"))
     row = past.order_by("-history_date", "-history_id").first()
     if row is None:
         row = ROI.objects.filter(roi_id=alert.roi_id, camera_id=alert.camera_id).first()

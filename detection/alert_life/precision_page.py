@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from cameras.admin.chips import chip
-from cameras.models import Binding
+from cameras.models import Binding, Device
 from detection.alert_life.models import Verdict
 from detection.alert_life.presenting import algorithm_label
 from detection.core.precision import FEWEST, Precision, precision
@@ -31,10 +31,17 @@ MOST = 500
 
 
 def binding_precision(user: User | AnonymousUser, *, since: datetime) -> dict[str, Precision]:
-    """By binding: verdicts on alerts of the time since then that the person may see. One query over judged alerts."""
+    """By binding: verdicts on alerts of the time since then that the person may see. One query over judged alerts.
+
+    A binding that is there is judged by the alerts of boxes of its site: others may name it, too.
+    """
     judged = visible_alerts(user).filter(part_of=None, verdict__in=Verdict.values, timestamp__gte=since).order_by()
-    counts = judged.values("bind_id").annotate(
-        right=Count("id", filter=Q(verdict=Verdict.TRUE)), wrong=Count("id", filter=Q(verdict=Verdict.FALSE))
+    site = Device.objects.filter(pk=OuterRef(OuterRef("device"))).values("site")
+    foreign = Binding.objects.filter(bind_id=OuterRef("bind_id")).exclude(roi__camera__device__site__in=site)
+    counts = (
+        judged.exclude(Exists(foreign))
+        .values("bind_id")
+        .annotate(right=Count("id", filter=Q(verdict=Verdict.TRUE)), wrong=Count("id", filter=Q(verdict=Verdict.FALSE)))
     )
     return {c["bind_id"]: precision(right=c["right"], wrong=c["wrong"]) for c in counts}
 

@@ -21,7 +21,8 @@ LONGEST_RETRY_AFTER_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """What a rule looks at. site: primary key, None when the device is gone. at: Unix seconds. time_zone: the site's."""
+    """What a rule looks at. site: primary key, None when the device is gone. camera_id: "" where it
+    is not the device's, or where no rule asks. at: Unix seconds. time_zone: the site's."""
 
     site: int | None
     camera_id: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,12 +15,12 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from cameras.core.probe import ProbeAnswer
-from cameras.models import ROI
+from cameras.models import ROI, Device
 from cameras.probing.services import take_probe_answer
 from detection.alert_life.deleting import let_picture_go
 from detection.alert_life.selectors import deleted_among, deleted_capture, was_deleted
 from detection.core.coverage_event import CoverageEvent
-from detection.core.events import AlertEvent, EventError, EvidenceEvent, TrialEvent, parse_event
+from detection.core.events import LARGEST_BODY, AlertEvent, EventError, EvidenceEvent, TrialEvent, parse_event
 from detection.hub import repeats
 from detection.models import Alert, AlertState
 from detection.notifying.trials import take_trial
@@ -28,6 +29,7 @@ from edgesite.core.chain import Link
 from recordings.alert_clips.services import late_clip, take_clip
 from recordings.core.extracts import ExtractReport
 from recordings.core.losses import LossEvent
+from recordings.core.names import capture_of
 from recordings.core.snapshots import SnapshotAnswer
 from recordings.core.spans import RecordedHour
 from recordings.core.tasks import AlertClipReport, RecordingReport
@@ -45,33 +47,55 @@ log = structlog.get_logger(__name__)
 class Known:
     """What the database holds of a batch's alerts: asked once for all of them, kept up to date while they are stored.
 
-    stored, deleted: event ids. awaited: of alerts whose later events came before them. rois: names by `roi_id`.
+    stored, deleted: event ids. awaited: of alerts whose later events came before them. promised: by the key of
+    a picture the devices whose alerts named it. rois: names by camera and region.
     """
 
     stored: set[str]
     deleted: set[str]
     awaited: set[str]
-    rois: dict[str, str] = field(default_factory=dict)
+    promised: dict[str, set[str]] = field(default_factory=dict)
+    rois: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
-    def roi_name(self, roi_id: str) -> str:
-        if roi_id not in self.rois:
-            self.rois[roi_id] = ROI.objects.filter(roi_id=roi_id).values_list("name", flat=True).first() or ""
-        return self.rois[roi_id]
+    def roi_name(self, event: AlertEvent) -> str:
+        """What the region is called; empty where the box names none of its own camera's, or of its site's by an earlier box."""
+        place = event.device_id, event.camera_id, event.roi_id
+        if place not in self.rois:
+            site = Device.objects.filter(pk=event.device_id).values("site")
+            mine = ROI.objects.filter(roi_id=event.roi_id, camera=event.camera_id, camera__device__site__in=site)
+            self.rois[place] = mine.values_list("name", flat=True).first() or ""
+        return self.rois[place]
 
 
 def look_up(batch: Iterable[Mapping[str, str]]) -> Known:
-    """Of the stream entries of a batch, inside the transaction that stores them. Three queries."""
-    ids = [i for fields in batch if fields.get("kind") == "alert" and _is_id(i := fields.get("event_id", ""))]
+    """Of the stream entries of a batch, inside the transaction that stores them. Four queries."""
+    alerts = [fields for fields in batch if fields.get("kind") == "alert"]
+    ids = [i for fields in alerts if _is_id(i := fields.get("event_id", ""))]
+    keys = {key for fields in alerts if _is_id(key := _capture(fields), longest=500)}
+    promised: dict[str, set[str]] = {}
+    named = Alert.objects.filter(capture__in=keys | {capture_of(key) for key in keys})
+    for key, device_id in named.order_by().values_list("capture", "device_id"):
+        promised.setdefault(key, set()).add(device_id)
     return Known(
         stored=set(Alert.objects.filter(event_id__in=ids).values_list("event_id", flat=True)),
         deleted=deleted_among(ids),
         awaited=set(Alert.objects.filter(started_event_id__in=ids).values_list("started_event_id", flat=True)),
+        promised=promised,
     )
 
 
-def _is_id(text: str) -> bool:
+def _capture(fields: Mapping[str, str]) -> str:
+    """The key that an alert names; "" for what `parse_event` will refuse anyway."""
+    try:
+        key = json.loads(fields.get("body", "")[: LARGEST_BODY + 1])["capture"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""
+    return key if isinstance(key, str) else ""
+
+
+def _is_id(text: str, longest: int = 64) -> bool:
     """Nothing that a database refuses to compare with: one poisoned entry must not hold up its batch."""
-    return 0 < len(text) <= 64 and not any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in text)
+    return 0 < len(text) <= longest and not any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in text)
 
 
 def store_event(fields: dict[str, str], *, device_id: str, known: Known | None = None) -> str | None:
@@ -127,7 +151,10 @@ def _add_alert(event: AlertEvent, started_id: object, known: Known) -> str | Non
             return alert.event_id
     if event.event_id in known.deleted or (isinstance(started_id, str) and deleted_among([started_id])):
         return None  # as good as stored: somebody deleted it, and a device that sends it again does not bring it back
-    alert = Alert.objects.create(event_id=event.event_id, **_columns(event, started_id, known.roi_name(event.roi_id)))
+    named = (event.capture, capture_of(event.capture))
+    if any(known.promised.get(key, set()) - {event.device_id} for key in named):
+        raise EventError("the picture is that of another device's alert")  # its people would be shown it
+    alert = Alert.objects.create(event_id=event.event_id, **_columns(event, started_id, known.roi_name(event)))
     if event.phase == "started":
         if event.event_id in known.awaited:
             _take_over_waiting(alert)

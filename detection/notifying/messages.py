@@ -19,6 +19,7 @@ from cameras.models import Camera
 from detection.models import Alert
 from detection.notifying.models import Channel, Delivery
 from detection.notifying.trial_models import TrialAlert
+from detection.places import own_cameras
 from detection.selectors import alert_message, capture_url
 from edgesite.ids import uuid7
 from edgesite.told import told
@@ -69,12 +70,8 @@ def message_of(delivery: Delivery) -> Message | None:
     alerts, count = alerts_of(delivery)
     if not alerts:
         return None
-    cameras = (
-        Camera.objects.select_related("device__site")
-        .defer("rtsp_url", "sub_url")
-        .in_bulk({a.camera_id for a in alerts})
-    )
-    data = [_data(alert, cameras.get(alert.camera_id)) for alert in alerts]
+    cameras = own_cameras(alerts)
+    data = [_data(alert, cameras.get(alert.event_id)) for alert in alerts]
     body: dict[str, Any] = {
         "format": FORMAT,
         "type": "alert" if count == 1 else "alerts",
@@ -85,7 +82,7 @@ def message_of(delivery: Delivery) -> Message | None:
         "alerts": data,
     }
     with translation.override(delivery.channel.language):
-        lines = tuple(_line(alert, cameras.get(alert.camera_id)) for alert in alerts)
+        lines = tuple(_line(alert, cameras.get(alert.event_id)) for alert in alerts)
         subject = _("%(what)s: %(where)s") % {"what": lines[0].what, "where": lines[0].where}
         if count > 1:
             more = ngettext("%(count)s more alert", "%(count)s more alerts", count) % {"count": count}

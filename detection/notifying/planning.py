@@ -28,6 +28,7 @@ from detection.notifying.models import (
     NotificationRule,
     OutOfHours,
 )
+from detection.places import own_cameras
 
 log = structlog.get_logger(__name__)
 
@@ -136,11 +137,14 @@ def _deliver(told: list[tuple[Alert, str, datetime]], rules: list[_Rule], now: d
         return 0
     devices = Device.objects.filter(pk__in={alert.device_id for alert, _step, _at in told})
     sites = {pk: (site, zone) for pk, site, zone in devices.values_list("pk", "site", "site__time_zone")}
+    own = own_cameras([alert for alert, _step, _at in told]) if any(r.choice.camera_id for r in rules) else {}
     windows = _Windows(now)
     rows: list[Delivery] = []
     for alert, step, at in told:
         site, zone = sites.get(alert.device_id, (None, "UTC"))
-        what = Happening(site, alert.camera_id, alert.algo_code, alert.severity, at.timestamp(), zone)
+        # A rule of a camera is not about what other boxes say of it.
+        camera_id = alert.camera_id if alert.event_id in own else ""
+        what = Happening(site, camera_id, alert.algo_code, alert.severity, at.timestamp(), zone)
         for rule in rules:
             if not step or getattr(rule.row, TOLD_STEPS[step]):
                 rows += _of_rule(rule, alert, step, what, windows, now)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
@@ -241,21 +241,19 @@ def _cameras(channel: Channel) -> QuerySet[Camera]:
 
 
 def _pictures(cameras: list[Camera]) -> list[tuple[str, str]]:
-    """The key of each camera's newest picture of an alert, in one query."""
-    ready = Alert.objects.filter(camera=OuterRef("pk"), capture_ready=True).order_by("-id").values("capture")[:1]
-    keys = Camera.objects.filter(pk__in=[camera.pk for camera in cameras]).annotate(newest=Subquery(ready))
+    """The key of each camera's newest picture of an alert of its box, in one query."""
+    ready = Alert.objects.filter(camera=OuterRef("pk"), capture_ready=True).exclude(~Q(device=OuterRef("device")))
+    newest = ready.order_by("-id").values("capture")[:1]
+    keys = Camera.objects.filter(pk__in=[camera.pk for camera in cameras]).annotate(newest=Subquery(newest))
     return list(keys.exclude(newest=None).values_list("pk", "newest"))
 
 
 def _facts(cameras: list[Camera], *, now: datetime) -> list[CameraFacts]:
     going_on = Alert.objects.filter(timestamp__gte=now - GOING_ON, ended_at=None, state=AlertState.OPEN)
-    with_alert = set(going_on.order_by().values_list("camera", flat=True).distinct())
+    with_alert = set(going_on.order_by().values_list("device", "camera").distinct())
     facts = []
     for camera in cameras:
         state = camera_state(camera, now=now)
-        facts.append(
-            CameraFacts(
-                camera.pk, str(camera), camera.device.site.name, state.word, state.reason, camera.pk in with_alert
-            )
-        )
+        alerts = (camera.device_id, camera.pk) in with_alert
+        facts.append(CameraFacts(camera.pk, str(camera), camera.device.site.name, state.word, state.reason, alerts))
     return facts

@@ -15,6 +15,7 @@ from cameras.selectors import visible_devices
 from detection.alert_life.models import Verdict
 from detection.core.reporting import Figures
 from detection.models import Alert
+from detection.places import Place, own_places
 from detection.reports.asking import Question
 from detection.reports.models import CoverageHour
 from detection.selectors import visible_alerts
@@ -72,7 +73,7 @@ class Report:
 
 
 def make_report(user: User | AnonymousUser, question: Question) -> Report:
-    """Eight queries at most, whatever there is."""
+    """Ten queries at most, whatever there is."""
     report = Report(days={day: Figures() for day in question.days})
     report.shifts = {n: Pair() for n in range(len(question.shifts.begins)) if question.shift in (None, n)}
     if not user.has_perm(PERMISSION):
@@ -82,7 +83,8 @@ def make_report(user: User | AnonymousUser, question: Question) -> Report:
         devices = devices.filter(site=question.site)
     rows = devices.values_list("pk", "site__name", "site__time_zone")
     boxes = {pk: Box(pk, site, zone) for pk, site, zone in rows}
-    cameras = dict(Camera.objects.filter(device__in=boxes).values_list("pk", "name"))
+    here = Camera.objects.filter(device__in=boxes).select_related("device__site").defer("rtsp_url", "sub_url")
+    cameras = {camera.pk: camera for camera in here}
     book = _Book(report, question, boxes, cameras)
     places = {row[0]: row[:6] for row in _bindings(question, boxes)}
     for row in _bindings(question, boxes).filter(enabled=True, roi__enabled=True, **RUNS):
@@ -96,6 +98,7 @@ def make_report(user: User | AnonymousUser, question: Question) -> Report:
         report.days[day["day"]].add(_figures(day))
     for alert in _alerts(user, question, boxes).iterator(chunk_size=PIECE):
         book.take_alert(*alert)
+    book.name_cameras()
     report.zones = {box.time_zone for box in boxes.values()}
     return report
 
@@ -108,9 +111,10 @@ class _Book:
     report: Report
     question: Question
     boxes: dict[str, Box]
-    cameras: dict[str, str]
+    cameras: dict[str, Camera]
     since: dict[str, datetime] = field(default_factory=dict)
     _clocks: dict[str, ZoneInfo] = field(default_factory=dict)
+    _named: list[tuple[Line, Place]] = field(default_factory=list)
 
     def line(self, bind_id: str, algo_code: str, roi_id: str, roi_name: str, camera_id: str, device_id: str) -> Line:
         key = bind_id
@@ -119,9 +123,17 @@ class _Book:
             key = f"{device_id}/{bind_id}"
             known = self.report.lines.get(key)
         if known is None:
-            camera = self.cameras.get(camera_id) or camera_id
-            known = self.report.lines[key] = Line(bind_id, algo_code, roi_name or roi_id, camera, self.boxes[device_id])
+            known = Line(bind_id, algo_code, roi_name or roi_id, camera_id, self.boxes[device_id])
+            self.report.lines[key] = known
+            self._named.append((known, (device_id, camera_id)))
         return known
+
+    def name_cameras(self) -> None:
+        """At the end: a line has its camera's name where that is the line's box's own."""
+        own = own_places((place for _, place in self._named), self.cameras)
+        for line, place in self._named:
+            if place in own:
+                line.camera = self.cameras[place[1]].name or line.camera
 
     def take_hours(self, row: dict[str, Any], line: Line) -> None:
         """Of one binding and one hour of the day, in one of the periods."""

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 UNSAFE = re.compile(r"[^\w.-]+")  # \w keeps the letters of every script
 LONGEST_BYTES = 100
+FULL, FULL_ID = "_full", ".full"
 
 
 def safe_name(text: str) -> str:
@@ -21,6 +22,26 @@ def capture_key(*, camera_id: str, event_id: str, timestamp: float, time_zone: s
     """`captures/YYYYMMDD/{camera}_{event}.jpg`; timestamp in Unix seconds, the date in the site's time zone."""
     day = datetime.fromtimestamp(timestamp, UTC).astimezone(ZoneInfo(time_zone)).strftime("%Y%m%d")
     return f"captures/{day}/{safe_name(camera_id)}_{safe_name(event_id)}.jpg"
+
+
+def full_key(key: str) -> str:
+    """Where the full picture of an alert stands whose picture stands under `key`; empty for an alert without one."""
+    return f"{key.removesuffix('.jpg')}{FULL}.jpg" if key else ""
+
+
+def capture_of(key: str) -> str:
+    """The key of the picture that belongs to a full one; any other key as it is."""
+    return f"{key.removesuffix(f'{FULL}.jpg')}.jpg" if key.endswith(f"{FULL}.jpg") else key
+
+
+def full_id(event_id: str) -> str:
+    """By which evidence is told of that is the full picture of that alert."""
+    return event_id + FULL_ID
+
+
+def alert_of(event_id: str) -> str:
+    """The alert of the evidence of that ID."""
+    return event_id.removesuffix(FULL_ID)
 
 
 def clip_name(*, camera_id: str, task_name: str, started: float, time_zone: str) -> str:

@@ -31,7 +31,7 @@ function showProblem(problem) {
 
 function announce(alert) {
   const severity = page.severities[alert.severity] ?? page.severities.info;
-  tiles.cue(alert.camera_id, severity.tone);
+  tiles.cue(alert, severity.tone);
   if (document.visibilityState === "hidden") unseen += 1;
   countInTitle();
 }

@@ -157,6 +157,8 @@ def test_a_name_that_leads_elsewhere_gives_nothing_and_takes_nothing(
 
 # What devices send
 
+OTHERS = "captures/20261122/vid2_e2.jpg"
+
 
 @pytest.mark.parametrize(
     ("fields", "reason"),
@@ -169,6 +171,7 @@ def test_a_name_that_leads_elsewhere_gives_nothing_and_takes_nothing(
         (entry(alert_body(capture="captures/a\rb.jpg")), "capture: Value error, holds a control character"),
         (entry(alert_body(capture="captures/../../etc/passwd")), "capture: Value error, is not a key below captures/"),
         (entry(alert_body(capture="/etc/passwd")), "capture: Value error, is not a key below captures/"),
+        (entry(alert_body("n9", capture=OTHERS)), "the picture is that of another device's alert"),
         (entry(alert_body(device_id="box-2")), "device_id is not that of the stream"),
         (entry(alert_body(), event_id="other"), "event_id of the body and of the entry differ"),
         (entry(evidence_body(alert_id="nowhere")), "the alert that the evidence belongs to is unknown"),
@@ -185,6 +188,7 @@ def test_a_wrong_message_is_refused_for_good_and_the_next_one_is_stored(
 ) -> None:
     confirmed: list[dict[str, str]] = []
     monkeypatch.setattr(Ingest, "_confirm", lambda self, device_id, ids, answers: confirmed.extend(answers))
+    Alert.objects.filter(event_id="e2").update(capture=OTHERS)
     before = stand()
     good = entry(alert_body("good", timestamp=AT + 9000))
     Ingest(client=FakeRedis().client(), changed=lambda ids: None)._take("box-1", [("1-0", fields), ("2-0", good)])

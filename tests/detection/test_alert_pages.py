@@ -163,7 +163,7 @@ def test_list_and_page_ask_the_database_few_questions(
     sites: list[Site], many: int, django_assert_max_num_queries: Callable[[int], Any]
 ) -> None:
     for n in range(many):
-        make_alert(f"a{n}", camera_id=f"vid{n % 2 + 1}")
+        make_alert(f"a{n}", device_id=f"box-{n % 2 + 1}", camera_id=f"vid{n % 2 + 1}")
     client = browser("operator")
     with django_assert_max_num_queries(18):
         client.get(LIST)

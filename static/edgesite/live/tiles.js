@@ -174,9 +174,10 @@ function grey(tile) {
   tile.element.querySelector(".tile-numbers").classList.toggle("is-stale", stale);
 }
 
-export function cue(cameraId, tone) {
+// A tile shows alerts of its own box only: another may name the camera, too.
+export function cue({ camera_id: cameraId, device_id: deviceId }, tone) {
   const tile = tiles.get(cameraId);
-  if (!tile) return;
+  if (tile?.camera?.device_id !== deviceId) return;
   clearTimeout(tile.cue);
   tile.element.dataset.cue = tone;
   tile.cue = setTimeout(() => delete tile.element.dataset.cue, CUE_MS);
