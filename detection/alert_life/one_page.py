@@ -55,6 +55,7 @@ def one_page(request: HttpRequest, alert: Alert) -> HttpResponse:
         "data": _readable({**alert.data, **alert.end_data}),
         "may_act": user.has_perm(ACT),
         "may_delete": user.has_perm(DELETE),
+        "timeline": _timeline(request, alert, camera),
         "clip": clip_of(alert, told["zone"]),
         "views": views_of(alert),
         "people": list(assignable_people(alert).values_list("username", flat=True)),
@@ -65,6 +66,13 @@ def one_page(request: HttpRequest, alert: Alert) -> HttpResponse:
                       "assignee": alert.assignee, "escalated": alert.escalated_at is not None},
     }  # fmt: skip
     return render(request, "admin/detection/alert/alert.html", context)
+
+
+def _timeline(request: HttpRequest, alert: Alert, camera: Camera | None) -> str:
+    """Where the camera's recording of that moment is; "" for whoever may not see it."""
+    if camera is None or not request.user.has_perm("cameras.view_camera"):
+        return ""
+    return f"{reverse('admin:recordings_timeline', args=[camera.pk])}?at={alert.timestamp.timestamp():.3f}"
 
 
 def _readable(data: dict[str, Any]) -> str:

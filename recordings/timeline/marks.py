@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """at, until: Unix seconds, until None for what has no end yet. kind: of a chip. url: root-relative."""
+    """at, until: Unix seconds, until None for what has no length, or no end yet. kind: of a chip. url: root-relative."""
 
     at: float
     until: float | None

@@ -125,8 +125,9 @@ export class Line {
   *#marks() {
     const groups = [];
     for (const mark of this.day.marks) {
-      const x = this.#x(mark.at);
-      if (x < 0 || x > this.width) continue;
+      const end = this.#x(mark.until ?? mark.at);
+      if (end < 0 || this.#x(mark.at) > this.width) continue;
+      const x = Math.max(0, this.#x(mark.at)); // what began before stands at the edge
       const last = groups.at(-1);
       if (last && x - last.x < TOGETHER) last.marks.push(mark);
       else groups.push({ x, marks: [mark] });
@@ -139,10 +140,18 @@ export class Line {
       const link = make("a", { href: first.url, class: `tl-mark tl-mark-${worst}`, "aria-label": title });
       const y = BAND[0] + BAND[1] + 4;
       link.append(make("title", {}, title), make("rect", { class: "tl-target", x: x - 12, y: y - 2, width: 24, height: 28 }),
-        make("path", { d: `M${x} ${y} l7 13 h-14 z` }));
+        make("path", { d: `M${x} ${y} l7 13 h-14 z` }), ...marks.flatMap((mark) => this.#span(mark)));
       if (marks.length > 1) link.append(make("text", { class: "tl-count", x, y: y + 24, "text-anchor": "middle" }, marks.length));
       yield link;
     }
+  }
+
+  // How long it went on, between the recording and the mark; nothing of what has no length.
+  #span({ at, until }) {
+    if (until === null || until <= at) return [];
+    const from = Math.max(0, this.#x(at));
+    const width = Math.max(2, Math.min(this.width, this.#x(until)) - from);
+    return [make("rect", { class: "tl-span", x: from, width, y: BAND[0] + BAND[1] + 1, height: 3 })];
   }
 
   *#place() {
