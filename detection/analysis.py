@@ -11,9 +11,11 @@ from cameras.core.algorithms import registry
 from detection.analyser import Analyser
 from detection.broadcast import Broadcast
 from detection.coverage import LOOK_SECONDS, CoverageKeeper
+from detection.full_pictures import FullPictures
 from detection.inference.detector import Detector
 from detection.inference.pool import DetectorPool
 from detection.ingest.attention import WatchBudget
+from detection.ingest.reader import CameraReader
 from detection.pacing import Pacing
 from detection.rule_memory import RuleMemory
 from detection.runtime import Runtime
@@ -51,6 +53,8 @@ class Analysis:
             device_id=device_id, outbox=outbox, wake=wake, stop=stop, clock=time.time, spool=box_spool(store)
         )
         self.analyser = Analyser(detector, self.sink)
+        full = FullPictures(self.sink.captures, self._reader)
+        self.sink.on_picture = full.want
         slots = lambda: {name: slot.pipeline for name, slot in self.analyser.slots.items()}  # noqa: E731
         self.memory = RuleMemory(database, slots, self.sink)
         self.coverage = CoverageKeeper(CoverageStore(database), lambda: self.analyser.slots)
@@ -72,12 +76,17 @@ class Analysis:
         self.loops: list[tuple[str, Step, float]] = [
             *((f"analyse {number}", self.analyser.step, 0.0) for number in range(1, self._sessions() + 1)),
             ("pictures", self.sink.step, 0.0),
+            ("full pictures", full.step, 0.0),
             ("broadcast", broadcast.step, 0.1),
             ("memory", self.memory.step, 2.0),
             ("coverage", self.coverage.step, LOOK_SECONDS),
         ]
         if detector.processor:
             self.loops.append(("pace", Pacing(self.analyser).step, 0.25))
+
+    def _reader(self, camera_id: str) -> CameraReader | None:
+        slot = self.analyser.slots.get(camera_id)
+        return slot.reader if slot else None
 
     def _sessions(self) -> int:
         return self.detector.size if isinstance(self.detector, DetectorPool) else 1

@@ -18,6 +18,8 @@ from edgesite import redis_keys
 from edgesite.core.cursor import decode_number, encode_place
 from edgesite.redis_clients import Client, get_texts
 from recordings.alert_clips.selectors import alerts_of_clip
+from recordings.core.names import capture_of, full_id
+from recordings.evidence.models import Evidence
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -46,9 +48,16 @@ def capture_url(alert: Alert) -> str | None:
     return f"/api/media/{quote(alert.capture)}" if alert.capture and alert.capture_ready else None
 
 
+def full_url(alert: Alert) -> str | None:
+    """Where its full picture can be fetched; None when there is none, or its time was over. One query."""
+    stored = Evidence.objects.filter(event_id=full_id(alert.event_id), device_id=alert.device_id, lost=False)
+    key = stored.filter(removed_at=None).values_list("key", flat=True).first() if alert.capture else None
+    return f"/api/media/{quote(key)}" if key else None
+
+
 def may_see_capture(user: User | AnonymousUser, key: str) -> bool:
     """A capture is seen by those who see an alert that it belongs to."""
-    return visible_alerts(user).filter(capture=key).exists()
+    return visible_alerts(user).filter(capture__in={key, capture_of(key)}).exists()
 
 
 def may_see_clip(user: User | AnonymousUser, key: str) -> bool:

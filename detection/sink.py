@@ -71,7 +71,8 @@ class AlertSink:
 
     While the edge store cannot be written (a full disk) alerts are held in memory, in order, and written when it can be
     again. wake: called when there is something to deliver. spool: as for `Captures`. on_state: called with a camera and the
-    state of its rules when that was stored with an alert, before anything else can be.
+    state of its rules when that was stored with an alert, before anything else can be. on_picture: called with each stored
+    alert that has a picture; must not wait.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class AlertSink:
         self.outbox = outbox
         self.wake = wake
         self.clock = clock
+        self.on_picture: Callable[[NewAlert, Frame], None] = lambda alert, frame: None
         self.on_state: Callable[[str, dict[str, Any]], None] = lambda camera_id, state: None
         self.lost = 0
         self.captures = Captures(outbox, wake, stop, clock, spool)
@@ -217,6 +219,8 @@ class AlertSink:
         self.wake()
         if row.capture:
             self.captures.save(event_id=row.event_id, key=row.capture, picture=alert.frame)
+            if alert.frame is not None:
+                self.on_picture(row, alert.frame)
 
     def step(self) -> bool:
         """Keeps one waiting picture. Called by the picture thread."""

@@ -20,6 +20,7 @@ from detection.selectors import visible_alerts
 from edgesite import storage
 from edgesite.storage import StorageError
 from recordings.alert_clips.services import forget_clips
+from recordings.core.names import full_key
 from recordings.evidence import services
 from recordings.objects.services import remove_now
 
@@ -78,6 +79,8 @@ def _delete(alert: Alert, author: str, reason: str, now: datetime) -> AlertStep:
     Alert.objects.filter(pk=alert.pk).delete()
     if let_picture_go(alert.capture, now):
         transaction.on_commit(partial(_delete_picture, alert.capture))
+        if services.let_go(key=full_key(alert.capture), now=now):
+            transaction.on_commit(partial(_delete_picture, full_key(alert.capture)))
     for clip in forget_clips(alert.event_id):
         transaction.on_commit(partial(remove_now, clip))
     return step

@@ -14,6 +14,7 @@ from detection.alert_life.models import EvidenceView
 from detection.models import Alert
 from detection.selectors import visible_alerts
 from recordings.alert_clips.selectors import alerts_of_clip
+from recordings.core.names import capture_of
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -51,7 +52,7 @@ def note_viewed(user: User | AnonymousUser, key: str, *, now: datetime | None = 
         return
     alerts = (
         visible_alerts(user)
-        .filter(Q(capture=key) | Q(event_id__in=alerts_of_clip(key)))
+        .filter(Q(capture__in={key, capture_of(key)}) | Q(event_id__in=alerts_of_clip(key)))
         .values_list("event_id", "device_id")
     )
     rows = [

@@ -28,7 +28,7 @@ from detection.alert_life.services import ACT, first_of
 from detection.alert_life.texts import page_texts
 from detection.models import Alert
 from detection.places import own_cameras
-from detection.selectors import visible_alerts
+from detection.selectors import full_url, visible_alerts
 
 
 def one_page(request: HttpRequest, alert: Alert) -> HttpResponse:
@@ -49,6 +49,7 @@ def one_page(request: HttpRequest, alert: Alert) -> HttpResponse:
         "link": permanent_link(alert),
         "link_shown": request.build_absolute_uri(permanent_link(alert)),
         "overlay": overlay(alert, camera) if told["picture"] else {},
+        "full": full_url(alert),
         "part_of": permanent_link(first) if first is not alert else "",
         "occurrences": told_occurrences(occurrences_of(first), told["zone"], now) if first.occurrences > 1 else [],
         "steps": told_steps(alert, list(steps_of(first)), told["zone"], now),

@@ -29,7 +29,7 @@ from edgesite.core.chain import Link
 from recordings.alert_clips.services import late_clip, take_clip
 from recordings.core.extracts import ExtractReport
 from recordings.core.losses import LossEvent
-from recordings.core.names import capture_of
+from recordings.core.names import alert_of, capture_of, full_key
 from recordings.core.snapshots import SnapshotAnswer
 from recordings.core.spans import RecordedHour
 from recordings.core.tasks import AlertClipReport, RecordingReport
@@ -255,22 +255,27 @@ def _store_clip(event: AlertClipReport, device_id: str) -> str | None:
 
 
 def _store_evidence(event: EvidenceEvent, device_id: str) -> str | None:
-    alert = Alert.objects.filter(event_id=event.alert_id, device_id=device_id).first()
-    promised = deleted_capture(event.alert_id, device_id=device_id) if alert is None else alert.capture
+    event_id = alert_of(event.alert_id)
+    is_full = event_id != event.alert_id
+    alert = Alert.objects.filter(event_id=event_id, device_id=device_id).first()
+    promised = deleted_capture(event_id, device_id=device_id) if alert is None else alert.capture
     if promised is None:
         raise EventError("the alert that the evidence belongs to is unknown")
-    if event.key != promised:
+    if event.key != (full_key(promised) if is_full else promised):
         raise EventError("the key is not the one that the alert promised")
     ready, problem = event.status == "stored", event.reason
     place = event.link
+    fresh = False
     if place is not None or ready:
-        record_evidence(
+        fresh = record_evidence(
             device_id=device_id, event_id=event.alert_id, key=event.key, sha256=event.sha256, size=event.bytes,
             link=None if place is None else Link(place.chain, place.n, place.previous, place.link), lost=not ready,
         )  # fmt: skip
     if alert is None:  # deleted meanwhile: its picture goes too, its place in the chain stays
         let_picture_go(event.key, timezone.now())
         return None
+    if is_full:
+        return alert.event_id if ready and fresh else None  # one picture more; nothing is missed without it
     if (alert.capture_ready, alert.capture_problem) == (ready, problem):
         return None
     repeats.hold(alert)

@@ -67,7 +67,8 @@ class EvidenceStore:
         """Pictures that the hub's storage does not have yet, oldest first; not those of alerts that the hub refused."""
         return self._pictures(
             f"SELECT {COLUMNS} FROM evidence e WHERE e.settled_at IS NULL AND e.sha256 != '' AND NOT EXISTS"  # noqa: S608
-            " (SELECT 1 FROM outbox o WHERE o.event_id = e.event_id AND o.refused IS NOT NULL)"
+            " (SELECT 1 FROM outbox o"
+            " WHERE o.event_id IN (e.event_id, replace(e.event_id, '.full', '')) AND o.refused IS NOT NULL)"
             " ORDER BY e.created_at, e.event_id LIMIT ?",
             limit,
         )

@@ -76,19 +76,14 @@ class Outbox:
                 if alert.kind == "alert" and "timestamp" in alert.body:
                     _mark(db, alert, str(started))
                 if alert.capture:
-                    db.execute(
-                        "INSERT INTO evidence (event_id, camera_id, key, created_at, owner, severity)"
-                        " VALUES (?, ?, ?, ?, ?, ?)",
-                        (
-                            alert.event_id,
-                            alert.camera_id,
-                            alert.capture,
-                            now,
-                            self.owner,
-                            alert.body.get("severity", ""),
-                        ),
-                    )
+                    severity = alert.body.get("severity", "")
+                    _promise(db, alert.event_id, alert.camera_id, alert.capture, now, self.owner, severity)
             db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", notes)
+
+    def promise(self, *, event_id: str, camera_id: str, key: str, severity: str, now: float) -> None:
+        """A picture more than the alert promised. Raises EdgeStoreError."""
+        with self.database.transaction() as db:
+            _promise(db, event_id, camera_id, key, now, self.owner, severity)
 
     def settle_evidence(
         self,
@@ -164,6 +159,11 @@ class Outbox:
         """Whether the event is here yet, dead letters too."""
         return bool(self.database.rows("SELECT 1 FROM outbox WHERE event_id = ?", event_id))
 
+    def add_up(self, **more: int) -> None:
+        """Adds to the box's totals. Raises EdgeStoreError."""
+        with self.database.transaction() as db:
+            count_up(db, more)
+
     def totals(self) -> dict[str, int]:
         """Since the store was made: pictures `saved` and `failed`, and what the quota dropped."""
         rows = self.database.rows("SELECT key, value FROM meta WHERE key LIKE ?", TOTAL + "%")
@@ -173,6 +173,15 @@ class Outbox:
         """The hub's final word: a dead letter, kept for a person, out of everybody's way."""
         with self.database.transaction() as db:
             db.execute("UPDATE outbox SET refused = ? WHERE event_id = ?", (reason, event_id))
+
+
+def _promise(
+    db: sqlite3.Connection, event_id: str, camera_id: str, key: str, now: float, owner: str, severity: str
+) -> None:
+    db.execute(
+        "INSERT INTO evidence (event_id, camera_id, key, created_at, owner, severity) VALUES (?, ?, ?, ?, ?, ?)",
+        (event_id, camera_id, key, now, owner, severity),
+    )
 
 
 def _mark(db: sqlite3.Connection, alert: NewAlert, alert_id: str) -> None:

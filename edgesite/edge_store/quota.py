@@ -179,9 +179,10 @@ def drop_alert(db: sqlite3.Connection, alert_id: str, *, now: float) -> Dropped:
     When the hub has the alert already it is told that no picture will come.
     """
     lost = Dropped(0, 0, 0, [], [])
+    both = alert_id, f"{alert_id}.full"  # its full picture is told of by an ID of its own
     known = True
     for row in db.execute(
-        "DELETE FROM outbox WHERE alert_id = ? RETURNING event_id, kind, body", (alert_id,)
+        "DELETE FROM outbox WHERE alert_id IN (?, ?) RETURNING event_id, kind, body", both
     ).fetchall():
         lost.rows += 1
         lost.size += len(row["body"].encode())
@@ -189,8 +190,8 @@ def drop_alert(db: sqlite3.Connection, alert_id: str, *, now: float) -> Dropped:
         known &= row["event_id"] != alert_id
         if row["kind"] == "evidence" and (link := json.loads(row["body"]).get("link")):
             lost.links.append((link["n"], link["link"]))
-    waiting = "DELETE FROM evidence WHERE event_id = ? AND settled_at IS NULL RETURNING *"  # a copy stays
-    for picture in db.execute(waiting, (alert_id,)).fetchall():
+    waiting = "DELETE FROM evidence WHERE event_id IN (?, ?) AND settled_at IS NULL RETURNING *"  # a copy stays
+    for picture in db.execute(waiting, both).fetchall():
         lost.size += picture["bytes"]
         lost.keys.append(picture["key"])
         if known:

@@ -106,14 +106,15 @@ class EvidenceKeeper:
         self._cleared = True
 
     def health(self) -> dict[str, Any]:
-        """For the report: `captures` (how many were `saved`, `failed`, are `queued`, wait for `upload`), `waiting` (what the
-        hub has not confirmed) and `chain`, the newest place in the chain of evidence."""
+        """For the report: `captures` (how many were `saved`, `failed`, `full_missed`, are `queued`, wait for `upload`),
+        `waiting` (what the hub has not confirmed) and `chain`, the newest place in the chain of evidence."""
         link = newest_link(self.database)  # first: what comes after it may still be missing below
         kept, totals = EvidenceStore(self.database).kept(), Outbox(self.database).totals()
         return {
             "captures": {
                 "saved": totals.pop("saved", 0),
                 "failed": totals.pop("failed", 0),
+                "full_missed": totals.pop("full_missed", 0),
                 "queued": kept.promised,
                 "upload": kept.waiting,
                 "upload_bytes": kept.waiting_bytes,

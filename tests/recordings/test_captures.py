@@ -185,7 +185,7 @@ def test_the_report_says_what_was_kept_what_waits_and_where_the_chain_ends(bench
     bench.outbox.refuse("e1", "why")
     health = kept.keeper.health()
     assert health["captures"] == {
-        "saved": 1, "failed": 0, "queued": 1, "upload": 2, "upload_bytes": 4, "copies": 1, "copies_bytes": 2,
+        "saved": 1, "failed": 0, "full_missed": 0, "queued": 1, "upload": 2, "upload_bytes": 4, "copies": 1, "copies_bytes": 2,
     }  # fmt: skip
     assert health["waiting"] == {
         "rows": 2, "oldest_at": 1.0, "cameras": {"vid1": 2}, "dead_letters": 1, "lost": {},

@@ -1,0 +1,277 @@
+"""The second picture of an alert on a sub-stream: its own place in the chain, and gone wherever the first one goes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import av
+import cv2
+import numpy as np
+import pytest
+from django.utils import timezone
+from structlog.testing import capture_logs
+
+from cameras.models import Device, Site
+from detection.alert_life.deleting import delete_alert
+from detection.alert_life.models import EvidenceView
+from detection.core.events import EventError, EvidenceEvent
+from detection.evidence import CAPTURES
+from detection.full_pictures import LATEST_S, QUEUED, FullPictures
+from detection.hub.store import store_event
+from detection.ingest.frame import Frame
+from detection.models import Alert
+from detection.selectors import full_url
+from edgesite import storage
+from edgesite.edge_store.evidence import EvidenceStore
+from edgesite.edge_store.quota import drop_alert
+from recordings.core.names import capture_of, full_key
+from recordings.evidence.models import Evidence
+from tests.cameras.pages import browser, text
+from tests.detection.alerts import alert_body, entry, evidence_body
+from tests.detection.calls import two_sites
+from tests.detection.test_sink import AT, Bench
+from tests.rows import make_person
+
+FULL = "captures/20261122/vid1_e1_full.jpg"
+
+
+def picture(width: int, height: int, *, after_s: float = 0.5) -> Frame:
+    image = av.VideoFrame.from_ndarray(np.full((height, width, 3), 90, np.uint8), format="bgr24")
+    return Frame("vid1", image, 5.0, AT + after_s, 0)
+
+
+class Reader:
+    """A camera of which the sub-stream is read (64×48); `main` are the pictures that the main stream gives, in order."""
+
+    def __init__(self, *main: Frame | None, word: str = "sub") -> None:
+        self.streams = SimpleNamespace(word=word)
+        self.main = list(main)
+        self.asked: list[float] = []
+
+    def sharp(self, *, timeout: float) -> Frame | None:
+        self.asked.append(round(timeout, 3))
+        return self.main.pop(0)
+
+
+class Box(Bench):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.now = AT
+        self.reader = Reader()
+        self.full = FullPictures(self.sink.captures, lambda c: cast("Any", self.reader), clock=lambda: self.now)
+        self.sink.on_picture = self.full.want
+
+    def work(self) -> None:
+        """Until nothing is left to do."""
+        while self.full.step(wait_s=0.01) or self.sink.captures.step(wait_s=0.01):
+            pass
+
+    def evidence(self) -> list[EvidenceEvent]:
+        return [event for event in self.events if isinstance(event, EvidenceEvent)]
+
+    def missed(self) -> int:
+        return self.outbox.totals().get("full_missed", 0)
+
+
+@pytest.fixture
+def box(tmp_path: Path, settings: Any) -> Iterator[Box]:
+    options = {"location": str(tmp_path / "media")}
+    default = {"BACKEND": "edgesite.storage.DurableFileStorage", "OPTIONS": options}
+    settings.STORAGES = settings.STORAGES | {"default": default}
+    made = Box(tmp_path)
+    yield made
+    made.database.close()
+
+
+def size(file: Path) -> tuple[int, ...]:
+    """Height and width of a picture."""
+    read = cv2.imread(str(file))
+    assert read is not None
+    return read.shape[:2]
+
+
+# On the box
+
+
+def test_both_pictures_stand_with_their_hashes_in_one_chain(box: Box) -> None:
+    box.reader = Reader(picture(1280, 720))
+    box.raise_alert()
+    box.work()
+    small, full = sorted(box.evidence(), key=lambda told: len(told.key))
+    assert (full.alert_id, full.key) == (f"{small.alert_id}.full", full_key(small.key))
+    assert full.key.endswith("_full.jpg")
+    assert capture_of(full.key) == small.key
+    assert [size(box.folder / "media" / told.key) for told in (small, full)] == [(48, 64), (720, 1280)]
+    first, second = sorted((small, full), key=lambda told: told.link.n if told.link else 0)
+    assert first.link is not None
+    assert second.link is not None
+    assert (first.link.n, second.link.n, second.link.previous) == (1, 2, first.link.link)
+    assert box.reader.asked == [LATEST_S]
+    assert box.missed() == 0
+
+
+@pytest.mark.parametrize(
+    ("reader", "asked"),
+    [(Reader(word="main"), 0), (Reader(picture(64, 48)), 1), (None, 0)],
+    ids=["main stream is analysed", "main stream is no larger", "camera went"],
+)
+def test_pictures_that_do_not_differ_are_not_taken_twice(box: Box, reader: Any, asked: int) -> None:
+    box.reader = reader
+    box.raise_alert()
+    box.work()
+    assert [told.status for told in box.evidence()] == ["stored"]
+    assert (len(reader.asked) if reader else 0) == asked
+    assert box.missed() == 0
+
+
+def test_one_that_does_not_come_is_counted_and_said_once(box: Box) -> None:
+    box.reader = Reader(None, None, picture(1280, 720))
+    with capture_logs() as lines:
+        for _ in range(3):
+            box.raise_alert()
+            box.work()
+    assert [told.status for told in box.evidence()] == ["stored"] * 4
+    assert box.missed() == 2
+    said = [line for line in lines if line["event"] == "alerts have no full picture"]
+    assert [line["reason"] for line in said] == ["the main stream gave no picture in time"]
+
+
+def test_alerts_of_one_moment_share_a_connection_and_late_ones_open_none(box: Box) -> None:
+    box.reader = Reader(picture(1280, 720))
+    box.raise_alert()
+    box.raise_alert()
+    box.work()
+    assert len(box.evidence()) == 4
+    assert len(box.reader.asked) == 1
+    box.now = AT + 10
+    box.raise_alert()
+    box.now += LATEST_S - 0.1
+    box.work()
+    assert (len(box.reader.asked), box.missed()) == (1, 1)
+
+
+def test_waiting_is_bounded_and_analysis_never_waits(box: Box) -> None:
+    box.reader = Reader(*[None] * 99)
+    for _ in range(QUEUED + 3):
+        box.raise_alert()
+    assert box.missed() == 3
+    assert box.reader.asked == []
+    box.work()
+    assert box.missed() == QUEUED + 3
+
+
+def test_an_alert_that_is_given_up_takes_its_full_picture_along(box: Box) -> None:
+    box.reader = Reader(picture(1280, 720))
+    box.raise_alert()
+    box.full.step(wait_s=0.01)
+    [alert] = box.events
+    promised = {item.key for item in box.outbox.pending_evidence()}
+    with box.database.transaction() as db:
+        lost = drop_alert(db, alert.event_id, now=AT)
+    assert set(lost.keys) == promised
+    assert len(promised) == 2
+    assert box.outbox.pending_evidence() == []
+    box.work()  # what was being kept meanwhile
+    assert box.events == []
+
+
+def test_of_an_alert_that_the_hub_refused_no_picture_is_brought(box: Box) -> None:
+    box.reader = Reader(picture(1280, 720))
+    box.raise_alert()
+    box.full.step(wait_s=0.01)
+    [alert] = box.events
+    with box.database.transaction() as db:
+        db.execute("UPDATE evidence SET sha256 = 'x'")
+    store = EvidenceStore(box.database)
+    assert len(store.to_upload(9)) == 2
+    box.outbox.refuse(alert.event_id, "no")
+    assert store.to_upload(9) == []
+
+
+# On the hub
+
+
+@pytest.fixture
+def hub(db: None) -> None:
+    two_sites()
+    Alert.objects.all().delete()
+    store_event(entry(alert_body()), device_id="box-1")
+    store_event(entry(evidence_body()), device_id="box-1")
+
+
+def told(key: str = FULL, *, alert_id: str = "e1.full", device_id: str = "box-1", **changes: Any) -> str | None:
+    body = evidence_body("n2", alert_id, key=key, sha256="1" * 64) | changes
+    return store_event(entry(body), device_id=device_id)
+
+
+def page() -> str:
+    return text(browser("viewer").get(f"/admin/detection/alert/{Alert.objects.get().pk}/change/"))
+
+
+def test_the_page_shows_both_and_says_which_is_which(hub: None) -> None:
+    assert told() == "e1"
+    assert told() is None  # again
+    assert Evidence.objects.count() == 2
+    shown = page()
+    assert "Analysed picture" in shown
+    assert f'id="alert-full" class="evidence" src="/api/media/{FULL}"' in shown
+    Evidence.objects.filter(key=FULL).update(removed_at="2026-11-22T12:00Z")
+    assert full_url(Alert.objects.get()) is None
+
+
+def test_without_a_full_picture_the_page_speaks_of_one_only(hub: None) -> None:
+    assert told(status="lost", reason="too many") is None
+    alert = Alert.objects.get()
+    assert (alert.capture_ready, alert.capture_problem) == (True, "")
+    shown = page()
+    assert "Analysed picture" not in shown
+    assert "alert-full" not in shown
+
+
+@pytest.mark.parametrize(
+    ("key", "alert_id", "device_id"),
+    [
+        (FULL, "e1", "box-1"),
+        ("captures/20261122/vid1_e1.jpg", "e1.full", "box-1"),
+        (FULL, "e1.full", "box-2"),
+        (FULL, "e9.full", "box-1"),
+    ],
+)
+def test_what_does_not_fit_its_alert_is_refused(hub: None, key: str, alert_id: str, device_id: str) -> None:
+    with pytest.raises(EventError):
+        told(key, alert_id=alert_id, device_id=device_id)
+    assert Evidence.objects.count() == 1
+
+
+def test_it_is_given_to_whoever_sees_the_alert_and_that_is_noted(hub: None) -> None:
+    told()
+    storage.put(FULL, b"full")
+    kitchen, warehouse = Site.objects.order_by("name")
+    answer = browser("viewer", sites=[kitchen]).get(f"/api/media/{FULL}")
+    answer.close()
+    assert answer.status_code == 200
+    assert EvidenceView.objects.get().event_id == "e1"
+    assert browser("operator", sites=[warehouse]).get(f"/api/media/{FULL}").status_code == 404
+    storage.remove(FULL)
+
+
+def test_a_box_may_store_it_for_its_own_alert_only(hub: None) -> None:
+    assert CAPTURES.rule(Device.objects.get(pk="box-1"), FULL)
+    assert not CAPTURES.rule(Device.objects.get(pk="box-2"), FULL)
+    with pytest.raises(EventError, match="another device's alert"):
+        store_event(entry(alert_body("h1", device_id="box-2", capture=FULL)), device_id="box-2")
+
+
+def test_deleting_the_alert_takes_both_away(hub: None, django_capture_on_commit_callbacks: Any) -> None:
+    told()
+    for key in (FULL, capture_of(FULL)):
+        storage.put(key, b"picture")
+    with django_capture_on_commit_callbacks(execute=True):
+        delete_alert(event_id="e1", user=make_person("root", superuser=True), reason="test", now=timezone.now())
+    assert not storage.exists(FULL)
+    assert not storage.exists(capture_of(FULL))
+    assert told(event_id="n3") is None  # told late: it goes, its place stays
+    assert not Evidence.objects.filter(removed_at=None).exists()
