@@ -142,6 +142,18 @@ class Machine:
             cable.drop()
             cable.mend()
 
+    def lose_what_was_sent(self) -> None:
+        """Redis comes back empty while events are in its stream that the hub has not read."""
+        hub = self.stack.pid("hub")
+        os.kill(hub, signal.SIGSTOP)
+        try:
+            with redis.Redis.from_url(self.server.url()) as client:
+                wait_until(lambda: client.xlen(EVENTS), seconds=30, what="something sent", every=0.05)
+            self.server.kill()
+            self.server.restart(wipe=True)
+        finally:
+            os.kill(hub, signal.SIGCONT)
+
     def fill_disk(self) -> None:
         """Not a byte is left where the box's store and spool are."""
         filler = self.disk / "filler"
@@ -177,6 +189,7 @@ class Machine:
             "Redis killed": self.kill_redis,
             "network cut": self.cut,
             "answers lost": self.lose_answers,
+            "stream lost": self.lose_what_was_sent,
             "poison": self.plant_poison,
         }
         if self.s3:

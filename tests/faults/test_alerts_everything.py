@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from recordings.evidence.captures import NOT_WRITTEN, STOPPED, TOO_MANY
 from tests.faults.alerts_machine import Machine, per_camera, small_disk
 from tests.servers.namespace import network_namespace
 from tests.servers.redis import RedisServer
@@ -63,6 +64,8 @@ def test_alerts_survive_everything_at_once(
             lost = Counter(a["capture_problem"] for a in alerts if not a["capture_url"])
             print(f"\nseed {seed}, pictures to {storage}: {len(raised)} alerts, {pictures} pictures")
             print(f"  done: {dict(machine.done)}, without a picture: {dict(lost)}")
+            # A picture may go with a kill or a full disk before it stands in the spool. What stood there is never lost.
+            assert set(lost) - {""} <= {TOO_MANY, NOT_WRITTEN, STOPPED}  # "": raised just now, and on its way
             assert pictures >= len(raised) / 2
         finally:
             machine.close()
