@@ -86,11 +86,11 @@ def box(tmp_path: Path, settings: Any) -> Iterator[Box]:
     made.database.close()
 
 
-def size(file: Path) -> tuple[int, ...]:
+def size(file: Path) -> tuple[int, int]:
     """Height and width of a picture."""
     read = cv2.imread(str(file))
     assert read is not None
-    return read.shape[:2]
+    return int(read.shape[0]), int(read.shape[1])
 
 
 # On the box

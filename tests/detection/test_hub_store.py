@@ -206,8 +206,12 @@ def test_a_hub_without_devices_looks_seldom_and_soon_sees_the_first(monkeypatch:
         if len(rests) == 3:
             make_device("box-1")
 
+    def look(hub: Ingest, device_ids: list[str]) -> list[Any]:
+        read.append(device_ids)
+        return []
+
     monkeypatch.setattr(Ingest, "_make_group", lambda self, device_id: None)
-    monkeypatch.setattr(Ingest, "_read", lambda self, device_ids: read.append(device_ids) or [])
+    monkeypatch.setattr(Ingest, "_read", look)
     hub = Ingest(client=FakeRedis().client(), changed=lambda ids: None, rest=rest)
     assert [hub.step() for _ in range(4)] == [False] * 4
     assert read == [["box-1"]]
