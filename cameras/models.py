@@ -15,6 +15,7 @@ from cameras.audit import AuditEntry, AuditRecords, site_of  # noqa: F401  Audit
 from cameras.choices import RecordMode, RoiType, Severity
 from cameras.core.algorithms import STRANGE_CLASS, registry
 from cameras.core.colors import COLORS
+from cameras.core.recording import guarantees_too_much
 from cameras.places import check_places
 from cameras.recorded import RecordedCamera
 from cameras.schedules import (  # its model is this app's too
@@ -162,6 +163,8 @@ class Camera(RecordedCamera):
         if self.record == RecordMode.SCHEDULE and self.record_schedule_id is None:
             raise ValidationError({"record_schedule": _("Choose a schedule.")})
         check_schedule(self.record_schedule_id, site=site, field="record_schedule")
+        if guarantees_too_much(keep_days=self.keep_days, least_days=self.least_days):
+            raise ValidationError({"least_days": _("More days are guaranteed than are kept.")})
 
 
 class ROI(models.Model):

@@ -7,7 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from cameras.choices import RecordMode
-from cameras.core.recording import DEFAULTS, MOST_AFTER_S, MOST_BEFORE_S, MOST_DAYS
+from cameras.core.recording import DEFAULTS, MOST_AFTER_S, MOST_BEFORE_S, MOST_DAYS, MOST_GIB
 
 
 class RecordedCamera(models.Model):
@@ -38,6 +38,14 @@ class RecordedCamera(models.Model):
     keep_days = models.PositiveSmallIntegerField(
         _("days kept"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MOST_DAYS)],
         help_text=_("How long the box keeps what it recorded of this camera; empty: as the box was told."),
+    )  # fmt: skip
+    keep_gib = models.PositiveIntegerField(
+        _("gigabytes kept"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MOST_GIB)],
+        help_text=_("At most so much of this camera stays on its box, the oldest goes first; empty: no limit of its own."),
+    )  # fmt: skip
+    least_days = models.PositiveSmallIntegerField(
+        _("days guaranteed"), null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(MOST_DAYS)],
+        help_text=_("What is younger goes only when the disk is full and nothing else is left to go; then that is reported."),
     )  # fmt: skip
 
     class Meta:

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 
 RECORDING_ROWS = [
-    "record", "record_schedule", "record_events", ("event_pre_s", "event_post_s"), "record_sound", "keep_days",
+    "record", "record_schedule", "record_events", ("event_pre_s", "event_post_s"), "record_sound",
+    ("keep_days", "least_days", "keep_gib"),
 ]  # fmt: skip
 
 

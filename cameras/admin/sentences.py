@@ -75,6 +75,8 @@ WORDS = (
     gettext_noop("seconds after an alert"),
     gettext_noop("sound"),
     gettext_noop("days kept"),
+    gettext_noop("gigabytes kept"),
+    gettext_noop("days guaranteed"),
     gettext_noop("empty"),
     gettext_noop("default"),
     gettext_noop("yes"),

@@ -38,6 +38,7 @@ FIELDS = {
 RECORDING = {
     "always": "recorded all the time", "schedule_id": "recording schedule", "pre_s": "seconds before an alert",
     "post_s": "seconds after an alert", "sound": "sound", "keep_days": "days kept",
+    "keep_gib": "gigabytes kept", "least_days": "days guaranteed",
 }  # fmt: skip
 CHOICES = ("roi_type", "severity")  # their values are words
 EMPTY, DEFAULT, YES, NO = Word("empty"), Word("default"), Word("yes"), Word("no")

@@ -13,13 +13,15 @@ from cameras.core.strict_json import DocumentError
 MOST_BEFORE_S = 60
 MOST_AFTER_S = 300
 MOST_DAYS = 3650
+MOST_GIB = 1_000_000
 NO_SCHEDULE = "no schedule %(code)s in this document"
 OFF, ALWAYS, SCHEDULE = "off", "always", "schedule"  # the column `record`
 DEFAULTS: dict[str, Any] = {
     "record": OFF, "record_schedule": None, "record_events": False, "event_pre_s": 10, "event_post_s": 20,
-    "record_sound": False, "keep_days": None,
+    "record_sound": False, "keep_days": None, "keep_gib": None, "least_days": None,
 }  # fmt: skip
 COLUMNS = tuple(DEFAULTS)  # of a camera's row
+ROOM = ("keep_days", "keep_gib", "least_days")  # as they are in the document, too
 Reason = Literal["", "always", "schedule", "ring"]
 
 
@@ -38,6 +40,7 @@ class RecordingPolicy(_Part):
     """always: recorded all the time; else by the hours of `schedule_id`, if there is one. events: around each alert.
 
     sound: kept when the camera sends any. keep_days: as long its recordings stay; None: as the box is told.
+    keep_gib: at most so much of it stays (2**30 bytes each). least_days: what is younger goes only when the disk is full.
     """
 
     always: bool = False
@@ -45,6 +48,13 @@ class RecordingPolicy(_Part):
     events: EventPolicy | None = None
     sound: bool = False
     keep_days: int | None = Field(default=None, ge=1, le=MOST_DAYS)
+    keep_gib: int | None = Field(default=None, ge=1, le=MOST_GIB)
+    least_days: int | None = Field(default=None, ge=1, le=MOST_DAYS)
+
+
+def guarantees_too_much(*, keep_days: int | None, least_days: int | None) -> bool:
+    """Whether more days are guaranteed than kept."""
+    return keep_days is not None and least_days is not None and least_days > keep_days
 
 
 def reason_of(policy: RecordingPolicy, schedules: Mapping[str, ScheduleEntry], *, tz: str, now: float) -> Reason:
@@ -77,8 +87,7 @@ def policy_of(row: Mapping[str, Any]) -> dict[str, Any]:
         policy["events"] = {"pre_s": row["event_pre_s"], "post_s": row["event_post_s"]}
     if row["record_sound"]:
         policy["sound"] = True
-    if row["keep_days"] is not None:
-        policy["keep_days"] = row["keep_days"]
+    policy |= {name: row[name] for name in ROOM if row[name] is not None}
     return policy
 
 
@@ -91,7 +100,7 @@ def columns_of(policy: Mapping[str, Any]) -> dict[str, Any]:
         row |= {"record": SCHEDULE, "record_schedule": policy["schedule_id"]}
     if (events := policy.get("events")) is not None:
         row |= {"record_events": True, "event_pre_s": events["pre_s"], "event_post_s": events["post_s"]}
-    row |= {"record_sound": bool(policy.get("sound")), "keep_days": policy.get("keep_days")}
+    row |= {"record_sound": bool(policy.get("sound"))} | {name: policy.get(name) for name in ROOM}
     return row
 
 

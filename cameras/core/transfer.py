@@ -13,7 +13,7 @@ from cameras.core.difference import Change
 from cameras.core.geometry import GeometryError, validate_shape
 from cameras.core.holidays import PlannedSchedule
 from cameras.core.reasons import Word
-from cameras.core.recording import SCHEDULE
+from cameras.core.recording import SCHEDULE, guarantees_too_much
 from cameras.core.stream_urls import NO_MAIN, StreamUrlError, compose_sub
 from cameras.core.transfer_changes import REFERENCES, Rows, changes_between, devices_concerned
 from cameras.core.transfer_file import KEYS, REQUIRED, Path, Problems, Row, SiteFile, shown
@@ -196,6 +196,9 @@ def _check_recording(file: SiteFile, after: SiteState) -> None:
             else:
                 text = "“%(code)s” cannot be deleted: the recording of camera “%(camera)s” follows it"
                 file.problems.add(("schedules",), text, code=shown(schedule), camera=code)
+        if own is not None and guarantees_too_much(keep_days=camera["keep_days"], least_days=camera["least_days"]):
+            text = "guarantees more days than are kept of “%(code)s”"
+            file.problems.add(("cameras", own.index, "least_days"), text, code=code)
 
 
 def _check_shapes(file: SiteFile, stored: SiteState, after: SiteState) -> None:

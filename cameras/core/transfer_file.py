@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from cameras.core.colors import COLORS
 from cameras.core.document import Priority, RoiType, Severity
 from cameras.core.reasons import reason_of, worded
-from cameras.core.recording import DEFAULTS, MOST_AFTER_S, MOST_BEFORE_S, MOST_DAYS
+from cameras.core.recording import DEFAULTS, MOST_AFTER_S, MOST_BEFORE_S, MOST_DAYS, MOST_GIB
 from cameras.core.values import check_source, check_sub_stream, check_time_zone
 from edgesite.core.urls import mask_url
 
@@ -137,6 +137,8 @@ class CameraPart(Part):
     event_post_s: Annotated[int, Field(ge=1, le=MOST_AFTER_S)] = DEFAULTS["event_post_s"]
     record_sound: bool = False
     keep_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = None
+    keep_gib: Annotated[int, Field(ge=1, le=MOST_GIB)] | None = None
+    least_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = None
 
 
 class RoiPart(Part):

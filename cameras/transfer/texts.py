@@ -38,6 +38,7 @@ TEXTS = (
     gettext_noop("“%(code)s” cannot be deleted: binding “%(binding)s” follows it"),
     gettext_noop("“%(code)s” cannot be deleted: the recording of camera “%(camera)s” follows it"),
     gettext_noop("is missing: “%(code)s” is to be recorded on a schedule"),
+    gettext_noop("guarantees more days than are kept of “%(code)s”"),
     gettext_noop("there is no ROI “%(code)s” on the binding's camera"),
     gettext_noop("ROI “%(code)s” is a line, which is no area"),
     gettext_noop("“%(code)s” must stay an area of its camera: binding “%(binding)s” names it"),

@@ -1,9 +1,15 @@
-"""Which segments go: the oldest first, never what a task still needs, and none by age while the clock is in doubt. Pure."""
+"""Which segments go: the oldest first, never what a task still needs, and none by age while the clock is in doubt. Pure.
+
+For room, those go first of which a clip is stored, then the oldest; those that are guaranteed only when the disk itself is
+short, last, and no more of them than its floor asks for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import sys
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from recordings.core.segments import Segment
@@ -27,10 +33,33 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """For how long the recordings of one camera stay. keep_s: seconds; None: the limits'. most: bytes (None: no limit).
+
+    least_s: seconds that are guaranteed: what is younger goes neither for age nor for a budget.
+    """
+
+    keep_s: float | None = None
+    most: int | None = None
+    least_s: float = 0.0
+
+    def keeps(self, limits: Limits) -> float:
+        """Seconds. A camera's own days are a promise, too: nothing is kept for longer."""
+        return max(limits.keep_s, self.least_s) if self.keep_s is None else self.keep_s
+
+    def holds(self, limits: Limits) -> float:
+        """Seconds that are guaranteed, never more than what is kept."""
+        return min(self.least_s, self.keeps(limits))
+
+
+UNSAID = Terms()
+
+
+@dataclass(frozen=True, slots=True)
 class Stock:
     """What there is. count, size: of all segments. free: bytes on the disk. cleaning: the floor was hit, `enough` not yet.
 
-    doubtful: the clock is rather wrong (`jumped`, `most_are_old`).
+    doubtful: the clock is rather wrong (`jumped`, `most_are_old`). cameras: bytes by camera.
     """
 
     count: int
@@ -38,19 +67,21 @@ class Stock:
     free: int
     cleaning: bool = False
     doubtful: bool = False
+    cameras: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What goes. suspicious: some would go by age by a clock that is rather wrong: they stay.
 
-    short: bytes that are still missing when all that may go is gone.
+    short: bytes that are still missing when all that may go is gone. broken: those of the doomed that were guaranteed.
     """
 
     doomed: tuple[Segment, ...]
     cleaning: bool
     suspicious: bool = False
     short: int = 0
+    broken: tuple[Segment, ...] = ()
 
 
 def jumped(*, before: float, now: float, passed: float) -> bool:
@@ -63,6 +94,21 @@ def most_are_old(old: int, count: int) -> bool:
     return old > FEW and old * 2 > count
 
 
+def lacking(stock: Stock, limits: Limits, own: Mapping[str, Terms]) -> bool:
+    """Whether room is missing, on the disk or in a budget."""
+    return (
+        stock.free < (limits.enough if stock.cleaning else limits.floor)
+        or (limits.most is not None and stock.size > limits.most)
+        or bool(_over(stock, own))
+    )
+
+
+def _over(stock: Stock, own: Mapping[str, Terms]) -> dict[str, int]:
+    """Bytes beyond their budgets, by camera."""
+    over = {c: stock.cameras.get(c, 0) - terms.most for c, terms in own.items() if terms.most is not None}
+    return {camera_id: size for camera_id, size in over.items() if size > 0}
+
+
 def plan(
     oldest: Sequence[Segment],
     *,
@@ -70,25 +116,71 @@ def plan(
     limits: Limits,
     now: float,
     needed: Sequence[tuple[str, float, float]],
-    own: Mapping[str, float] = MappingProxyType({}),
+    own: Mapping[str, Terms] = MappingProxyType({}),
+    stored: Collection[str] = frozenset(),
+    at_once: int = sys.maxsize,
 ) -> Plan:
-    """oldest: a bounded number of segments, the oldest first. needed: (camera, start, end) of what tasks still need.
+    """oldest: of each camera with terms of its own and of the others at most `at_once`, the oldest.
 
-    own: seconds that segments are kept, of the cameras for which it is not the limits' time.
+    needed: (camera, start, end) of what tasks still need. own: of the cameras that have terms of their own. stored: paths of
+    segments of which a clip is stored.
     """
-    free = [s for s in oldest if not any(c == s.camera_id and s.end > a and s.start < b for c, a, b in needed)]
-    aged = [s for s in free if s.end < now - own.get(s.camera_id, limits.keep_s)]
+    may_go = [s for s in oldest if not any(c == s.camera_id and s.end > a and s.start < b for c, a, b in needed)]
+    may_go.sort(key=lambda s: (s.path not in stored, s.start, s.path))
+    held = [s for s in may_go if _held(s, limits, own.get(s.camera_id, UNSAID), now, doubtful=stock.doubtful)]
+    guarded = {s.path for s in held}
+    spare = [s for s in may_go if s.path not in guarded]
+    aged = [s for s in spare if s.end < now - own.get(s.camera_id, UNSAID).keeps(limits)]
     suspicious = stock.doubtful and bool(aged)
     cleaning = stock.free < (limits.enough if stock.cleaning else limits.floor)
-    missing = max(
-        limits.enough - stock.free if cleaning else 0, stock.size - limits.most if limits.most is not None else 0
-    )
-    doomed = {} if suspicious else {s.path: s for s in aged}
-    gained = sum(s.size for s in doomed.values())
-    for segment in free:
-        if gained >= missing:
-            break
-        if segment.path not in doomed:
-            doomed[segment.path] = segment
-            gained += segment.size
-    return Plan(tuple(doomed.values()), cleaning, suspicious, max(0, missing - gained))
+    choice = _Choice({} if suspicious else {s.path: s for s in aged})
+    choice.fit_cameras(spare, _over(stock, own))
+    too_much = max(0, stock.size - limits.most) if limits.most is not None else 0
+    missing = max(limits.enough - stock.free if cleaning else 0, too_much)
+    choice.gain(spare, missing)
+    at_floor = limits.floor - stock.free if cleaning else 0
+    before = len(choice.doomed)
+    if (
+        max(Counter(s.camera_id for s in spare).values(), default=0) < at_once
+    ):  # else there may be more that is not held
+        choice.gain(held, at_floor)
+    doomed = tuple(choice.doomed.values())
+    whole = at_floor if len(doomed) - before < len(held) else missing  # what is guaranteed need not give more
+    return Plan(doomed, cleaning, suspicious, max(0, whole - choice.gained), doomed[before:])
+
+
+def _held(segment: Segment, limits: Limits, terms: Terms, now: float, *, doubtful: bool) -> bool:
+    """By a clock that is rather wrong nobody can say how old it is: then all of a camera with guaranteed days is held."""
+    holds = terms.holds(limits)
+    return holds > 0 and (doubtful or segment.end >= now - holds)
+
+
+@dataclass(slots=True)
+class _Choice:
+    """What goes, by path."""
+
+    doomed: dict[str, Segment]
+
+    @property
+    def gained(self) -> int:
+        return sum(s.size for s in self.doomed.values())
+
+    def gain(self, candidates: Sequence[Segment], missing: int) -> None:
+        """Takes of them, in their order, until all that goes makes so many bytes."""
+        gained = self.gained
+        for segment in candidates:
+            if gained >= missing:
+                return
+            if segment.path not in self.doomed:
+                self.doomed[segment.path] = segment
+                gained += segment.size
+
+    def fit_cameras(self, candidates: Sequence[Segment], over: Mapping[str, int]) -> None:
+        """Takes of each camera, in their order, as many bytes as it has beyond its budget."""
+        left = dict(over)
+        for segment in self.doomed.values():
+            left[segment.camera_id] = left.get(segment.camera_id, 0) - segment.size
+        for segment in candidates:
+            if left.get(segment.camera_id, 0) > 0 and segment.path not in self.doomed:
+                self.doomed[segment.path] = segment
+                left[segment.camera_id] -= segment.size

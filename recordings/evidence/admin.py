@@ -19,6 +19,11 @@ def given_up(counts: dict[str, Any]) -> str:
     words = {
         "critical": ngettext("%(n)s critical alert event", "%(n)s critical alert events", counts.get("critical", 0)),
         "warning": ngettext("%(n)s warning", "%(n)s warnings", counts.get("warning", 0)),
+        "guaranteed": ngettext(
+            "%(n)s second of guaranteed recordings",
+            "%(n)s seconds of guaranteed recordings",
+            counts.get("guaranteed", 0),
+        ),
         "info": ngettext("%(n)s notice", "%(n)s notices", counts.get("info", 0)),
         "memory": ngettext(
             "%(n)s alert while the disk was full", "%(n)s alerts while the disk was full", counts.get("memory", 0)

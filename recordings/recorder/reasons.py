@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import structlog
 
 from cameras.core.document import Camera, Document
-from cameras.core.recording import Reason, reason_of
+from cameras.core.recording import Reason, RecordingPolicy, reason_of
+from recordings.core.retention import GIB, UNSAID, Terms
 
 log = structlog.get_logger(__name__)
 
@@ -68,11 +69,20 @@ class Reasons:
         """Cameras of which sound is kept."""
         return frozenset(c.camera_id for c in self._cameras() if c.recording.sound)
 
-    def keep_seconds(self) -> dict[str, float]:
+    def terms(self) -> dict[str, Terms]:
         """How long recordings stay, of the cameras that have a say of their own."""
-        days = {c.camera_id: c.recording.keep_days for c in self._cameras()}
-        return {camera_id: n * DAY_SECONDS for camera_id, n in days.items() if n is not None}
+        told = {c.camera_id: _terms(c.recording) for c in self._cameras()}
+        return {camera_id: terms for camera_id, terms in told.items() if terms != UNSAID}
 
     def _cameras(self) -> tuple[Camera, ...]:
         document = self.document()
         return document.content.cameras if document else ()
+
+
+def _terms(policy: RecordingPolicy) -> Terms:
+    days, gib = policy.keep_days, policy.keep_gib
+    return Terms(
+        keep_s=None if days is None else days * DAY_SECONDS,
+        most=None if gib is None else gib * GIB,
+        least_s=(policy.least_days or 0) * DAY_SECONDS,
+    )

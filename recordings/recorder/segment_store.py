@@ -7,9 +7,10 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgesite.edge_store.database import EdgeDatabase
+from edgesite.edge_store.losses import note_losses
 from recordings.core.segments import Segment
 from recordings.core.spans import hours_of
 from recordings.recorder.files import sync_folder
@@ -23,8 +24,31 @@ SELECT {COLUMNS} FROM segments WHERE NOT doomed{{of}}
     AND NOT EXISTS (SELECT 1 FROM needed WHERE camera = camera_id AND stop > since AND start < till)
 ORDER BY start, path LIMIT ?"""  # noqa: S608  names of ours
 
+SPANS = "SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)"
+# From the few spans to their segments, by the index; a segment that began earlier than this reaches into none.
+LONGEST = 600
+TOUCHED = f"""
+WITH spans (camera, since, till) AS MATERIALIZED ({SPANS})
+SELECT path FROM spans CROSS JOIN segments ON camera_id = camera AND start > since - {LONGEST} AND start < till
+WHERE stop > since"""  # noqa: S608  names of ours
+WITHIN = f"""
+WITH spans (camera, since, till) AS MATERIALIZED ({SPANS}), needed (camera, since, till) AS MATERIALIZED ({SPANS})
+SELECT DISTINCT {COLUMNS} FROM spans
+CROSS JOIN segments ON camera_id = spans.camera AND start >= spans.since AND start < spans.till
+WHERE stop <= spans.till AND NOT doomed AND NOT EXISTS
+    (SELECT 1 FROM needed WHERE needed.camera = camera_id AND stop > needed.since AND start < needed.till)
+ORDER BY start, path LIMIT ?"""  # noqa: S608  names of ours
+
 NOTE = "recorder:"  # rows of `meta`
 Span = tuple[str, float, float]  # of a camera, from and to, Unix seconds
+
+
+class Share(NamedTuple):
+    """Of one camera: how many segments, their bytes, when the oldest began (Unix seconds)."""
+
+    segments: int
+    size: int
+    oldest: float
 
 
 class SegmentStore:
@@ -101,10 +125,32 @@ class SegmentStore:
             r["camera_id"] for r in self.database.rows("SELECT DISTINCT camera_id FROM segments ORDER BY camera_id")
         ]
 
-    def total(self) -> tuple[int, int]:
-        """How many there are, and their bytes."""
-        row = self.database.rows("SELECT count(*) AS n, coalesce(sum(size), 0) AS size FROM segments")[0]
-        return int(row["n"]), int(row["size"])
+    def shares(self) -> dict[str, Share]:
+        """What there is of each camera that has any."""
+        # The plus keeps SQLite from going through an index, and from there to every row.
+        query = (
+            "SELECT camera_id, count(*) AS n, sum(size) AS size, min(start) AS oldest FROM segments GROUP BY +camera_id"
+        )
+        return {
+            r["camera_id"]: Share(int(r["n"]), int(r["size"]), float(r["oldest"])) for r in self.database.rows(query)
+        }
+
+    def recorded(self, *, start: float, end: float) -> dict[str, int]:
+        """Bytes of segments that began between, by camera, without those that are only there before an alert."""
+        of = "start >= ? AND start < ? AND NOT ring GROUP BY +camera_id"  # the plus as above: by age
+        query = f"SELECT camera_id, sum(size) AS size FROM segments WHERE {of}"  # noqa: S608  names of ours
+        return {r["camera_id"]: int(r["size"]) for r in self.database.rows(query, start, end)}
+
+    def size_of(self, needed: Sequence[Span]) -> int:
+        """Bytes of what holds something of these times."""
+        query = f"SELECT coalesce(sum(size), 0) AS size FROM segments WHERE path IN ({TOUCHED})"  # noqa: S608  ours
+        return int(self.database.rows(query, json.dumps(needed))[0]["size"]) if needed else 0
+
+    def within(self, spans: Sequence[Span], limit: int, *, needed: Sequence[Span] = ()) -> list[Segment]:
+        """What lies wholly in one of these times, the oldest first, without those that hold something of what is needed."""
+        if not spans:
+            return []
+        return [_segment(r) for r in self.database.rows(WITHIN, json.dumps(spans), json.dumps(needed), limit)]
 
     def forget(self, paths: Iterable[str]) -> None:
         """The rows of files that are not there."""
@@ -114,9 +160,14 @@ class SegmentStore:
                 rows = db.execute(gone, (path,)).fetchall()
                 _changed(db, ((r["camera_id"], r["start"], r["stop"]) for r in rows if not r["ring"]))
 
-    def delete(self, segments: Sequence[Segment], *, folder: Path) -> None:
-        """Files and rows: marked first, so that what a kill leaves between is neither used nor forgotten. Raises OSError."""
+    def delete(self, segments: Sequence[Segment], *, folder: Path, broken_s: int = 0, now: float = 0.0) -> None:
+        """Files and rows: marked first, so that what a kill leaves between is neither used nor forgotten. Raises OSError.
+
+        broken_s: seconds of it that were guaranteed: a loss, which is told to the hub. now: Unix seconds.
+        """
         with self.database.transaction() as db:
+            if broken_s:
+                note_losses(db, now=now, guaranteed=broken_s)
             db.executemany("UPDATE segments SET doomed = 1 WHERE path = ?", [(s.path,) for s in segments])
             _changed(db, ((s.camera_id, s.start, s.end) for s in segments if not s.ring))
         self.finish_deleting(folder=folder)

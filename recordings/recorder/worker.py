@@ -25,6 +25,7 @@ from edgesite.delivery import Delivery
 from edgesite.edge_store.commands import CommandStore
 from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError, try_lock
 from edgesite.edge_store.documents import DocumentStore
+from edgesite.edge_store.losses import report_losses
 from edgesite.edge_store.outbox import Outbox
 from edgesite.redis_clients import connect, describe
 from edgesite.worker import Loop, Step
@@ -150,6 +151,7 @@ class RecorderWorker:
             self._loop("orders of extracts", cuts.step, idle_s=0.0),
             self._loop("extracts to play", lambda: self.extracts.step("play"), idle_s=0.1),
             self._loop("extracts to export", lambda: self.extracts.step("export"), idle_s=0.2),
+            self._loop("losses", self.lead.only(self._tell_losses), idle_s=10.0),
             self._loop("hours", Hours(self.database).step, idle_s=5.0),
         ]
         self.record = self._loop("record", self.recorder.step, idle_s=0.0)
@@ -173,10 +175,11 @@ class RecorderWorker:
             self.tasks.step()
             reasons.step()
 
+        keeping = Keeping(folder, segments, store, s.limits, own=reasons.terms, also=self.extracts.spans)
         self.recorder = Recorder(
             folder=folder,
             indexer=Indexer(folder, segments, reasons.is_ring),
-            keeping=Keeping(folder, segments, store, s.limits, own=reasons.keep_seconds, also=self.extracts.spans),
+            keeping=keeping,
             tool=tool,
             transport=s.transport,
             stop=self.stop,
@@ -193,11 +196,14 @@ class RecorderWorker:
             self._document,
             tool,
             self.stop,
-            short=self.recorder.keeping.take_short,
+            short=keeping.take_short,
         )
 
     def _document(self) -> Document | None:
         return self.sync.current
+
+    def _tell_losses(self) -> bool:
+        return report_losses(self.database, now=time.time())
 
     def _may_confirm(self) -> bool:
         """Whether the document needs no detector to be judged, or one has judged it since. Raises EdgeStoreError."""

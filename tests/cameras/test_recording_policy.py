@@ -35,9 +35,12 @@ from tests.servers.stack import Form
 NIGHT = [{"day": "mon", "start": "22:00", "end": "06:00"}]
 FULL: dict[str, Any] = {
     "record": "schedule", "record_schedule": "night", "record_events": True, "event_pre_s": 5, "event_post_s": 30,
-    "record_sound": True, "keep_days": 90,
+    "record_sound": True, "keep_days": 90, "keep_gib": 200, "least_days": 30,
 }  # fmt: skip
-POLICY = {"schedule_id": "night", "events": {"pre_s": 5, "post_s": 30}, "sound": True, "keep_days": 90}
+POLICY = {
+    "schedule_id": "night", "events": {"pre_s": 5, "post_s": 30}, "sound": True, "keep_days": 90, "keep_gib": 200,
+    "least_days": 30,
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +77,8 @@ columns = st.fixed_dictionaries(
         "event_post_s": st.integers(1, 300),
         "record_sound": st.booleans(),
         "keep_days": st.none() | st.integers(1, 3650),
+        "keep_gib": st.none() | st.integers(1, 1_000_000),
+        "least_days": st.none() | st.integers(1, 3650),
     }
 )
 
@@ -106,6 +111,8 @@ def test_a_camera_without_a_policy_has_no_key_so_that_every_box_takes_its_docume
         ({"events": {"pre_s": 61}}, "cameras[0].recording.events.pre_s: must be 60 or less"),
         ({"events": {"post_s": 0}}, "cameras[0].recording.events.post_s: must be 1 or more"),
         ({"keep_days": 0}, "cameras[0].recording.keep_days: must be 1 or more"),
+        ({"keep_gib": 1.5}, "cameras[0].recording.keep_gib: must be a whole number"),
+        ({"least_days": 3651}, "cameras[0].recording.least_days: must be 3650 or less"),
         ({"sometimes": True}, "cameras[0].recording.sometimes: is an unknown key"),
         (True, "cameras[0].recording: must be keys with values"),
     ],
@@ -152,7 +159,9 @@ def test_the_document_has_the_policy_and_the_schedule_that_it_follows(night: Sch
     assert content_hash(compiled()) == content_hash(before)
 
 
-@pytest.mark.parametrize("column", [{"record": "always"}, {"record_sound": True}, {"keep_days": 3}, FULL])
+@pytest.mark.parametrize(
+    "column", [{"record": "always"}, {"record_sound": True}, {"keep_days": 3}, {"keep_gib": 3}, {"least_days": 3}, FULL]
+)
 def test_the_reconcile_step_sees_a_change(night: Schedule, column: dict[str, Any]) -> None:
     before = row_fingerprints()
     set_policy(**column)
@@ -226,6 +235,7 @@ def test_every_column_of_a_camera_is_in_the_file() -> None:
         ("cameras:\n- {camera_id: vid1, record_schedule: gone}", False, "there is no schedule “gone”"),
         ("cameras:\n- {camera_id: vid1, record: at-times}", False, "must be one of"),
         ("cameras:\n- {camera_id: vid1, event_pre_s: 61}", False, "must be 60 or less"),
+        ("cameras:\n- {camera_id: vid1, keep_days: 3, least_days: 4}", False, "guarantees more days than are kept"),
     ],
 )
 def test_a_file_with_a_wrong_policy_is_refused(night: Schedule, file: str, delete: bool, problem: str) -> None:
@@ -270,6 +280,17 @@ def test_a_policy_without_its_schedule_is_told_beside_the_field() -> None:
     two_sites()
     response = save(browser("operator"), path(Camera, "change", Camera.objects.get(pk="vid1")), record="schedule")
     assert field_error(response, "record_schedule") == "Choose a schedule."
+
+
+@pytest.mark.django_db
+def test_days_that_are_guaranteed_and_not_kept_are_told_beside_the_field() -> None:
+    two_sites()
+    page = path(Camera, "change", Camera.objects.get(pk="vid1"))
+    client = browser("operator")
+    response = save(client, page, keep_days="3", least_days="4")
+    assert field_error(response, "least_days") == "More days are guaranteed than are kept."
+    save(client, page, keep_days="", least_days="4", keep_gib="50")
+    assert compiled()["cameras"][0]["recording"] == {"keep_gib": 50, "least_days": 4}
 
 
 @pytest.mark.django_db

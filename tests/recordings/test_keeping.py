@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from recordings.core.retention import Limits
+from edgesite.edge_store.losses import report_losses
+from edgesite.edge_store.outbox import Outbox
+from recordings.core.retention import Limits, Terms
 from recordings.core.segments import Segment
-from recordings.recorder import keeping
+from recordings.recorder import keeping, segment_store
 from recordings.recorder.keeping import Keeping
 from recordings.recorder.task_store import Task
 from tests.fakes import Clock
@@ -114,11 +117,11 @@ def test_a_camera_with_days_of_its_own_keeps_them_and_hides_nothing(
     monkeypatch.setattr(keeping, "AT_ONCE", 2)
     disk.fill(1500, 1400, 1300, 100)
     disk.segments.add([Segment("vid2", "vid2/x", "r", T - 1204, T - 1200, 20)])
-    disk.keeping.own = lambda: {"vid1": 5000.0}
+    disk.keeping.own = lambda: {"vid1": Terms(5000.0)}
     assert disk.keeping.step()
     assert disk.left() == [1500, 1400, 1300, 100]
     assert disk.segments.of_camera("vid2") == []
-    disk.keeping.own = lambda: {"vid1": 1350.0}
+    disk.keeping.own = lambda: {"vid1": Terms(1350.0)}
     disk.ticks.advance(11)
     disk.keeping.step()
     assert disk.left() == [1300, 100]
@@ -155,7 +158,7 @@ def test_a_clock_that_jumps_takes_nothing_however_much_there_is(disk: Disk, monk
 def test_fewer_days_are_no_jump(disk: Disk) -> None:
     disk.fill(*range(900, 60, -40))
     disk.keeping.step()
-    disk.keeping.own = lambda: {"vid1": 200.0}
+    disk.keeping.own = lambda: {"vid1": Terms(200.0)}
     disk.ticks.advance(11)
     disk.clock.advance(11)
     assert disk.keeping.step()
@@ -178,3 +181,87 @@ def test_a_box_that_was_off_for_long_asks_for_a_week_and_then_goes_on(disk: Disk
         clock.advance(120)
     assert disk.keeping.step()
     assert (disk.left(), disk.keeping.alarm) == ([], "")
+
+
+# -- terms of cameras, clips that are stored, guaranteed days ---------------------------------------------------------
+
+
+def stored_clip(disk: Disk, *, start: float, end: float) -> None:
+    disk.store.add(Task("done", "vid1", "shift", "completed", 1, T - start, 60.0, T - start, T - end), now=T)
+
+
+def test_a_camera_with_bytes_of_its_own_keeps_no_more(disk: Disk) -> None:
+    disk.fill(500, 400, 300)
+    disk.segments.add([Segment("vid2", "vid2/x", "r", T - 900, T - 896, 20)])
+    disk.keeping.own = lambda: {"vid1": Terms(most=40)}
+    assert disk.keeping.step()
+    assert disk.left() == [400, 300]
+    assert len(disk.segments.of_camera("vid2")) == 1
+
+
+def test_for_room_those_go_first_that_a_stored_clip_holds_whole(disk: Disk) -> None:
+    disk.fill(900, 500, 496, 492, 300)
+    stored_clip(disk, start=502, end=492)  # holds two wholly, and of the one before a part
+    disk.keeping.limits = Limits(keep_s=1000.0, floor=100, enough=101)
+    for left in ([900, 500, 492, 300], [900, 500, 300], [500, 300]):
+        disk.space = 99
+        disk.keeping.step()
+        assert disk.left() == left
+        disk.space = 200  # the next look, at once, finds room
+        disk.keeping.step()
+        disk.ticks.advance(11)
+
+
+def test_a_clip_that_is_stored_costs_nothing_while_there_is_room(disk: Disk) -> None:
+    disk.fill(500, 496)
+    stored_clip(disk, start=600, end=400)
+    assert not disk.keeping.step()
+    assert disk.left() == [500, 496]
+
+
+def test_guaranteed_ones_go_last_for_the_floor_alone_and_are_told_as_a_loss(disk: Disk) -> None:
+    disk.fill(900, 800, 700)
+    disk.segments.add([Segment("vid2", "vid2/x", "r", T - 104, T - 100, 20)])
+    disk.keeping.own = lambda: {"vid1": Terms(least_s=950.0)}
+    disk.space = 75
+    disk.keeping.step()
+    assert (disk.left(), disk.segments.of_camera("vid2")) == ([800, 700], [])
+    assert disk.keeping.alarm == keeping.BROKEN
+    report_losses(disk.database, now=T)
+    [told] = [json.loads(r.body) for r in Outbox(disk.database).head("", 9)]
+    assert (told["type"], told["counts"]) == ("loss", {"guaranteed": 4})
+    disk.space = 120  # above the floor: what is guaranteed need not make more room
+    disk.ticks.advance(11)
+    disk.keeping.step()
+    assert disk.left() == [800, 700]
+    assert (disk.keeping.alarm, disk.keeping.take_short()) == (keeping.BROKEN, 0)
+    disk.ticks.advance(keeping.TOLD_SECONDS)
+    disk.keeping.step()
+    assert disk.keeping.alarm == ""
+
+
+def test_nothing_guaranteed_goes_while_one_look_does_not_see_all_else(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeping, "AT_ONCE", 2)
+    disk.fill(900, 800)
+    ends = [T - 100 - n for n in range(5)]
+    disk.segments.add([Segment("vid2", f"vid2/{e}", "r", e - 4, e, 20) for e in ends])
+    disk.keeping.own = lambda: {"vid1": Terms(least_s=950.0)}
+    disk.space = 0
+    for gone in (2, 4):
+        disk.keeping.step()
+        assert (disk.left(), len(disk.segments.of_camera("vid2"))) == ([900, 800], 5 - gone)
+        assert disk.keeping.alarm == ""
+    disk.keeping.step()
+    assert disk.left() == []
+
+
+def test_a_loss_and_what_is_lost_are_one(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk.fill(900)
+    disk.keeping.own = lambda: {"vid1": Terms(least_s=950.0)}
+    disk.space = 90
+    monkeypatch.setattr(segment_store, "note_losses", lambda *args, **told: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        disk.keeping.step()
+    assert disk.left() == [900]

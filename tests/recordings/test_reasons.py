@@ -12,6 +12,7 @@ from cameras.core.algorithms import registry
 from cameras.core.document import Document, parse_document
 from cameras.core.recording import RecordingPolicy, reason_of
 from cameras.core.schedule import ScheduleEntry
+from recordings.core.retention import Terms
 from recordings.recorder.reasons import Reasons
 from tests.cameras.documents import DEVICE, content, document
 from tests.fakes import Clock
@@ -122,16 +123,16 @@ def test_it_follows_the_document() -> None:
     box = Box("2026-11-23T00:00")
     box.reasons.step()
     assert box.reasons.wanted() == {}
-    box.configure(always=True, sound=True, keep_days=2)
+    box.configure(always=True, sound=True, keep_days=2, keep_gib=5, least_days=1)
     box.reasons.step()
     assert (box.reasons.wanted(), box.reasons.sound()) == ({"vid1": URL}, frozenset({"vid1"}))
-    assert box.reasons.keep_seconds() == {"vid1": 2 * 86_400.0}
+    assert box.reasons.terms() == {"vid1": Terms(2 * 86_400.0, 5 * 2**30, 86_400.0)}
     box.configure(enabled=False, always=True)
     box.reasons.step()
     assert box.reasons.wanted() == {}
     box.document = None
     box.reasons.step()
-    assert (box.reasons.wanted(), box.reasons.keep_seconds(), box.reasons.of) == ({}, {}, {})
+    assert (box.reasons.wanted(), box.reasons.terms(), box.reasons.of) == ({}, {}, {})
 
 
 def test_a_policy_records_exactly_in_the_hours_of_its_schedule() -> None:
