@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AnonymousUser
+from django.db import Error as DatabaseProblem
 from django.utils import timezone
 
 from cameras.models import Device, DeviceStatus
@@ -57,7 +58,15 @@ class Fleet:
         return dict(sorted(free.items(), key=lambda item: item[1]))
 
     def short_of_disk(self) -> list[str]:
-        return [d for d, free in self.disk_free().items() if free < LOW_DISK_BYTES]
+        """Where little is left, and where recordings that somebody counts on are at risk for it."""
+        low = [d for d, free in self.disk_free().items() if free < LOW_DISK_BYTES]
+        return [*low, *(d for d in self.recordings_at_risk() if d not in low)]
+
+    def recordings_at_risk(self) -> list[str]:
+        """Devices whose recorder raises an alarm."""
+        at_work = {d: device for d, device in self.devices.items() if device.revoked_at is None}
+        statuses = {d: getattr(device, "status", None) for d, device in at_work.items()}
+        return [d for d, status in statuses.items() if status is not None and recording_alarm(status.health)]
 
     def troubled_sites(self) -> set[int]:
         """Sites with a device out of sync or a camera down."""
@@ -70,6 +79,23 @@ class Fleet:
     def down_by_site(self) -> Counter[int]:
         """How many cameras; sites without any are not in it."""
         return Counter(self.devices[self.boxes[c]].site_id for c in self.down())
+
+
+def recording_alarm(health: object) -> str:
+    """Why recordings are at risk, as a box reported it, "" nothing."""
+    recording = health.get("recording") if isinstance(health, dict) else None
+    alarm = recording.get("alarm") if isinstance(recording, dict) else None
+    return alarm if isinstance(alarm, str) else ""
+
+
+def recording_warning() -> str:
+    """How many devices' recordings are at risk, "" for none. Names nobody: `/readyz` is open."""
+    try:
+        told = DeviceStatus.objects.filter(device__revoked_at=None, health__recording__alarm__isnull=False)
+        count = told.exclude(health__recording__alarm="").count()
+    except DatabaseProblem:
+        return ""  # a reason of its own says so
+    return f"Recordings of {count} device(s) are at risk; see Devices in the admin." if count else ""
 
 
 def fleet_of(user: User | AnonymousUser, *, now: datetime | None = None) -> Fleet:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 from redis.exceptions import RedisError
 
+from cameras.fleet import recording_alarm
 from cameras.models import Device, DeviceStatus
 from cameras.selectors import visible_devices
 from cameras.services import cloud_redis
@@ -38,6 +39,18 @@ def _age(status: DeviceStatus, now: datetime) -> float | None:
     return max(0.0, (now - status.reported_at).total_seconds()) if status.reported_at else None
 
 
+def _at_risk(status: DeviceStatus) -> float | None:
+    return float(bool(recording_alarm(status.health))) if isinstance(status.health.get("recording"), dict) else None
+
+
+def _reach(status: DeviceStatus) -> float | None:
+    """Of the camera of which it is the shortest."""
+    recording = status.health.get("recording")
+    forecast = recording.get("forecast") if isinstance(recording, dict) else None
+    reach = forecast.get("reach") if isinstance(forecast, dict) else None
+    return number(reach[0]) if isinstance(reach, list) and reach else None
+
+
 def device_metrics(user: User) -> Iterator[Metric]:
     """The families of the devices that the person may see; three queries and one Redis round trip."""
     devices = list(with_newest_version(visible_devices(user)).order_by("pk"))
@@ -57,6 +70,8 @@ def device_metrics(user: User) -> Iterator[Metric]:
         ("confirmed_version", "Version that the box found healthy.", _reported(lambda s: s.confirmed)),
         ("outbox_rows", "Rows that the hub has not confirmed.", _reported(lambda s: number(s.health.get("outbox")))),
         ("disk_free_bytes", "Free on the box's disk.", _reported(lambda s: number(s.health.get("disk_free")))),
+        ("recordings_at_risk", "1 while the recorder raises an alarm.", _reported(_at_risk)),
+        ("recordings_reach_seconds", "How far back recordings reach once the room is used.", _reported(_reach)),
         ("events_waiting", "Events in the cloud Redis that the hub has not stored.", lambda d: waiting.get(d.pk)),
     ]
     for name, text, read in columns:

@@ -118,7 +118,7 @@ class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device])
     @admin.display(description=gettext_lazy("recorder"))
     def recorder(self, device: Device) -> SafeString | str:
         status: DeviceStatus | None = getattr(device, "status", None)
-        return recorder_list(status.health if status else None)
+        return recorder_list(status.health if status else None, zone=device.site.time_zone)
 
     @admin.display(description=gettext_lazy("health"))
     def health(self, device: Device) -> SafeString | str:

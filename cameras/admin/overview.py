@@ -118,6 +118,8 @@ def _disk(fleet: Fleet) -> Tile:
             "size": number_format(least / 10**9, 1),
             "device": fleet.devices[device],
         }
+    if risky := fleet.recordings_at_risk():
+        kind, text = "bad", _("recordings are at risk on %(device)s") % {"device": fleet.devices[risky[0]]}
     return tile("disk", _("Devices short of disk"), len(low), kind, text, "cameras_device", "disk=low")
 
 

@@ -16,6 +16,7 @@ from edgesite.child_process import Process
 from edgesite.edge_store.database import EdgeStoreError
 from edgesite.process_guard import Guard
 from recordings.core.ffmpeg import Tool
+from recordings.recorder.forecasting import Forecasting
 from recordings.recorder.indexing import Indexer
 from recordings.recorder.keeping import Keeping
 from recordings.recorder.segmenter import Segmenter
@@ -47,6 +48,7 @@ class Recorder:
     monotonic: Callable[[], float] = time.monotonic
     sound: Callable[[], Collection[str]] = frozenset
     segmenters: dict[str, Segmenter] = field(default_factory=dict)
+    forecasting: Forecasting | None = None
     _guard: Guard = field(default_factory=Guard)
     _wake: tuple[int, int] = field(default_factory=os.pipe)
     _reconcile_at: float = 0.0
@@ -64,6 +66,8 @@ class Recorder:
         self._attempt("segments cannot be deleted", self.keeping.step)  # first: on a full disk the rest may fail
         self.indexer.step()
         self._sweep()
+        if self.forecasting is not None:
+            self._attempt("the room for recordings cannot be forecast", self.forecasting.step)
         self.think()
         self._follow(self.wanted())
         self._reconcile()
@@ -143,6 +147,7 @@ class Recorder:
     def health(self) -> dict[str, Any]:
         """What the report says of recording. For other threads, every two seconds: it asks the index nothing."""
         count, size = self.keeping.stock
+        ahead = self.forecasting
         return {
             "ffmpeg": self.tool is not None,
             "cameras": {camera: {"state": s.state, "reason": s.reason} for camera, s in list(self.segmenters.items())},
@@ -150,7 +155,8 @@ class Recorder:
             "bytes": size,
             "trouble": self.indexer.trouble,
             "missing": dict(self.indexer.missing),
-            "alarm": self.keeping.alarm,
+            "alarm": self.keeping.alarm or (ahead.alarm if ahead else ""),
+            "forecast": ahead.told if ahead else None,
         }
 
     def close(self, *, timeout: float = 3.5) -> bool:

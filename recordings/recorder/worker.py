@@ -34,6 +34,7 @@ from recordings.core.retention import Limits
 from recordings.recorder import extracts
 from recordings.recorder.events import Events
 from recordings.recorder.extracts import Extracts
+from recordings.recorder.forecasting import Forecasting
 from recordings.recorder.hours import Hours
 from recordings.recorder.indexing import Indexer
 from recordings.recorder.keeping import Keeping
@@ -187,6 +188,7 @@ class RecorderWorker:
             think=think,
             sound=reasons.sound,
             segmenters=segmenters,
+            forecasting=Forecasting(keeping),
         )
         self.uploads = Uploads(
             s.output,
