@@ -19,11 +19,12 @@ class DetectionConfig(AppConfig):
         from detection.model_choice import known_classes  # noqa: PLC0415
         from detection.notifying.models import Channel, NotificationRule  # noqa: PLC0415
         from detection.notifying.watching import notification_metrics, trial_warning  # noqa: PLC0415
-        from detection.selectors import may_see_capture, may_see_clip  # noqa: PLC0415
+        from detection.selectors import may_see_capture, may_see_clip, open_alerts  # noqa: PLC0415
         from edgesite import health, metrics  # noqa: PLC0415
         from recordings import access  # noqa: PLC0415
         from recordings.alert_clips.selectors import FOLDER as CLIPS  # noqa: PLC0415
         from recordings.evidence import retention  # noqa: PLC0415
+        from recordings.stored_clips import retention as clip_retention  # noqa: PLC0415
         from recordings.timeline import marks  # noqa: PLC0415
         from recordings.uploads import grants  # noqa: PLC0415
 
@@ -36,6 +37,7 @@ class DetectionConfig(AppConfig):
         access.register("captures", may_see_capture, note=note_viewed)
         grants.register("captures", CAPTURES)
         retention.register(captures_removed)
+        clip_retention.register(open_alerts)
         marks.register(alert_marks)
         access.register("backtests", may_see_picture)
         metrics.register("cameras", camera_metrics)

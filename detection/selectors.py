@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from cameras.models import Camera
 from cameras.selectors import sites_are_limited, visible_cameras, visible_devices
 from cameras.states import camera_state
-from detection.models import Alert
+from detection.models import Alert, AlertState
 from edgesite import redis_keys
 from edgesite.core.cursor import decode_number, encode_place
 from edgesite.redis_clients import Client, get_texts
@@ -63,6 +63,11 @@ def may_see_capture(user: User | AnonymousUser, key: str) -> bool:
 def may_see_clip(user: User | AnonymousUser, key: str) -> bool:
     """The clip of an alert is seen by those who see the alert."""
     return visible_alerts(user).filter(event_id__in=alerts_of_clip(key)).exists()
+
+
+def open_alerts() -> QuerySet[Any, Any]:
+    """Identifiers of the alerts that nobody has looked at."""
+    return Alert.objects.filter(state=AlertState.OPEN).order_by().values("event_id")
 
 
 def _seconds(at: datetime | None) -> float | None:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from detection.alert_life import audit_page, bulk_page, filters_page, list_page, one_page, precision_page
+from detection.alert_life.clips import protect_clip
 from detection.models import Alert
 from detection.selectors import visible_alerts
 
@@ -61,6 +62,7 @@ class AlertAdmin(admin.ModelAdmin[Alert]):
             path("precision/", seen(require_safe(precision_page.precision_page)), name="detection_alert_precision"),
             path("<int:pk>/delete/", seen(audit_page.delete), name="detection_alert_delete"),
             path("<int:pk>/change/", seen(require_safe(one_page.one_page)), name="detection_alert_change"),
+            path("<int:pk>/clip/", seen(require_POST(protect_clip)), name="detection_alert_clip"),
             path("<int:pk>/act/", seen(require_POST(one_page.act)), name="detection_alert_act"),
         ]
 

@@ -3,14 +3,18 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from recordings.stored_clips.models import StoredClip
 
-class AlertClip(models.Model):
+
+class AlertClip(StoredClip):
     """The recording of an alert, as the box that raised it last told. alert_id: the alert's event_id.
 
     state: of `recordings.core.tasks`. revision: the box's, rises. started_at, stopped_at: what it holds; the end lies ahead
     while the alert goes on, and is None while its end is not known. gaps: as (start, end) in Unix seconds. error: in English.
     No constraint on the camera: like its alert the clip outlives it, and its object goes with the alert.
     """
+
+    DAYS = "ALERT_CLIP_DAYS"
 
     alert_id = models.CharField(max_length=64, unique=True)
     camera = models.ForeignKey("cameras.Camera", models.DO_NOTHING, db_constraint=False, related_name="alert_clips")
@@ -34,6 +38,7 @@ class AlertClip(models.Model):
         verbose_name_plural = _("clips of alerts")
         ordering = ["-id"]
         default_permissions = ()  # who sees the alert sees its clip
+        indexes = [models.Index(fields=["gone", "removed_at", "stored_at"], name="alert_clip_by_age")]
 
     def __str__(self) -> str:
         return f"{self.camera_id} {self.alert_id}"

@@ -18,12 +18,15 @@ def clip_of_alert(alert_id: str) -> AlertClip | None:
 
 def alerts_of_clip(key: str) -> list[str]:
     """The event ids of the alert whose stored clip has this key."""
-    return list(AlertClip.objects.filter(object_name=key, state__in=STORED).values_list("alert_id", flat=True))
+    return list(
+        AlertClip.objects.filter(object_name=key, state__in=STORED, removed_at=None).values_list("alert_id", flat=True)
+    )
 
 
 def clip_url(clip: AlertClip) -> str:
     """Where it can be fetched, root-relative; "" while it cannot."""
-    return f"/api/media/{quote(clip.object_name)}" if clip.state in STORED and clip.object_name else ""
+    there = clip.state in STORED and clip.removed_at is None
+    return f"/api/media/{quote(clip.object_name)}" if there and clip.object_name else ""
 
 
 def may_store_clip(device: Device, key: str) -> bool:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from cameras.models import Camera
@@ -41,6 +42,8 @@ def take_clip(report: AlertClipReport, *, device_id: str) -> bool:
 def _told(report: AlertClipReport) -> dict[str, Any]:
     told: dict[str, Any] = {name: getattr(report, name) for name in PLAIN}
     told["gaps"] = [list(gap) for gap in report.gaps]
+    if report.state in STORED:
+        told["stored_at"] = timezone.now()
     for name in ("started_at", "stopped_at"):
         at = getattr(report, name)
         told[name] = datetime.fromtimestamp(at, UTC) if at is not None else None

@@ -26,8 +26,10 @@ from cameras.models import Camera
 from cameras.selectors import visible_cameras
 from edgesite.told import told
 from recordings.core.tasks import plain
+from recordings.stored_clips.services import protect
+from recordings.stored_clips.texts import kept_text
 from recordings.tasks.models import RecordingTask
-from recordings.tasks.selectors import download_url, visible_tasks
+from recordings.tasks.selectors import download_url, is_there, visible_tasks
 from recordings.tasks.services import start_task, stop_task
 from recordings.tasks.texts import reason_text
 
@@ -71,8 +73,8 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
     actions = ["stop"]
     change_form_template = "admin/recordings/task/change_form.html"
     fields = [
-        "player", "name", "camera_name", "condition", "problem", "began", "ended", "length", "gaps_told", "size", "object_name",
-        "sha256", "requested_by",
+        "player", "name", "camera_name", "condition", "problem", "began", "ended", "length", "gaps_told", "size", "kept",
+        "object_name", "sha256", "requested_by",
     ]  # fmt: skip
 
     # -- who may ------------------------------------------------------------------------------------------------------
@@ -140,15 +142,32 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
 
     def get_urls(self) -> list[Any]:
         press = self.admin_site.admin_view(require_POST(self._press_stop))
-        return [path("<int:pk>/stop/", press, name="recordings_recordingtask_stop"), *super().get_urls()]
+        protect = self.admin_site.admin_view(require_POST(self._press_protect))
+        return [
+            path("<int:pk>/stop/", press, name="recordings_recordingtask_stop"),
+            path("<int:pk>/protect/", protect, name="recordings_recordingtask_protect"),
+            *super().get_urls(),
+        ]
 
-    def _press_stop(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def _operated(self, request: HttpRequest, pk: int) -> RecordingTask:
         task = self.get_queryset(request).filter(pk=pk).first()
         if task is None:
             raise Http404
         if not self.has_stop_permission(request):
             raise PermissionDenied
+        return task
+
+    def _press_stop(self, request: HttpRequest, pk: int) -> HttpResponse:
+        task = self._operated(request, pk)
         stop_task(task, author=request.user.get_username())
+        return HttpResponseRedirect(_page(task))
+
+    def _press_protect(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """POST with `protected` = 1 or 0."""
+        task, wanted = self._operated(request, pk), request.POST.get("protected") == "1"
+        if protect(task, author=request.user.get_username(), protected=wanted):
+            text = _("It is kept until somebody lifts the protection.") if wanted else _("It is no longer protected.")
+            messages.success(request, text)
         return HttpResponseRedirect(_page(task))
 
     @admin.action(description=gettext_lazy("Stop the selected recordings"), permissions=["stop"])
@@ -161,6 +180,7 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
         context["may_stop"] = bool(
             task and task.state in ("starting", "recording") and self.has_stop_permission(request)
         )
+        context["may_protect"] = bool(task and is_there(task) and self.has_stop_permission(request))
         return super().render_change_form(request, context, *args, **kwargs)
 
     # -- what is shown ------------------------------------------------------------------------------------------------
@@ -196,6 +216,10 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
     def size(self, task: RecordingTask) -> str:
         return filesizeformat(task.bytes) if task.bytes else "–"
 
+    @admin.display(description=gettext_lazy("kept"))
+    def kept(self, task: RecordingTask) -> str:
+        return kept_text(task, zone=task.camera.device.site.time_zone) or "–"
+
     @admin.display(description=gettext_lazy("problem"))
     def problem(self, task: RecordingTask) -> str:
         return told(task.error) or "–"
@@ -212,6 +236,8 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
     @admin.display(description=gettext_lazy("recording"))
     def player(self, task: RecordingTask) -> SafeString | str:
         url = download_url(task)
+        if task.removed_at is not None:
+            return kept_text(task, zone=task.camera.device.site.time_zone)
         if not url:
             return _("not stored yet") if task.state != "failed" else "–"
         return format_html(

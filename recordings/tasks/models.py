@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from recordings.core.tasks import RUNNING
+from recordings.stored_clips.models import StoredClip
 
 
 class TaskState(models.TextChoices):
@@ -16,13 +17,15 @@ class TaskState(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
-class RecordingTask(models.Model):
+class RecordingTask(StoredClip):
     """A recording that somebody started, as the hub wants it (`state`) and as the box last told (`revision` and the rest).
 
     device_id: the box that records, and the only one that may report. box_state: "" before its first report. ordered_at:
     when the box was last told what to do. slot: the camera, while the task runs: of one camera only one does.
     gaps: as (start, end) in Unix seconds. error: in English, see `edgesite.told`.
     """
+
+    DAYS = "TASK_CLIP_DAYS"
 
     task_id = models.CharField(max_length=64, unique=True)
     slot = models.OneToOneField("cameras.Camera", models.CASCADE, null=True, related_name="running_task")
@@ -56,7 +59,10 @@ class RecordingTask(models.Model):
         verbose_name_plural = _("recording tasks")
         ordering = ["-id"]
         default_permissions = ()  # who sees the camera sees its recordings, who may change it starts and stops them
-        indexes = [models.Index(fields=["camera", "task_name", "-id"], name="task_by_name")]
+        indexes = [
+            models.Index(fields=["camera", "task_name", "-id"], name="task_by_name"),
+            models.Index(fields=["gone", "removed_at", "stored_at"], name="task_by_age"),
+        ]
         constraints = [
             models.CheckConstraint(condition=models.Q(state__in=TaskState.values), name="task_state_known"),
             models.CheckConstraint(

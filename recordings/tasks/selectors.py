@@ -28,7 +28,7 @@ def visible_tasks(user: User | AnonymousUser) -> QuerySet[RecordingTask]:
 
 def may_see_recording(user: User | AnonymousUser, key: str) -> bool:
     """A recording is seen by those who see its camera."""
-    return visible_tasks(user).filter(object_name=key, state__in=STORED).exists()
+    return visible_tasks(user).filter(object_name=key, state__in=STORED, removed_at=None).exists()
 
 
 def may_store_recording(device: Device, key: str) -> bool:
@@ -45,7 +45,12 @@ def newest_task(camera: Camera, *, task_name: str = "") -> RecordingTask | None:
 
 def download_url(task: RecordingTask) -> str:
     """Where the clip can be fetched, root-relative; "" while it cannot."""
-    return f"/api/media/{quote(task.object_name)}" if task.state in STORED and task.object_name else ""
+    return f"/api/media/{quote(task.object_name)}" if is_there(task) and task.object_name else ""
+
+
+def is_there(task: RecordingTask) -> bool:
+    """Whether its clip is stored and its time is not over."""
+    return task.state in STORED and task.removed_at is None
 
 
 def task_message(task: RecordingTask) -> dict[str, Any]:
@@ -59,7 +64,7 @@ def task_message(task: RecordingTask) -> dict[str, Any]:
         storage_type=task.storage_type,
         local_file=task.local_file,
         bucket=task.bucket,
-        object_name=task.object_name if task.state in STORED else "",
+        object_name=task.object_name if is_there(task) else "",
         download_url=download_url(task),
         stop_reason=task.stop_reason,
         error=task.error,

@@ -176,6 +176,8 @@ def _changes(task: RecordingTask, report: RecordingReport) -> dict[str, Any]:
         return values | {"object_name": "", "error": FOREIGN_KEY, "state": TaskState.FAILED, "slot": None}
     if _goes_on(task, report.state):
         values |= {"state": report.state, "slot": task.camera_id if report.state in RUNNING else None}
+        if report.state in STORED and task.stored_at is None:
+            values["stored_at"] = timezone.now()
     elif task.state == TaskState.FAILED:
         del values["error"], values["error_code"]
     if task.state == TaskState.STOPPING and not report.stop_reason:

@@ -37,6 +37,7 @@ from recordings.extracts import retention as extract_retention
 from recordings.extracts import services as extracts
 from recordings.objects import services as objects
 from recordings.orders.worker import Orders
+from recordings.stored_clips import retention as clip_retention
 from recordings.tasks import services as recording_tasks
 from recordings.uploads import stale as stale_uploads
 
@@ -119,6 +120,7 @@ class Command(BaseCommand):
             ("retention of extracts", extract_retention.step, RETENTION_SECONDS),
             ("objects of nobody", objects.step, objects.LOOK_SECONDS),
             ("unfinished uploads", stale_uploads.step, stale_uploads.LOOK_SECONDS),
+            ("retention of clips", clip_retention.step, RETENTION_SECONDS),
             ("brokers", brokers.step, BROKER_SECONDS),
             ("test alerts", lambda: trial_step(client=commands, now=timezone.now()), TRIAL_SECONDS),
             ("escalation", escalator.step, ESCALATE_SECONDS),
