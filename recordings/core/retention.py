@@ -140,9 +140,8 @@ def plan(
     choice.gain(spare, missing)
     at_floor = limits.floor - stock.free if cleaning else 0
     before = len(choice.doomed)
-    if (
-        max(Counter(s.camera_id for s in spare).values(), default=0) < at_once
-    ):  # else there may be more that is not held
+    in_hand = max(Counter(s.camera_id for s in spare).values(), default=0)
+    if in_hand < at_once:  # else there may be more that is not held
         choice.gain(held, at_floor)
     doomed = tuple(choice.doomed.values())
     whole = at_floor if len(doomed) - before < len(held) else missing  # what is guaranteed need not give more
@@ -152,7 +151,7 @@ def plan(
 def _held(segment: Segment, limits: Limits, terms: Terms, now: float, *, doubtful: bool) -> bool:
     """By a clock that is rather wrong nobody can say how old it is: then all of a camera with guaranteed days is held."""
     holds = terms.holds(limits)
-    return holds > 0 and (doubtful or segment.end >= now - holds)
+    return holds > 0 and not segment.ring and (doubtful or segment.end >= now - holds)
 
 
 @dataclass(slots=True)

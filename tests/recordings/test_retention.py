@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -114,6 +115,12 @@ def test_only_the_floor_takes_guaranteed_ones_last_and_no_more_than_it_asks_for(
     decision = decide(found, own=own, free=75)  # the mark above the floor would ask for 75 bytes, the floor for 25
     assert (ages(decision), ages(Plan(decision.broken, False)), decision.short) == ([100, 900], [900], 0)
     assert ages(decide(found, own=own, free=110, cleaning=True)) == [100]
+
+
+def test_what_is_only_there_before_an_alert_is_not_guaranteed() -> None:
+    ring = [replace(s, ring=True) for s in pieces(50)]
+    decision = decide(ring + pieces(900), own={"vid1": Terms(least_s=1000.0)}, free=90)
+    assert (ages(decision), decision.broken) == ([50], ())
 
 
 def test_what_is_missing_when_guaranteed_ones_are_gone_too_is_told() -> None:
