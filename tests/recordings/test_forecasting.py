@@ -76,6 +76,9 @@ def test_nothing_is_known_of_an_empty_index_a_ring_or_a_clock_in_doubt(ahead: Ah
     ahead.ticks.advance(11)
     ahead.keeping.step()
     assert ahead.keeping.doubtful
+    now = ahead.clock.now
+    ends = [now - HOUR * n for n in range(3)]  # by the wrong clock
+    ahead.segments.add([Segment("vid2", f"vid2/{e}", "r", e - HOUR, e, 3600) for e in ends])
     assert ahead.ask() is None
 
 

@@ -11,6 +11,8 @@ import pytest
 from cameras.sync_window import HEALTH_WINDOW_SECONDS
 from edgesite.edge_store.database import EdgeDatabase
 from edgesite.edge_store.documents import DocumentStore
+from edgesite.edge_store.losses import note_losses
+from edgesite.edge_store.outbox import Outbox
 from recordings.recorder.worker import RecorderSettings, RecorderWorker
 from tests.cameras.documents import DEVICE, EPOCH, content, document
 from tests.fakes import Clock
@@ -86,3 +88,15 @@ def test_a_start_of_the_recorder_is_not_counted_against_a_document(folder: Path)
     worker.stop.set()
     assert worker.close()
     assert counted == []
+
+
+def test_a_recorder_that_leads_tells_what_was_given_up_too(folder: Path) -> None:
+    worker = worker_on(folder)
+    with worker.database.transaction() as db:
+        note_losses(db, now=T, guaranteed=4)
+    losses = next(loop for loop in worker.loops if loop.name == "losses")
+    assert losses.step()
+    [row] = Outbox(worker.database).head("", 9)
+    assert '"guaranteed": 4' in row.body
+    worker.stop.set()
+    assert worker.close()
