@@ -15,6 +15,7 @@ from cameras.audit import AuditEntry, AuditRecords, site_of  # noqa: F401  Audit
 from cameras.choices import RecordMode, RoiType, Severity
 from cameras.core.algorithms import STRANGE_CLASS, registry
 from cameras.core.colors import COLORS
+from cameras.core.masks import MASK_HAS_NO_RULES, mask_problem
 from cameras.core.recording import guarantees_too_much
 from cameras.places import check_places
 from cameras.recorded import RecordedCamera
@@ -186,15 +187,23 @@ class ROI(models.Model):
     color = models.PositiveSmallIntegerField(
         _("colour"), null=True, blank=True, default=None, validators=[MaxValueValidator(COLORS - 1)]
     )
+    # In no config document either: its shape goes to the box with each order of an export (`recordings.core.hiding`).
+    mask = models.BooleanField(
+        _("privacy mask"), default=False, help_text=_("Hidden in exported films. A mask has no rules.")
+    )
     history = AuditRecords(site="camera__device__site")
 
     class Meta:
         verbose_name = _("ROI")
         verbose_name_plural = _("ROIs")
         ordering = ["camera", "-priority", "roi_id"]
+        permissions = [("lift_masks", "Can change and remove privacy masks, and export films without them")]
         constraints = [
             models.CheckConstraint(condition=models.Q(roi_type__in=RoiType.values), name="roi_type_known"),
             models.CheckConstraint(condition=models.Q(color=None) | models.Q(color__lt=COLORS), name="roi_color_known"),
+            models.CheckConstraint(
+                condition=models.Q(mask=False) | ~models.Q(roi_type=RoiType.LINE), name="roi_mask_is_an_area"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -208,6 +217,11 @@ class ROI(models.Model):
                 self.coordinates = clean_shape(self.roi_type, self.coordinates)
             except ValidationError as error:
                 raise ValidationError({"coordinates": error}) from None
+        if self.mask and (problem := mask_problem(self.roi_type, rules=self._has_rules())):
+            raise ValidationError({"mask": _(problem)})
+
+    def _has_rules(self) -> bool:
+        return not self._state.adding and Binding.objects.filter(roi__roi_id=self.roi_id).exists()
 
 
 class Binding(models.Model):
@@ -250,6 +264,8 @@ class Binding(models.Model):
         roi = ROI.objects.filter(roi_id=self.roi_id).first()
         if roi is not None and roi.roi_type not in algorithm.roi_types:
             raise ValidationError({"roi": _("%(algo)s cannot watch this shape.") % {"algo": _(algorithm.label)}})
+        if roi is not None and roi.mask:
+            raise ValidationError({"roi": _(MASK_HAS_NO_RULES)})
         check_schedule(self.schedule_id, site=site_of(Binding, self.roi_id, "roi__camera__device__site"))
         if not isinstance(self.params, dict):
             raise ValidationError({"params": _('Parameters must be a JSON object, such as {"dwell_s": 2}.')})

@@ -17,7 +17,8 @@ def check_places(params: CommonParameters, *, camera: str | None) -> None:
     places = params.places()
     if camera is None or not places:
         return
-    rois = apps.get_model("cameras", "ROI").objects.filter(camera=camera, roi_id__in=[place.roi_id for place in places])
+    rois = apps.get_model("cameras", "ROI").objects.filter(camera=camera, mask=False)
+    rois = rois.filter(roi_id__in=[place.roi_id for place in places])
     shapes: dict[str, str] = dict(rois.values_list("roi_id", "roi_type"))
     problems = [text for place in places if (text := _problem(place, shapes.get(place.roi_id)))]
     if problems:

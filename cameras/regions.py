@@ -19,6 +19,7 @@ from django.utils.translation import gettext_noop
 from cameras.audit import acting
 from cameras.core.algorithms import Place, registry
 from cameras.core.colors import shown_colors
+from cameras.core.masks import MASK_STAYS, hides_less
 from cameras.core.regions import BIND_KEYS, ROI_KEYS, Reading, RegionProblem, RegionsError, Row
 from cameras.issued import ConfigVersion
 from cameras.models import ROI, Binding, Camera, Device
@@ -31,6 +32,7 @@ MOST_COPIES = 5000
 Published = dict[str, ConfigVersion | Exception]
 Allowed = Callable[[str], bool]  # whether the person has a permission, such as `cameras.add_roi`
 EDITS = frozenset({"cameras.change_roi", "cameras.change_binding"})
+LIFT_MASKS = "cameras.lift_masks"
 
 TEXTS = (  # of `cameras.core.regions`, which knows no gettext
     gettext_noop("a camera has at most %(most)s ROIs"),
@@ -40,6 +42,8 @@ TEXTS = (  # of `cameras.core.regions`, which knows no gettext
     gettext_noop("there is no schedule “%(code)s” at this site"),
     gettext_noop("the model knows no class “%(name)s”; those spelled most alike: %(near)s"),
     gettext_noop("a line is no area"),
+    gettext_noop("a privacy mask has no rules: delete them, or draw a region of its own for the mask"),
+    gettext_noop("only who may lift privacy masks changes or removes one"),
 )
 
 
@@ -82,6 +86,8 @@ def save_regions(*, camera_id: str, revision: str, rois: Any, author: str, allow
         stored = {row["roi_id"]: row for row in before}
         wanted = Reading(stored, _schedules(camera.device.site_id), registry).read(rois)
         _check_allowed(stored, wanted, allowed)
+        if not allowed(LIFT_MASKS):
+            _check_masks_stay(stored, wanted)
         with acting(author=author):
             _write(camera, stored, wanted)
         published = publish_edit(device_ids=[camera.device_id], author=author, reason=f"regions of {camera}")
@@ -118,6 +124,18 @@ def _check_allowed(stored: dict[str, Row], wanted: list[Row], allowed: Allowed) 
         needed.add("cameras.delete_binding")
     if not all(allowed(permission) for permission in needed):
         raise PermissionDenied
+
+
+def _check_masks_stay(stored: dict[str, Row], wanted: list[Row]) -> None:
+    """Raises RegionsError when a mask would hide something else than it does."""
+    after = {row["roi_id"]: (index, row) for index, row in enumerate(wanted)}
+    problems = []
+    for code, old in stored.items():
+        index, row = after.get(code, (-1, None))
+        if hides_less(old, row):
+            problems.append(RegionProblem(index, code, "mask", MASK_STAYS))
+    if problems:
+        raise RegionsError(problems)
 
 
 def _write(camera: Camera, stored: dict[str, Row], wanted: list[Row]) -> None:

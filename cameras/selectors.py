@@ -88,7 +88,7 @@ def device_rows(device: Device) -> DeviceRows:
                 "enabled": r.enabled,
                 "priority": r.priority,
             }
-            for r in ROI.objects.filter(camera__device=device)
+            for r in ROI.objects.filter(camera__device=device, mask=False)
         ],
         binds=[
             {
@@ -135,7 +135,7 @@ def _raw_cameras() -> QuerySet[Camera, tuple[Any, ...]]:
 
 
 def _raw_rois() -> QuerySet[ROI, tuple[Any, ...]]:
-    raw = ROI.objects.annotate(points=Cast("coordinates", TextField())).order_by("pk")
+    raw = ROI.objects.filter(mask=False).annotate(points=Cast("coordinates", TextField())).order_by("pk")
     columns = ("roi_id", "camera_id", "name", "roi_type", "points", "enabled", "priority")
     return raw.values_list("camera__device_id", *columns)
 

@@ -141,9 +141,10 @@ def _restore_rows(device: Device, content: dict[str, Any]) -> None:
     rois = {r["roi_id"]: r for r in content["rois"]}
     binds = {b["bind_id"]: b for b in content["binds"]}
     _refuse_foreign(device, cameras, rois, binds)
+    _refuse_masks(device, cameras, rois)
     _restore_schedules(device, content.get("schedules", []))
     Binding.objects.filter(roi__camera__device=device).exclude(bind_id__in=binds).delete()
-    ROI.objects.filter(camera__device=device).exclude(roi_id__in=rois).delete()
+    ROI.objects.filter(camera__device=device, mask=False).exclude(roi_id__in=rois).delete()
     Camera.objects.filter(device=device).exclude(pk__in=cameras).delete()
     kept = {c.pk: (c.rtsp_url, c.sub_url) for c in Camera.objects.filter(device=device)}
     for code, row in cameras.items():
@@ -198,3 +199,14 @@ def _refuse_foreign(device: Device, cameras: dict[str, Any], rois: dict[str, Any
     if moved:
         text = gettext_noop("%(codes)s belongs to another device now; move it back first, or delete it there")
         raise VersionError(text, codes=", ".join(moved))
+
+
+def _refuse_masks(device: Device, cameras: dict[str, Any], rois: dict[str, Any]) -> None:
+    """No version knows of masks, and not everybody who may roll back may lift them."""
+    masks = ROI.objects.filter(camera__device=device, mask=True)
+    if now := sorted(masks.filter(roi_id__in=rois).values_list("roi_id", flat=True)):
+        text = gettext_noop("%(codes)s is a privacy mask now; a rollback takes none away")
+        raise VersionError(text, codes=", ".join(now))
+    if gone := sorted(set(masks.exclude(camera__in=cameras).values_list("camera_id", flat=True))):
+        text = gettext_noop("%(codes)s would go with its privacy masks; a rollback takes none away")
+        raise VersionError(text, codes=", ".join(gone))

@@ -38,6 +38,7 @@ def permissions(role: str) -> set[tuple[str, str]]:
     if role == ADMIN:
         codes |= _codes(ADMINISTER, "view", "add", "change", "delete") | {
             ("auth", "view_group"),
+            ("cameras", "lift_masks"),
             ("detection", "change_delivery"),
         }
     return codes

@@ -24,6 +24,7 @@ from cameras.camera_forms import CameraForm
 from cameras.core.recording import COLUMNS as RECORDING
 from cameras.forms import LabelledFormSet, ROIForm
 from cameras.models import ROI, Camera, Device
+from cameras.regions import LIFT_MASKS
 from cameras.regions_data import may_edit
 from cameras.selectors import visible_sites
 from edgesite.core.urls import mask_url
@@ -42,9 +43,14 @@ class ROIInline(admin.TabularInline[ROI, Camera]):
     model = ROI
     form = ROIForm
     formset = LabelledFormSet
-    fields = ["name", "roi_type", "coordinates", "enabled", "priority"]
+    fields = ["name", "roi_type", "coordinates", "enabled", "mask", "priority"]
     extra = 0
     show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ROI]:
+        """Who may not lift masks finds none here that could be changed."""
+        rows = super().get_queryset(request)
+        return rows if request.user.has_perm(LIFT_MASKS) else rows.filter(mask=False)
 
 
 @admin.register(Camera)

@@ -20,6 +20,7 @@ from cameras.core.algorithms import registry
 from cameras.forms import BindingForm, LabelledFormSet, ROIForm
 from cameras.models import ROI, Binding
 from cameras.places import check_places
+from cameras.regions import LIFT_MASKS
 from cameras.schedules import check_schedule
 
 
@@ -55,6 +56,10 @@ class BindingInline(ScheduleChoices, SiteLimitedChoices, admin.TabularInline[Bin
     show_change_link = True
 
 
+def _may_lift(request: HttpRequest, roi: ROI | None) -> bool:
+    return not (roi is not None and roi.mask) or request.user.has_perm(LIFT_MASKS)
+
+
 @admin.register(ROI)
 class ROIAdmin(AuditedAdmin[ROI], PublishingAdmin[ROI]):
     site_path = "camera__device__site"
@@ -63,12 +68,19 @@ class ROIAdmin(AuditedAdmin[ROI], PublishingAdmin[ROI]):
         "page, under Regions."
     )
     form = ROIForm
-    list_display = ["roi_id", "name", "camera", "roi_type", "points", "enabled", "priority"]
-    list_filter = [("camera__device__site", VisibleOnly), ("camera", VisibleOnly), "roi_type", "enabled"]
+    list_display = ["roi_id", "name", "camera", "roi_type", "points", "enabled", "mask", "priority"]
+    list_filter = [("camera__device__site", VisibleOnly), ("camera", VisibleOnly), "roi_type", "enabled", "mask"]
     search_fields = ["roi_id", "name", "camera__camera_id", "camera__name"]
     list_select_related = ["camera"]
-    fields = ["roi_id", "name", "camera", "roi_type", "coordinates", "enabled", "priority"]
+    fields = ["roi_id", "name", "camera", "roi_type", "coordinates", "enabled", "mask", "priority"]
     inlines = [BindingInline]
+
+    def has_change_permission(self, request: HttpRequest, obj: ROI | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _may_lift(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ROI | None = None) -> bool:
+        """Also asked for each row that a list's action, or deleting the camera, would take along."""
+        return super().has_delete_permission(request, obj) and _may_lift(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: ROI | None = None) -> Any:
         return ["roi_id"] if obj else []

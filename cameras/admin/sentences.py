@@ -69,6 +69,7 @@ WORDS = (
     gettext_noop("publish on save"),
     gettext_noop("device"),
     gettext_noop("colour"),
+    gettext_noop("privacy mask"),
     gettext_noop("recorded all the time"),
     gettext_noop("recording schedule"),
     gettext_noop("seconds before an alert"),

@@ -17,9 +17,11 @@ from django.utils.translation import gettext_lazy
 
 from cameras.admin.base import PublishingAdmin
 from cameras.admin.sentences import problem_text, sentences
+from cameras.core.masks import MASK_STAYS, hides_less
 from cameras.core.transfer import Plan
 from cameras.core.transfer_file import Problems, TransferError
 from cameras.models import Site
+from cameras.regions import LIFT_MASKS
 from cameras.transfer.building import LARGEST, refusal
 from cameras.transfer.services import Judge, OutdatedError, Upload, carry_out, export_site, prepare
 from cameras.transfer.writing import CONTENT_TYPES, FORMATS
@@ -80,8 +82,16 @@ def _judge(request: HttpRequest) -> Judge:
             problems.add(("devices",), "your role may not add devices")
         if plan.changed("devices") and not user.has_perm("cameras.change_device"):
             problems.add(("devices",), "your role may not change devices")
+        before, after = (state.rows["rois"] for state in (plan.before, plan.after))
+        if not user.has_perm(LIFT_MASKS) and any(_loses_mask(row, after.get(code)) for code, row in before.items()):
+            problems.add(("rois",), MASK_STAYS)
 
     return judge
+
+
+def _loses_mask(old: dict[str, Any], new: dict[str, Any] | None) -> bool:
+    """A mask hides something of its own camera."""
+    return hides_less(old, new) or bool(old["mask"] and new and new["camera"] != old["camera"])
 
 
 def _context(request: HttpRequest, site: Site, **values: Any) -> dict[str, Any]:

@@ -34,6 +34,7 @@ FIELDS = {
     "analyse": "analyse", "max_fps": "analyses per second", "camera_id": "camera", "roi_id": "ROI", "roi_type": "shape",
     "priority": "priority", "algo_code": "algorithm", "severity": "severity", "schedule_id": "schedule",
     "publish_on_save": "publish on save", "device": "device", "color": "colour",
+    "mask": "privacy mask",
 }  # fmt: skip
 RECORDING = {
     "always": "recorded all the time", "schedule_id": "recording schedule", "pre_s": "seconds before an alert",

@@ -17,6 +17,7 @@ from cameras.core.algorithms import STRANGE_CLASS, CommonParameters, Registry
 from cameras.core.colors import COLORS
 from cameras.core.document import Priority, RoiType, Severity
 from cameras.core.geometry import GeometryError, validate_shape
+from cameras.core.masks import mask_problem
 from cameras.core.reasons import Word, reason_of, worded
 from cameras.core.transfer_file import Code, Name, Part
 
@@ -25,7 +26,7 @@ DEEPEST = 20
 UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")  # no database column holds these
 
 Row = dict[str, Any]  # of an ROI as the editor knows it, with its `binds`
-ROI_KEYS = ("name", "roi_type", "coordinates", "color", "enabled", "priority")
+ROI_KEYS = ("name", "roi_type", "coordinates", "color", "enabled", "priority", "mask")
 BIND_KEYS = ("algo_code", "params", "severity", "schedule_id", "enabled", "priority")
 
 
@@ -49,6 +50,7 @@ class RoiIn(Part):
     color: Annotated[int, Field(ge=0, lt=COLORS)] | None = None
     enabled: bool = True
     priority: Priority = 0
+    mask: bool = False
     binds: Annotated[list[BindIn], Field(max_length=MOST_BINDS)] | None = None
 
 
@@ -97,7 +99,7 @@ class Reading:
             raise RegionsError(self.problems)
         rows = [(index, row) for index, item in enumerate(raw) if (row := self._row(index, item)) is not None]
         self._check_repeats(rows)
-        shapes = {row["roi_id"]: row["roi_type"] for _, row in rows if row["roi_id"] is not None}
+        shapes = {r["roi_id"]: r["roi_type"] for _, r in rows if r["roi_id"] is not None and not r["mask"]}
         for index, row in rows:
             for number, bind in enumerate(row["binds"]):
                 self._check_bind(index, row, number, bind, shapes)
@@ -130,6 +132,8 @@ class Reading:
             row["coordinates"] = [[x, y] for x, y in validate_shape(row["roi_type"], row["coordinates"])]
         except GeometryError as error:
             self._add(index, roi_id, "coordinates", error.template, **error.values)
+        if row["mask"] and (problem := mask_problem(row["roi_type"], rules=bool(row["binds"]))):
+            self._add(index, roi_id, "mask", problem)
         return row
 
     def _binds(self, index: int, given: RoiIn) -> list[Row]:

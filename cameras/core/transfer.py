@@ -12,6 +12,7 @@ from cameras.core.algorithms import STRANGE_CLASS, Registry
 from cameras.core.difference import Change
 from cameras.core.geometry import GeometryError, validate_shape
 from cameras.core.holidays import PlannedSchedule
+from cameras.core.masks import mask_problem
 from cameras.core.reasons import Word
 from cameras.core.recording import SCHEDULE, guarantees_too_much
 from cameras.core.stream_urls import NO_MAIN, StreamUrlError, compose_sub
@@ -84,6 +85,7 @@ def plan_import(file: SiteFile, *, stored: SiteState, elsewhere: Elsewhere, dele
     _check_schedules(file, after)
     _check_recording(file, after)
     _check_shapes(file, stored, after)
+    _check_masks(file, after)
     _check_bindings(file, stored, after, registry)
     check_places(file, stored.rows, after.rows, registry)
     file.problems.raise_any()
@@ -211,6 +213,15 @@ def _check_shapes(file: SiteFile, stored: SiteState, after: SiteState) -> None:
             roi["coordinates"] = [[x, y] for x, y in validate_shape(roi["roi_type"], roi["coordinates"])]
         except GeometryError as error:
             file.problems.add(("rois", row.index, "coordinates"), error.template, **error.values)
+
+
+def _check_masks(file: SiteFile, after: SiteState) -> None:
+    """Also of rows that the file does not name: it may give a mask a rule."""
+    ruled = {binding["roi"] for binding in after.rows["bindings"].values()}
+    for code, roi in after.rows["rois"].items():
+        if roi["mask"] and (problem := mask_problem(roi["roi_type"], rules=code in ruled)):
+            own = file.rows["rois"].get(code)
+            file.problems.add(("rois", own.index, "mask") if own else ("rois",), problem)
 
 
 def _check_bindings(file: SiteFile, stored: SiteState, after: SiteState, registry: Registry) -> None:

@@ -66,6 +66,8 @@ def _documents(state: SiteState) -> dict[str, list[Any]]:
         for code, row in sorted(state.rows[kind].items()):
             device = owner[parents].get(row[reference], "")
             owner[kind][code] = device
+            if row.get("mask"):
+                continue  # in no document
             found.setdefault(device, []).append({name: row[name] for name in row if name != "color"})
             for followed in (row.get("schedule"), row.get("record_schedule")):
                 if followed is not None:

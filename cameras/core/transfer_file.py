@@ -152,6 +152,7 @@ class RoiPart(Part):
     enabled: bool = True
     priority: Priority = 0
     color: Annotated[int, Field(ge=0, lt=COLORS)] | None = None
+    mask: bool = False
 
 
 class BindingPart(Part):

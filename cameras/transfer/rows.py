@@ -48,7 +48,7 @@ FIELDS = {
         "max_fps",
         *RECORDING,
     ),
-    "rois": ("roi_id", "camera", "name", "roi_type", "coordinates", "enabled", "priority", "color"),
+    "rois": ("roi_id", "camera", "name", "roi_type", "coordinates", "enabled", "priority", "color", "mask"),
     "bindings": ("bind_id", "roi", "algo_code", "params", "severity", "priority", "enabled", "schedule"),
 }
 BATCH = 500  # databases limit the values of one statement

@@ -26,10 +26,13 @@ def test_three_kinds_are_drawn_saved_and_there_again(visitor: Visitor) -> None:
     editor.drag((0.6, 0.2), (0.8, 0.45))
     page.fill("#editor-name", "Desk")
     page.locator("#editor-colors label").nth(6).click()
+    page.check("#editor-mask")
+    expect(page.locator("#editor-list")).to_contain_text("rectangle · privacy mask")
     editor.tool("line")
     editor.click(0.55, 0.8)
     editor.click(0.9, 0.7)
     page.fill("#editor-name", "Door")
+    expect(page.locator("#editor-mask")).to_be_disabled()  # a line hides nothing
     expect(page.locator(".ed-letter:visible")).to_have_text(["A", "B"])
     expect(page.locator("#editor-unsaved")).to_have_text("3 regions not saved")
     editor.save()
@@ -39,6 +42,7 @@ def test_three_kinds_are_drawn_saved_and_there_again(visitor: Visitor) -> None:
     assert near(stored["门口 entrance"]["coordinates"], [[0.1, 0.1], [0.4, 0.15], [0.35, 0.5], [0.12, 0.4]])
     assert near(stored["Desk"]["coordinates"], [[0.6, 0.2], [0.8, 0.45]])
     assert (stored["Desk"]["roi_type"], stored["Desk"]["color"]) == ("rectangle", 6)
+    assert [name for name, row in stored.items() if row["mask"]] == ["Desk"]
     assert near(stored["Door"]["coordinates"], [[0.55, 0.8], [0.9, 0.7]])
     page.click("#editor-swap")
     editor.save()

@@ -30,6 +30,7 @@ STORED = SiteState(
             "roi-1": {
                 "roi_id": "roi-1", "camera": "vid1", "name": "Door", "roi_type": "polygon",
                 "coordinates": [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]], "enabled": True, "priority": 0, "color": None,
+                "mask": False,
             }
         },
         "bindings": {

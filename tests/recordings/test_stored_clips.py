@@ -268,7 +268,7 @@ def test_days_count_from_when_the_hub_heard_that_it_is_stored() -> None:
 def test_clips_from_before_have_all_their_days_from_the_update_on() -> None:
     for alert, state in (("x1", "completed"), ("x2", "failed")):
         AlertClip.objects.create(alert_id=alert, camera_id="vid1", state=state, device_id="box-1", revision=4)
-    import_module("recordings.migrations.0009_stored_clips").begin_now(apps, None)
+    import_module("recordings.migrations.0010_stored_clips").begin_now(apps, None)
     rows = {c.alert_id: c for c in AlertClip.objects.all()}
     assert rows["x2"].stored_at is None
     assert fresh(rows["x1"])

@@ -106,7 +106,7 @@ export class Drawing {
     while (names.has(say("new_name", { n }))) n += 1;
     const roi = {
       key, roi_id: null, name: say("new_name", { n }), roi_type: type, coordinates, color: freeColor(state),
-      enabled: true, priority: Math.min(0, ...state.rois.map((one) => one.priority)), binds: [],
+      enabled: true, mask: false, priority: Math.min(0, ...state.rois.map((one) => one.priority)), binds: [],
     };
     this.model.commit((now) => addRoi(now, roi), { label: "drawn" });
     this.speak(say("drawn", { name: roi.name }));

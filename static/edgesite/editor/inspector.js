@@ -13,12 +13,14 @@ export class Inspector {
     this.box = byId("editor-inspector");
     this.name = byId("editor-name");
     this.enabled = byId("editor-enabled");
+    this.mask = byId("editor-mask");
     this.colors = byId("editor-colors");
     this.problem = byId("editor-name-problem");
     this.colors.append(...Array.from({ length: COLORS }, (_, color) => this.#color(color)));
     this.name.addEventListener("input", () => this.#set("name", this.name.value, "name"));
     this.name.addEventListener("keydown", (event) => event.key === "Enter" && this.name.blur());
     this.enabled.addEventListener("change", () => this.#set("enabled", this.enabled.checked));
+    this.mask.addEventListener("change", () => this.#set("mask", this.mask.checked));
     const acts = {
       swap: () => editor.act.swap(only(editor.model.state).key),
       "to-polygon": () => editor.act.toPolygon(only(editor.model.state).key),
@@ -61,6 +63,8 @@ export class Inspector {
     setAttribute(this.name, "placeholder", roi.roi_id ?? "");
     this.enabled.checked = roi.enabled;
     setAttribute(this.enabled, "disabled", ui.readonly);
+    this.mask.checked = roi.mask;
+    setAttribute(this.mask, "disabled", ui.readonly || (roi.roi_type === "line" && !roi.mask));
     setAttribute(this.name, "readonly", ui.readonly);
     for (const radio of this.colors.querySelectorAll("input")) {
       radio.checked = Number(radio.value) === roi.color;

@@ -73,7 +73,7 @@ export class List {
     parts.row.classList.toggle("ed-dim", hidden || !roi.enabled);
     parts.meta.classList.toggle("ed-bad", fault !== "");
     setText(parts.name, name);
-    setText(parts.meta, fault || [say(roi.roi_type), count("rules", binds), roi.enabled ? "" : say("switched_off")].filter(Boolean).join(" · "));
+    setText(parts.meta, fault || [say(roi.roi_type), roi.mask ? say("mask") : count("rules", binds), roi.enabled ? "" : say("switched_off")].filter(Boolean).join(" · "));
     setAttribute(parts.choose, "aria-pressed", selected);
     for (const [node, key] of [[parts.show, hidden ? "show" : "hide"], [parts.up, "move_up"], [parts.down, "move_down"]]) {
       setAttribute(node, "aria-label", say(key, { name }));

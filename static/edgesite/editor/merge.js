@@ -1,7 +1,7 @@
 // Two people changed the same camera: what both did is put together, region by region and field by field. Pure.
 // All three lists hold regions with `key`; base is what both started from.
 
-const FIELDS = { name: ["name"], shape: ["roi_type", "coordinates"], color: ["color"], enabled: ["enabled"], priority: ["priority"], binds: ["binds"] };
+const FIELDS = { name: ["name"], shape: ["roi_type", "coordinates"], color: ["color"], enabled: ["enabled"], priority: ["priority"], mask: ["mask"], binds: ["binds"] };
 const QUIET = new Set(["priority"]); // order is not worth a question: mine stays
 
 const text = (roi, names) => JSON.stringify(names.map((name) => roi[name] ?? null));

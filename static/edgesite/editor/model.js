@@ -10,7 +10,7 @@ import { createHistory } from "./history.js";
 let made = 0;
 export const newKey = () => `new-${(made += 1)}`;
 
-const STORED = ["name", "roi_type", "coordinates", "color", "enabled", "priority", "binds"];
+const STORED = ["name", "roi_type", "coordinates", "color", "enabled", "priority", "mask", "binds"];
 const picture = (rois) => JSON.stringify(rois.map((roi) => [roi.key, ...STORED.map((name) => roi[name])]));
 // Not what JSON makes of NaN (null): a region with it is never equal to a stored one, and never sent.
 

@@ -6,7 +6,7 @@ import { newKey } from "./model.js";
 import { merge, resolve } from "./merge.js";
 import { count, nameOf, problemText, say } from "./words.js";
 
-const SENT = ["name", "roi_type", "coordinates", "color", "enabled", "priority"];
+const SENT = ["name", "roi_type", "coordinates", "color", "enabled", "priority", "mask"];
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 
 export class Saving {
@@ -181,7 +181,7 @@ export class Saving {
 // Which of the answer's regions are those that were made here: the ones whose ID was not known, by content and order.
 function newIds(model, rois, sent) {
   const known = new Set(sent.map((roi) => model.idOf(roi)).filter(Boolean));
-  const text = (roi) => JSON.stringify([roi.name, roi.roi_type, roi.coordinates, roi.color, roi.priority]);
+  const text = (roi) => JSON.stringify([roi.name, roi.roi_type, roi.coordinates, roi.color, roi.priority, roi.mask]);
   const made = sent.filter((roi) => model.idOf(roi) === null);
   const keys = new Map();
   for (const roi of rois.filter(({ roi_id: id }) => !known.has(id))) {

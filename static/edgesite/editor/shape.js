@@ -37,6 +37,7 @@ export const path = (points, closed) => points.filter(isFinitePoint).map(([x, y]
 export function shapeLabel(roi) {
   const wrong = problemsOf(roi);
   const parts = [nameOf(roi), say(roi.roi_type), count("points", roi.coordinates.length)];
+  if (roi.mask) parts.push(say("mask"));
   if (!roi.enabled) parts.push(say("switched_off"));
   if (wrong.length) parts.push(problemText(wrong[0]));
   return parts.join(", ");
