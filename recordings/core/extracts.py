@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from recordings.core.hiding import Hide
 from recordings.core.names import safe_name, unique_name
 from recordings.core.tasks import MOST_HOLES, Moment, plain
 
@@ -30,7 +31,11 @@ CameraId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(pl
 
 
 class ExtractOrder(BaseModel):
-    """The body of the command `cut`. begin, end: Unix seconds. key: where the extract is to stand."""
+    """The body of the command `cut`, and of `cut_hidden`. begin, end: Unix seconds. key: where the extract is to stand.
+
+    hide: what must not be seen of it. It comes with a command of its own, which a box that cannot do it does not know: one
+    that took `cut` for it would leave out the key that it does not know, and show everything.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -40,6 +45,12 @@ class ExtractOrder(BaseModel):
     end: Moment
     purpose: Purpose
     key: Annotated[str, Field(max_length=500), AfterValidator(_key)]
+    hide: Hide | None = None
+
+    @property
+    def hidden(self) -> str:
+        """Names what is hidden; "" for nothing."""
+        return self.hide.digest() if self.hide else ""
 
 
 class ExtractReport(BaseModel):
@@ -47,6 +58,7 @@ class ExtractReport(BaseModel):
 
     started_at: Unix seconds of the first picture, which may be some before the wanted beginning. progress: per cent.
     message: in English, see `edgesite.told`. duration: seconds of video. gaps: as (start, end) in Unix seconds.
+    hidden: what is hidden in it, as the order's `hidden`.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -59,6 +71,7 @@ class ExtractReport(BaseModel):
     message: Annotated[str, Field(max_length=500), AfterValidator(plain)] = ""
     started_at: Moment | None = None
     sha256: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    hidden: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     bytes: int = Field(default=0, ge=0, le=2**62)
     duration: float = Field(default=0.0, ge=0, le=10**8, allow_inf_nan=False)
     gaps: Annotated[list[tuple[Moment, Moment]], Field(max_length=MOST_HOLES)] = Field(default_factory=list)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import av
 import structlog
@@ -39,6 +39,12 @@ class Stopped(Exception):  # noqa: N818  nothing went wrong
     """The recorder ends; the clip is made after the next start."""
 
 
+class Ending(Protocol):
+    """Says that a clip is not wanted any more; a `threading.Event` is one."""
+
+    def is_set(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A finished clip. seconds: of video in it."""
@@ -60,9 +66,7 @@ class _Kind:
     extra: bytes
 
 
-def make_clip(
-    segments: Sequence[Segment], *, folder: Path, target: Path, end: float, tool: Tool, stop: threading.Event
-) -> Clip:
+def make_clip(segments: Sequence[Segment], *, folder: Path, target: Path, end: float, tool: Tool, stop: Ending) -> Clip:
     """One MP4 of these segments under `target`, durable. folder: where they lie. end: Unix seconds at which it ends.
 
     Raises ClipError, OSError, and Stopped when `stop` is set meanwhile.
@@ -80,17 +84,22 @@ def make_clip(
     try:
         size = None if copied else (first.width, first.height)
         call = clip_call(tool, listing=str(listing), target=str(draft), seconds=max(0.1, seconds), size=size)
-        _run(call.argv, stop)
-        made = measure(draft)
-        if made <= 0:
-            raise ClipError("the clip holds no video", retryable=False)
-        length = sync_file(draft)
-        draft.rename(target)
-        sync_folder(target.parent)
+        run_tool(call.argv, stop)
+        return finish_clip(draft, target, copied=copied)
     finally:
         listing.unlink(missing_ok=True)
         draft.unlink(missing_ok=True)
-    log.info("clip made", file=target.name, seconds=round(made, 2), copied=copied)
+
+
+def finish_clip(draft: Path, target: Path, **what: object) -> Clip:
+    """The draft, durable and under its name. what: is logged. Raises ClipError when it holds no video, OSError."""
+    made = measure(draft)
+    if made <= 0:
+        raise ClipError("the clip holds no video", retryable=False)
+    length = sync_file(draft)
+    draft.rename(target)
+    sync_folder(target.parent)
+    log.info("clip made", file=target.name, seconds=round(made, 2), **what)
     with open(target, "rb") as file:
         return Clip(target, length, sha256_of(file), made)
 
@@ -108,14 +117,25 @@ def _kind(path: Path) -> _Kind | None:
         return None
 
 
-def _run(argv: list[str], stop: threading.Event) -> None:
-    """ffmpeg to its end. Raises ClipError with its last words, Stopped, OSError."""
+def run_tool(
+    argv: list[str],
+    stop: Ending,
+    *,
+    env: Mapping[str, str] | None = None,
+    heard: Callable[[str], bool] = lambda line: False,
+) -> None:
+    """ffmpeg, or what makes a clip instead, to its end. heard: takes a line that is no last word by saying so.
+
+    Raises ClipError with its last words, Stopped, OSError.
+    """
     said: deque[str] = deque(maxlen=LINES_KEPT)
 
     def take(line: bytes) -> None:
-        said.append(log_line(line.decode(errors="replace"), ())[1])
+        text = line.decode(errors="replace")
+        if not heard(text):
+            said.append(log_line(text, ())[1])
 
-    env = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
+    env = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", **(env or {})}
     process = Process.start(argv, env, stdout=take, stderr=take, now=time.monotonic())
     reader, writer = os.pipe()  # nothing wakes this wait
     try:
@@ -131,4 +151,5 @@ def _run(argv: list[str], stop: threading.Event) -> None:
     if status:
         words = "; ".join(said)
         full = "No space left" in words
-        raise ClipError(f"ffmpeg {describe_status(status)}: {words}"[:400], retryable=full)
+        name = Path(argv[0]).name
+        raise ClipError(f"{name} {describe_status(status)}: {words}"[:400], retryable=full)

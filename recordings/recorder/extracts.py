@@ -16,7 +16,6 @@ from typing import Any, Protocol
 
 import structlog
 from django.utils.translation import gettext_noop
-from pydantic import ValidationError
 
 from edgesite.commands import Command
 from edgesite.core.backoff import Backoff
@@ -30,15 +29,17 @@ from recordings.core.ffmpeg import Tool
 from recordings.core.names import safe_name
 from recordings.core.segments import Segment, holes
 from recordings.core.tasks import MOST_HOLES, one_line
-from recordings.recorder.clips import ClipError, Stopped, make_clip
+from recordings.recorder.clips import Clip, ClipError, Stopped, make_clip
+from recordings.recorder.hidden_clips import make_hidden_clip
 from recordings.recorder.segment_store import SegmentStore, Span
 from recordings.recorder.tasks import CLOSING_SECONDS, EARLY_SECONDS, NO_TOOL
 
 log = structlog.get_logger(__name__)
 
-KIND = "cut"
+KIND, KIND_HIDDEN = "cut", "cut_hidden"
 MOST_JOBS = 50
 FORGOTTEN_SECONDS = 60.0  # without the hub asking again
+CANCELLED_SECONDS = 120.0  # the same of what is being cut: that costs more to begin anew
 
 SPARE = 512 * 1024 * 1024  # bytes that an extract leaves free for what is being recorded
 NO_ROOM = gettext_noop(
@@ -60,7 +61,7 @@ class Writer(Protocol):
 class Job:
     """An order under way. heard_at, due: seconds of the monotonic clock. whole: bytes that its file will have, about.
 
-    told: what is reported of the finished file.
+    share: of it that is done, where the pictures are painted over. told: what is reported of the finished file.
     """
 
     order: ExtractOrder
@@ -70,12 +71,15 @@ class Job:
     message: str = ""
     due: float = 0.0
     whole: int = 0
+    share: float = 0.0
     told: dict[str, Any] = field(default_factory=dict)
     backoff: Backoff = field(default_factory=lambda: Backoff(1.0, 30.0))
 
     @property
     def progress(self) -> int:
         """Per cent. While it is cut by what is written: exact for what is copied, a guess for what is encoded."""
+        if self.state == "cutting" and self.order.hide:
+            return round(CUT_SHARE * self.share)
         if self.state == "cutting":
             draft = self.file.with_suffix(".draft")
             try:
@@ -84,6 +88,18 @@ class Job:
                 written = 0
             return min(CUT_SHARE, round(CUT_SHARE * written / max(1, self.whole)))
         return {"waiting": 0, "storing": CUT_SHARE, "ready": 100}.get(self.state, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """Set when the recorder ends, and when the hub has not asked for the job for long (`recordings.recorder.clips.Ending`)."""
+
+    stop: threading.Event
+    job: Job
+    monotonic: Any
+
+    def is_set(self) -> bool:
+        return self.stop.is_set() or self.job.heard_at < self.monotonic() - CANCELLED_SECONDS
 
 
 @dataclass(slots=True)
@@ -120,7 +136,9 @@ class Extracts:
         """Takes the order on, or says how far it is. Raises EdgeStoreError."""
         try:
             order = ExtractOrder.model_validate(dict(command.body))
-        except ValidationError:
+            if (order.hide is not None) != (command.kind == KIND_HIDDEN):
+                raise ValueError("the command says another thing than its body of what is hidden")
+        except ValueError:
             log.warning("order that cannot be read ignored", request_id=command.request_id)
             return
         with self._lock:
@@ -155,12 +173,19 @@ class Extracts:
         try:
             self._store(job) if job.state == "storing" else self._cut(job)
         except Stopped:
+            self._drop(job)
             return False
         except (OSError, StorageError, ClipError) as error:
             if self.stop.is_set():
                 return False
             self._set_aside(job, error)
         return True
+
+    def _drop(self, job: Job) -> None:
+        """What is not wanted any more while it is being cut. When the recorder ends, the hub asks anew after its start."""
+        with self._lock:
+            self._jobs.pop(job.order.extract_id, None)
+        log.info("extract given up", extract=job.order.extract_id)
 
     def _forget(self) -> None:
         """What the hub no longer asks for; the file of one that is being worked on stays until its worker is here again."""
@@ -200,11 +225,9 @@ class Extracts:
             self._end(job, "failed", NO_ROOM)
             return
         job.state = "cutting"
-        clip = make_clip(
-            pieces, folder=self.folder / "segments", target=job.file, end=order.end, tool=self.tool, stop=self.stop
-        )
+        clip = self._clip(job, pieces, self.tool)
         job.told = _facts(pieces, order) | {
-            "sha256": clip.sha256, "bytes": clip.size, "duration": round(clip.seconds, 3),
+            "sha256": clip.sha256, "bytes": clip.size, "duration": round(clip.seconds, 3), "hidden": order.hidden,
         }  # fmt: skip
         job.state, job.message = "storing", ""
         self._tell(job)
@@ -216,6 +239,19 @@ class Extracts:
         """
         copies = 1 if destination(self.stop) else 2
         return self.free(self.folder) >= copies * job.whole + SPARE
+
+    def _clip(self, job: Job, pieces: list[Segment], tool: Tool) -> Clip:
+        """Nothing else decides whether something is hidden. Raises ClipError, OSError, Stopped."""
+        folder, order, stop = self.folder / "segments", job.order, Unwanted(self.stop, job, self.monotonic)
+        if order.hide is None:
+            return make_clip(pieces, folder=folder, target=job.file, end=order.end, tool=tool, stop=stop)
+
+        def done(share: float) -> None:
+            job.share = share
+
+        return make_hidden_clip(
+            pieces, folder=folder, target=job.file, end=order.end, tool=tool, stop=stop, hide=order.hide, told=done
+        )
 
     def _store(self, job: Job) -> None:
         if not job.file.is_file():

@@ -140,7 +140,10 @@ class RecorderWorker:
         )
         lane, cuts = Lane(self.tasks), Lane(self.extracts)
         listener = CommandListener(
-            s.device_id, connect(s.cloud_redis_url), CommandStore(self.database), {KIND: lane, extracts.KIND: cuts}
+            s.device_id,
+            connect(s.cloud_redis_url),
+            CommandStore(self.database),
+            {KIND: lane, extracts.KIND: cuts, extracts.KIND_HIDDEN: cuts},
         )
         self.loops = [
             self._loop("config", self.lead.only(self.sync.step, self.sync.follow), idle_s=0.5),

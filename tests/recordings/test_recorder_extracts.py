@@ -14,6 +14,7 @@ from edgesite.commands import Command
 from edgesite.edge_store.database import EdgeDatabase
 from edgesite.edge_store.outbox import Outbox
 from recordings.core.ffmpeg import Tool
+from recordings.core.hiding import Hide
 from recordings.core.segments import Segment
 from recordings.recorder import extracts as words
 from recordings.recorder.clips import Clip, ClipError
@@ -38,6 +39,8 @@ class Box:
         self.problem: Exception | None = None
         self.cuts: list[list[str]] = []
         monkeypatch.setattr(words, "make_clip", self._make)
+        monkeypatch.setattr(words, "make_hidden_clip", self._hide)
+        self.hidden: list[Hide] = []
         for start, end in ((0, 8), (8, 12), (15, 20)):
             self.piece(start, end)
         self.extracts = self.begin()
@@ -65,12 +68,23 @@ class Box:
         with target.open("rb") as file:
             return Clip(target, 4, storage.sha256_of(file), 11.5)
 
-    def order(self, extract_id: str = "x1", *, begin: float = 2, end: float = 18, purpose: str = "play") -> None:
+    def _hide(self, segments: Any, *, hide: Hide, told: Any, stop: Any, **values: Any) -> Clip:
+        self.hidden.append(hide)
+        told(0.5)
+        self.stop = stop
+        if self.problem is not None:
+            raise self.problem
+        return self._make(segments, **values)
+
+    def order(
+        self, extract_id: str = "x1", *, begin: float = 2, end: float = 18, purpose: str = "play",
+        kind: str = words.KIND, **more: Any,
+    ) -> None:  # fmt: skip
         body = {
             "extract_id": extract_id, "camera_id": "vid1", "begin": T + begin, "end": T + end, "purpose": purpose,
             "key": f"extracts/vid1/20261122/{extract_id}.mp4",
         }  # fmt: skip
-        self.extracts.obey(Command("r", words.KIND, T, body), 5.0)
+        self.extracts.obey(Command("r", kind, T, body | more), 5.0)
 
     def work(self, turns: int = 4) -> None:
         for _ in range(turns):

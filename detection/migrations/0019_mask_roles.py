@@ -7,8 +7,8 @@ class Migration(migrations.Migration):
     """Administrators may lift privacy masks."""
 
     dependencies = [
-        ("detection", "0017_settings_audit"),
-        ("cameras", "0013_roi_mask"),
+        ("detection", "0018_report_exports"),
+        ("cameras", "0014_roi_mask"),
         ("edgesite", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
     ]
