@@ -23,6 +23,7 @@ from cameras.admin.chips import chip
 from cameras.selectors import visible_cameras
 from edgesite.told import told
 from recordings.core.extracts import UNDER_WAY
+from recordings.extracts.errors import ExtractError
 from recordings.extracts.logbook import steps_of
 from recordings.extracts.models import Extract, ExtractStep
 from recordings.extracts.selectors import (
@@ -34,7 +35,7 @@ from recordings.extracts.selectors import (
     visible_exports,
     zone_of,
 )
-from recordings.extracts.services import ExtractError, delete_extract, protect
+from recordings.extracts.services import delete_extract, protect
 from recordings.timeline.pages import OPERATE, SEE
 
 KINDS = {"waiting": "busy", "cutting": "busy", "storing": "busy", "ready": "good", "failed": "bad"}
@@ -58,8 +59,8 @@ def stretch(extract: Extract | ExtractStep, zone: str) -> str:
 class ExtractAdmin(admin.ModelAdmin[Extract]):
     """Who sees the camera sees its exports, who may change the camera makes, protects and deletes them."""
 
-    list_display = ["what", "condition", "of_camera", "length", "size", "requested_by", "kept"]
-    list_filter = ["protected", ("camera", VisibleOnly)]
+    list_display = ["what", "condition", "of_camera", "length", "hiding", "size", "requested_by", "kept"]
+    list_filter = ["protected", "hiding", ("camera", VisibleOnly)]
     search_fields = ["camera__camera_id", "camera__name", "requested_by"]
     list_per_page = 50
     show_full_result_count = False

@@ -21,7 +21,7 @@ def note(extract: Extract, kind: StepKind, *, author: str, now: datetime) -> Non
     """One entry; the same at the same moment is one."""
     step = ExtractStep(
         extract_id=extract.extract_id, camera_id=extract.camera_id, device_id=extract.device_id, begin=extract.begin,
-        end=extract.end, kind=kind, author=author[:150], at=now,
+        end=extract.end, kind=kind, hiding=extract.hiding, author=author[:150], at=now,
     )  # fmt: skip
     ExtractStep.objects.bulk_create([step], ignore_conflicts=True)
 

@@ -20,6 +20,15 @@ class ExtractPurpose(models.TextChoices):
     EXPORT = "export", _("Export")
 
 
+class Hiding(models.TextChoices):
+    """What an extract hides. UNMASKED: nothing, though the camera had privacy masks when it was asked for."""
+
+    NOTHING = "nothing", _("Nothing hidden")
+    MASKS = "masks", _("Privacy masks hidden")
+    OUTSIDE = "outside", _("Everything outside chosen regions hidden")
+    UNMASKED = "unmasked", _("Without the privacy masks")
+
+
 STANDING = (ExtractState.WAITING, ExtractState.CUTTING, ExtractState.STORING, ExtractState.READY)
 REMOVED = (ExtractState.EXPIRED, ExtractState.DELETED)
 
@@ -29,6 +38,7 @@ class Extract(models.Model):
 
     device_id: the box that has it, and the only one that may report. slot: names the stretch while it is under way or
     ready: another wish for the same is the same extract. progress: per cent. message: in English, see `edgesite.told`.
+    hide: what is hidden, as the box is told it; None for nothing. hidden_names: of the regions that stay visible then.
     started_at: of the first picture. gaps: as (start, end) in Unix seconds. heard_at: when the box last told of it.
     gone: its object was taken away. No constraint on the camera: the object must go also when its camera went before.
     """
@@ -53,6 +63,9 @@ class Extract(models.Model):
     gaps = models.JSONField(default=list)
     requested_by = models.CharField(pgettext_lazy("who did it", "person"), max_length=150)
     requested_at = models.DateTimeField(_("requested"))
+    hiding = models.CharField(_("hidden"), max_length=16, choices=Hiding, default=Hiding.NOTHING)
+    hide = models.JSONField(null=True, default=None)
+    hidden_names = models.CharField(max_length=300, blank=True, default="")
     ordered_at = models.DateTimeField(null=True)
     heard_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(_("kept until"))
@@ -105,6 +118,7 @@ class ExtractStep(models.Model):
     begin = models.DateTimeField(_("from"))
     end = models.DateTimeField(_("to"))
     kind = models.CharField(max_length=16, choices=StepKind)
+    hiding = models.CharField(max_length=16, choices=Hiding, default=Hiding.NOTHING)
     author = models.CharField(pgettext_lazy("who did it", "person"), max_length=150, blank=True)
     at = models.DateTimeField(_("time"))
 

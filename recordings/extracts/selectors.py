@@ -12,7 +12,8 @@ from cameras.models import Camera, Device
 from cameras.selectors import sites_are_limited, visible_cameras, visible_sites
 from edgesite.told import told
 from recordings.core.extracts import UNDER_WAY, extract_folder, extract_name
-from recordings.extracts.models import REMOVED, Extract, ExtractPurpose, ExtractState
+from recordings.extracts.hiding import LIFT
+from recordings.extracts.models import REMOVED, Extract, ExtractPurpose, ExtractState, Hiding
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -28,8 +29,10 @@ def of_own_sites(user: User | AnonymousUser) -> Q:
 
 
 def visible_extracts(user: User | AnonymousUser) -> QuerySet[Extract]:
-    """Extracts of cameras that the person may see, whoever asked for them, without those that were removed."""
-    return Extract.objects.filter(of_own_sites(user)).exclude(state__in=REMOVED)
+    """Extracts of cameras that the person may see, whoever asked for them, without those that were removed, and without
+    those in which privacy masks were left out, unless the person may lift them."""
+    seen = Extract.objects.filter(of_own_sites(user)).exclude(state__in=REMOVED)
+    return seen if user.has_perm(LIFT) else seen.exclude(hiding=Hiding.UNMASKED)
 
 
 def visible_exports(user: User | AnonymousUser) -> QuerySet[Extract]:

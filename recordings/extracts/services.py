@@ -20,6 +20,8 @@ from cameras.services import cloud_redis
 from cameras.states import camera_state
 from edgesite.ids import uuid7
 from recordings.core.extracts import LONGEST_S, UNDER_WAY, ExtractReport, extract_key
+from recordings.extracts.errors import ExtractError
+from recordings.extracts.hiding import Hidden, hidden_of, hide_of, mark_of
 from recordings.extracts.logbook import note
 from recordings.extracts.models import REMOVED, STANDING, Extract, ExtractPurpose, ExtractState, StepKind
 from recordings.failed import keep_newest
@@ -27,7 +29,7 @@ from recordings.ordering import send_order
 
 log = structlog.get_logger(__name__)
 
-KIND = "cut"
+KIND, KIND_HIDDEN = "cut", "cut_hidden"
 AGAIN_SECONDS = 2.0  # which also asks the box how far it is
 SILENT_SECONDS = 30.0  # a recorder that is started again is back by then
 GIVE_UP_SECONDS = 6 * 3600.0
@@ -35,6 +37,7 @@ MOST_OF_A_PERSON = 10  # under way at once
 MOST_OF_A_BOX = 24
 PLAYED_FOR = timedelta(hours=24)
 EXPORTED_FOR = timedelta(days=7)
+REFUSED_FOR = timedelta(hours=1)
 
 SILENT = gettext_noop(
     "The camera's box is silent. Look whether it has power and network, and whether run_recorder runs."
@@ -43,10 +46,13 @@ NO_ANSWER = gettext_noop("The camera's box did not answer. Look whether run_reco
 TOO_LONG = gettext_noop("The box could not finish it in time. Ask for a shorter time.")
 
 
-class ExtractError(Exception):
-    """What was asked for is not given, with a sentence in English (`edgesite.told`)."""
-
-
+OLD_BOX = gettext_noop(
+    "The camera's box did not answer. Perhaps its version cannot hide parts of a film yet: update it. Else look whether "
+    "run_recorder runs on it, and at its log."
+)
+NOT_HIDDEN = gettext_noop(
+    "The box did not say that it hid what it was told to hide, so the film is not given. Update the box."
+)
 BACKWARDS = gettext_noop("The end must come after the beginning.")
 LONGEST = gettext_noop("At most two hours at once. Choose a shorter time.")
 FUTURE = gettext_noop("This time has not come yet.")
@@ -55,46 +61,45 @@ BOX_BUSY = gettext_noop("The camera's box has as much to prepare as it takes on 
 PROTECTED = gettext_noop("This export is protected. Lift the protection first.")
 
 
-def request_extract(*, camera: Camera, begin: datetime, end: datetime, purpose: ExtractPurpose, author: str) -> Extract:
+def request_extract(
+    *,
+    camera: Camera,
+    begin: datetime,
+    end: datetime,
+    purpose: ExtractPurpose,
+    author: str,
+    hidden: Hidden | None = None,
+) -> Extract:
     """The camera's extract of that stretch: one that stands or is under way, else a new one.
 
+    hidden: of an export (`hidden_of`); left out, its camera's masks are applied. What is played hides nothing.
     What keeps the box from it is its answer: state `failed` with a message. An end after now is now. Raises ExtractError.
     """
     now = timezone.now()
     begin, end = (at.replace(microsecond=at.microsecond // 1000 * 1000) for at in (begin, min(end, now)))
     _check(begin, end, now)
-    slot = _slot(camera.pk, camera.device_id, begin, end)
+    if hidden is None:
+        hidden = hidden_of(camera) if purpose == ExtractPurpose.EXPORT else Hidden()
+    slot = _slot(camera.pk, camera.device_id, begin, end, mark_of(hidden.kind, hidden.hide))
     standing = _standing(slot, purpose, author)
     if standing is not None:
         return standing
     _check_room(camera, author)
-    problem = _problem(camera)
-    extract_id = uuid7()
+    problem, extract_id = _problem(camera), uuid7()
+    extract = Extract(
+        extract_id=extract_id, camera=camera, device_id=camera.device_id, slot=None if problem else slot, begin=begin,
+        end=end, purpose=purpose, state=ExtractState.FAILED if problem else ExtractState.WAITING, message=problem,
+        key=extract_key(camera_id=camera.pk, extract_id=extract_id, begin=begin.timestamp()),
+        hiding=hidden.kind, hide=hidden.hide.body() if hidden.hide else None, hidden_names=hidden.names,
+        requested_by=author[:150], requested_at=now, expires_at=now + _kept(purpose),
+    )  # fmt: skip
     try:
-        with transaction.atomic():
-            extract = Extract.objects.create(
-                extract_id=extract_id,
-                camera=camera,
-                device_id=camera.device_id,
-                slot=None if problem else slot,
-                begin=begin,
-                end=end,
-                purpose=purpose,
-                state=ExtractState.FAILED if problem else ExtractState.WAITING,
-                message=problem,
-                key=extract_key(camera_id=camera.pk, extract_id=extract_id, begin=begin.timestamp()),
-                requested_by=author[:150],
-                requested_at=now,
-                expires_at=now + _kept(purpose),
-            )
-            if purpose == ExtractPurpose.EXPORT and not problem:
-                note(extract, StepKind.REQUESTED, author=author, now=now)
+        _store_new(extract)
     except IntegrityError:  # somebody else was quicker
         standing = _standing(slot, purpose, author)
         if standing is None:
             raise
         return standing
-    log.info("extract asked for", camera=camera.pk, extract=extract_id, purpose=purpose, author=author, problem=problem)
     if problem:
         keep_newest(Extract.objects.filter(camera=camera, state=ExtractState.FAILED, ordered_at=None))
     else:
@@ -102,9 +107,21 @@ def request_extract(*, camera: Camera, begin: datetime, end: datetime, purpose: 
     return extract
 
 
-def _slot(camera_id: str, device_id: str, begin: datetime, end: datetime) -> str:
+def _store_new(extract: Extract) -> None:
+    """With its entry in the log. Raises IntegrityError when its stretch is there already."""
+    with transaction.atomic():
+        extract.save(force_insert=True)
+        if extract.purpose == ExtractPurpose.EXPORT and not extract.message:  # what cannot begin is no export
+            note(extract, StepKind.REQUESTED, author=extract.requested_by, now=extract.requested_at)
+    log.info(
+        "extract asked for", camera=extract.camera_id, extract=extract.extract_id, purpose=extract.purpose,
+        author=extract.requested_by, hiding=extract.hiding, problem=extract.message,
+    )  # fmt: skip
+
+
+def _slot(camera_id: str, device_id: str, begin: datetime, end: datetime, mark: str) -> str:
     """What names the stretch. With the box: a camera that comes later under the same ID has other recordings."""
-    return f"{camera_id}|{device_id}|{round(begin.timestamp() * 1000)}|{round(end.timestamp() * 1000)}"
+    return f"{camera_id}|{device_id}|{round(begin.timestamp() * 1000)}|{round(end.timestamp() * 1000)}{mark}"
 
 
 def _check(begin: datetime, end: datetime, now: datetime) -> None:
@@ -155,11 +172,12 @@ def order(extract: Extract) -> None:
     body = {
         "extract_id": extract.extract_id, "camera_id": extract.camera_id, "begin": extract.begin.timestamp(),
         "end": extract.end.timestamp(), "purpose": extract.purpose, "key": extract.key,
+        **({} if extract.hide is None else {"hide": extract.hide}),
     }  # fmt: skip
     send_order(
         cloud_redis(settings.CLOUD_REDIS_URL),
         device_id=extract.device_id,
-        kind=KIND,
+        kind=KIND if extract.hide is None else KIND_HIDDEN,
         body=body,
         first=first,
         extract=extract.extract_id,
@@ -172,7 +190,8 @@ def repeat_orders(now: datetime) -> int:
     under_way = Extract.objects.filter(state__in=UNDER_WAY)
     silent = Q(last__lt=now - timedelta(seconds=SILENT_SECONDS))
     endless = Q(requested_at__lt=now - timedelta(seconds=GIVE_UP_SECONDS))
-    for lost, message in ((silent, NO_ANSWER), (endless, TOO_LONG)):
+    old = silent & Q(heard_at=None, hide__isnull=False)
+    for lost, message in ((old, OLD_BOX), (silent, NO_ANSWER), (endless, TOO_LONG)):
         given = under_way.annotate(last=Coalesce(F("heard_at"), F("requested_at"))).filter(lost)
         pks = list(given.values_list("pk", flat=True)[:500])
         ended = under_way.filter(pk__in=pks).update(state=ExtractState.FAILED, slot=None, message=message)
@@ -209,6 +228,9 @@ def _take_ready(report: ExtractReport, extract: Extract | None, now: datetime) -
     if extract is None:
         log.warning("report of no extract", extract=report.extract_id)
         return False
+    hide = hide_of(extract)
+    if extract.state not in REMOVED and report.hidden != (hide.digest() if hide else ""):
+        return _refuse_unhidden(extract, now)
     if extract.state in REMOVED:
         return bool(Extract.objects.filter(pk=extract.pk, gone=True).update(gone=False))  # retention takes it away
     values: dict[str, Any] = {
@@ -218,13 +240,21 @@ def _take_ready(report: ExtractReport, extract: Extract | None, now: datetime) -
         "expires_at": now + _kept(extract.purpose),
     }  # fmt: skip
     rows = Extract.objects.filter(pk=extract.pk).exclude(state__in=REMOVED)
-    slot = _slot(extract.camera_id, extract.device_id, extract.begin, extract.end)
+    mark = mark_of(extract.hiding, hide)
+    slot = _slot(extract.camera_id, extract.device_id, extract.begin, extract.end, mark)
     try:
         with transaction.atomic():
             return bool(rows.update(slot=slot, **values))
     except IntegrityError:  # given up here, asked for anew, and now both are there
         with transaction.atomic():
             return bool(rows.update(slot=f"{slot}|{extract.pk}", **values))
+
+
+def _refuse_unhidden(extract: Extract, now: datetime) -> bool:
+    """A film that may show what was to be hidden is given to nobody, and goes soon."""
+    log.error("film with nothing hidden refused", extract=extract.extract_id, device=extract.device_id)
+    told = {"state": ExtractState.FAILED, "slot": None, "message": NOT_HIDDEN, "expires_at": now + REFUSED_FOR}
+    return bool(Extract.objects.filter(pk=extract.pk, state__in=UNDER_WAY).update(**told))
 
 
 def protect(extract: Extract, *, author: str, protected: bool) -> bool:

@@ -18,18 +18,18 @@ import structlog
 from django.utils.translation import gettext_noop
 
 from edgesite.commands import Command
-from edgesite.core.backoff import Backoff
 from edgesite.destination import ObjectStorage, destination
 from edgesite.edge_store.database import EdgeDatabase
 from edgesite.edge_store.outbox import insert_event
 from edgesite.ids import uuid7
 from edgesite.storage import StorageError, forget_parts
-from recordings.core.extracts import CUT_SHARE, UNDER_WAY, ExtractOrder, ExtractReport, Purpose, State
+from recordings.core.extracts import UNDER_WAY, ExtractOrder, ExtractReport, Purpose, State
 from recordings.core.ffmpeg import Tool
 from recordings.core.names import safe_name
 from recordings.core.segments import Segment, holes
 from recordings.core.tasks import MOST_HOLES, one_line
 from recordings.recorder.clips import Clip, ClipError, Stopped, make_clip
+from recordings.recorder.extract_jobs import Job, Unwanted
 from recordings.recorder.hidden_clips import make_hidden_clip
 from recordings.recorder.segment_store import SegmentStore, Span
 from recordings.recorder.tasks import CLOSING_SECONDS, EARLY_SECONDS, NO_TOOL
@@ -38,9 +38,9 @@ log = structlog.get_logger(__name__)
 
 KIND, KIND_HIDDEN = "cut", "cut_hidden"
 MOST_JOBS = 50
-FORGOTTEN_SECONDS = 60.0  # without the hub asking again
-CANCELLED_SECONDS = 120.0  # the same of what is being cut: that costs more to begin anew
-
+FORGOTTEN_SECONDS = (
+    60.0  # without the hub asking again; what is being cut, which costs more to begin anew, stays longer
+)
 SPARE = 512 * 1024 * 1024  # bytes that an extract leaves free for what is being recorded
 NO_ROOM = gettext_noop(
     "The box has too little free disk space for it. Ask for a shorter time, or make room on the box."
@@ -55,51 +55,6 @@ class Writer(Protocol):
 
     @property
     def quiet(self) -> bool: ...
-
-
-@dataclass(slots=True)
-class Job:
-    """An order under way. heard_at, due: seconds of the monotonic clock. whole: bytes that its file will have, about.
-
-    share: of it that is done, where the pictures are painted over. told: what is reported of the finished file.
-    """
-
-    order: ExtractOrder
-    file: Path
-    heard_at: float
-    state: State = "waiting"
-    message: str = ""
-    due: float = 0.0
-    whole: int = 0
-    share: float = 0.0
-    told: dict[str, Any] = field(default_factory=dict)
-    backoff: Backoff = field(default_factory=lambda: Backoff(1.0, 30.0))
-
-    @property
-    def progress(self) -> int:
-        """Per cent. While it is cut by what is written: exact for what is copied, a guess for what is encoded."""
-        if self.state == "cutting" and self.order.hide:
-            return round(CUT_SHARE * self.share)
-        if self.state == "cutting":
-            draft = self.file.with_suffix(".draft")
-            try:
-                written = draft.stat().st_size
-            except OSError:
-                written = 0
-            return min(CUT_SHARE, round(CUT_SHARE * written / max(1, self.whole)))
-        return {"waiting": 0, "storing": CUT_SHARE, "ready": 100}.get(self.state, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Unwanted:
-    """Set when the recorder ends, and when the hub has not asked for the job for long (`recordings.recorder.clips.Ending`)."""
-
-    stop: threading.Event
-    job: Job
-    monotonic: Any
-
-    def is_set(self) -> bool:
-        return self.stop.is_set() or self.job.heard_at < self.monotonic() - CANCELLED_SECONDS
 
 
 @dataclass(slots=True)

@@ -20,9 +20,11 @@ from cameras.models import Camera
 from cameras.selectors import visible_cameras
 from edgesite.told import told
 from recordings.core.days import day_at
+from recordings.extracts.errors import ExtractError
+from recordings.extracts.hiding import LIFT, UNKNOWN, Hidden, areas_of, hidden_of
 from recordings.extracts.models import Extract, ExtractPurpose
 from recordings.extracts.selectors import extract_message, visible_extracts
-from recordings.extracts.services import ExtractError, request_extract
+from recordings.extracts.services import request_extract
 from recordings.timeline import gallery
 from recordings.timeline.cameras import camera_of
 from recordings.timeline.selectors import day_data, with_last_hour, zone_of
@@ -86,6 +88,9 @@ def timeline(request: HttpRequest, camera_id: str) -> HttpResponse:
             "at": at.timestamp() if at else None,
         },
         "may_export": request.user.has_perm(OPERATE),
+        "may_lift": request.user.has_perm(LIFT),
+        "masked": bool(areas_of(camera, masks=True)),
+        "regions": areas_of(camera, masks=False),
     }
     response = render(request, "admin/recordings/timeline/timeline.html", context)
     response["Cache-Control"] = "private, no-store"
@@ -117,9 +122,10 @@ def day(request: HttpRequest, camera_id: str) -> HttpResponse:
 
 
 def ask(request: HttpRequest, camera_id: str) -> HttpResponse:
-    """POST: `begin`, `end` in Unix seconds, `purpose`. What there is of it, or begins to be."""
+    """POST: `begin`, `end` in Unix seconds, `purpose`; of an export also `hide` (`nothing`, `masks`, `outside`) and `rois`,
+    those that stay visible then. What there is of it, or begins to be."""
     camera, user = camera_of(request, camera_id), cast("User", request.user)
-    body = body_of(request, "begin", "end", "purpose")
+    body = body_of(request, "begin", "end", "purpose", "hide", "rois")
     purpose = ExtractPurpose.EXPORT if body.get("purpose") == "export" else ExtractPurpose.PLAY
     begin, end = (_moment(str(body.get(key, ""))) for key in ("begin", "end"))
     if begin is None or end is None:
@@ -128,11 +134,21 @@ def ask(request: HttpRequest, camera_id: str) -> HttpResponse:
     exports = purpose == ExtractPurpose.EXPORT or (end - begin).total_seconds() > MOST_PLAYED_S
     if exports and not user.has_perm(OPERATE):
         raise PermissionDenied
+    wished = body if purpose == ExtractPurpose.EXPORT else {"hide": "nothing"}
     try:
-        extract = request_extract(camera=camera, begin=begin, end=end, purpose=purpose, author=user.get_username())
+        hidden, author = _hidden(camera, user, wished) if exports else Hidden(), user.get_username()
+        extract = request_extract(camera=camera, begin=begin, end=end, purpose=purpose, author=author, hidden=hidden)
     except ExtractError as error:
         raise BodyError(told(str(error))) from None
     return JsonResponse(_answer(extract))
+
+
+def _hidden(camera: Camera, user: User, body: dict[str, Any]) -> Hidden:
+    """What is to be hidden in an export. Raises ExtractError."""
+    wish, rois = body.get("hide", ""), body.get("rois", [])
+    if not isinstance(wish, str) or not isinstance(rois, list) or not all(isinstance(roi, str) for roi in rois):
+        raise ExtractError(UNKNOWN)
+    return hidden_of(camera, wish=wish, roi_ids=set(rois), may_lift=user.has_perm(LIFT))
 
 
 def answer(request: HttpRequest, camera_id: str, extract_id: str) -> HttpResponse:

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import av
 import httpx
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
@@ -148,6 +150,44 @@ def test_a_recorder_that_is_killed_cuts_it_after_its_start(recorded: Stack) -> N
 
         url = wait_until(ready, seconds=40, what="extract")
         assert 9 < stamps(person.get(url).content)[-1] < 17
+
+
+REGIONS = "/admin/cameras/camera/vid1/regions/data"
+DOOR = {"name": "Door", "roi_type": "rectangle", "coordinates": [[0.25, 0.25], [0.75, 0.75]]}
+DESK = {"name": "Desk", "roi_type": "rectangle", "coordinates": [[0.5, 0.25], [0.75, 0.75]], "mask": True}
+
+
+def test_an_export_hides_the_masks_and_everything_outside_a_region(page: Page, recorded: Stack) -> None:
+    with closing(recorded.person()) as person:
+        token = {"X-CSRFToken": person.cookies["csrftoken"], "Referer": recorded.url}
+        told = person.get(REGIONS).raise_for_status().json()
+        rois = [*({"roi_id": roi["roi_id"]} for roi in told["rois"]), DOOR, DESK]
+        person.put(REGIONS, json={"revision": told["revision"], "rois": rois}, headers=token).raise_for_status()
+    page.goto(f"{TIMELINE}?at={BEGAN + 60}")
+    plays(page)
+    page.click("#tl-from-here")
+    shown = page.input_value("#tl-from")
+    page.fill("#tl-from", f"{shown[:6]}05")
+    page.fill("#tl-to", f"{shown[:6]}11")
+    expect(page.locator("#tl-hide")).to_have_value("masks")
+    page.select_option("#tl-hide", "outside")
+    page.click("#tl-export button[type=submit]")
+    expect(page.locator("#tl-export-said")).to_have_text("Choose at least one region that stays visible.")
+    expect_to_fit(page, (1440, 844), (390, 844))
+    page.get_by_label("Door", exact=True).check()
+    page.click("#tl-export button[type=submit]")
+    expect(page.locator("#export-chip")).to_contain_text("Ready", timeout=30_000)
+    expect(page.locator("#content")).to_contain_text("Everything outside chosen regions hidden: Door")
+    with page.expect_download() as download:
+        page.click("text=Download")
+    with av.open(str(download.value.path())) as film:
+        pictures = [picture.to_ndarray(format="gray") for picture in film.decode(video=0)]
+    assert 55 <= len(pictures) <= 110
+    for picture in pictures:
+        detail = np.abs(np.diff(picture.astype(int), axis=1))
+        outside, door, desk = detail[:130], detail[160:400, 210:370], detail[160:400, 400:560]
+        assert max(outside.mean(), desk.mean()) < 2
+        assert door.mean() > 4
 
 
 def test_times_of_a_film_and_of_the_wall(page: Page) -> None:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from cameras.models import Camera
 from recordings.core.extracts import ExtractOrder, ExtractReport
 from recordings.extracts import services
+from recordings.extracts.hiding import Hidden, hide_of
 from recordings.extracts.models import Extract, ExtractPurpose
 from tests.fakes import FakeRedis
 
@@ -22,11 +23,12 @@ SHA = "ab" * 32
 
 def wish(
     camera_id: str = "vid1", *, begin: datetime = BEGIN, end: datetime | None = None, purpose: ExtractPurpose = PLAY,
-    author: str = "kim",
+    author: str = "kim", hidden: Hidden | None = None,
 ) -> Extract:  # fmt: skip
     return services.request_extract(
-        camera=Camera.objects.get(pk=camera_id), begin=begin, end=end or begin + MINUTE, purpose=purpose, author=author
-    )
+        camera=Camera.objects.get(pk=camera_id), begin=begin, end=end or begin + MINUTE, purpose=purpose, author=author,
+        hidden=hidden,
+    )  # fmt: skip
 
 
 def tell(extract: Extract, state: str, *, device_id: str = "", **told: Any) -> bool:
@@ -41,14 +43,17 @@ def tell(extract: Extract, state: str, *, device_id: str = "", **told: Any) -> b
 def finish(extract: Extract, *, size: int = 5_000_000) -> Extract:
     """As a box does that has cut and stored it."""
     at = extract.begin.timestamp() - 1.5
-    assert tell(extract, "ready", sha256=SHA, bytes=size, duration=61.5, started_at=at, gaps=[(at + 10, at + 15)])
+    hide = hide_of(extract)
+    told: dict[str, Any] = {"sha256": SHA, "bytes": size, "duration": 61.5, "gaps": [(at + 10, at + 15)]}
+    assert tell(extract, "ready", started_at=at, hidden=hide.digest() if hide else "", **told)
     return extract
 
 
 def orders(cloud: FakeRedis, device_id: str = "box-1") -> list[ExtractOrder]:
     """What the box was told, read as the box reads it."""
     entries = cloud.streams.get(f"device:{device_id}:commands", [])
-    return [ExtractOrder.model_validate(json.loads(f["body"])) for _, f in entries if f["kind"] == services.KIND]
+    kinds = (services.KIND, services.KIND_HIDDEN)
+    return [ExtractOrder.model_validate(json.loads(f["body"])) for _, f in entries if f["kind"] in kinds]
 
 
 def later(seconds: float) -> datetime:

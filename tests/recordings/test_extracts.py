@@ -12,6 +12,7 @@ from django.utils import timezone
 from cameras.models import Camera, Device
 from edgesite import storage
 from recordings.extracts import retention, services
+from recordings.extracts.errors import ExtractError
 from recordings.extracts.models import Extract, ExtractStep
 from recordings.extracts.selectors import may_store_extract
 from tests.cameras.pages import two_sites
@@ -94,7 +95,7 @@ def test_what_was_cut_to_be_played_becomes_an_export() -> None:
 )
 def test_what_cannot_be_cut_is_refused(begin: timedelta, end: timedelta, reason: str) -> None:
     now = timezone.now()
-    with pytest.raises(services.ExtractError, match=reason):
+    with pytest.raises(ExtractError, match=reason):
         wish(begin=now + begin, end=now + end)
     assert not Extract.objects.exists()
 
@@ -106,12 +107,12 @@ def test_an_end_after_now_is_now() -> None:
 
 def test_a_person_and_a_box_have_only_so_many_under_way() -> None:
     mine = [wish(begin=BEGIN + n * MINUTE) for n in range(services.MOST_OF_A_PERSON)]
-    with pytest.raises(services.ExtractError, match=services.PERSON_BUSY):
+    with pytest.raises(ExtractError, match=services.PERSON_BUSY):
         wish(begin=BEGIN - MINUTE)
     assert wish(begin=BEGIN).pk == mine[0].pk  # it stands already
     for n in range(services.MOST_OF_A_BOX - services.MOST_OF_A_PERSON):
         wish(begin=BEGIN - (n + 1) * MINUTE, author=f"person {n}")
-    with pytest.raises(services.ExtractError, match=services.BOX_BUSY):
+    with pytest.raises(ExtractError, match=services.BOX_BUSY):
         wish(begin=BEGIN - 99 * MINUTE, author="lee")
     assert wish("vid2", author="lee").state == "waiting"
     finish(mine[0])
@@ -203,7 +204,7 @@ def test_what_is_protected_stays(media: Path) -> None:
     storage.put(extract.key, b"film")
     assert services.protect(extract, author="lee", protected=True)
     assert not services.protect(extract, author="lee", protected=True)
-    with pytest.raises(services.ExtractError, match=services.PROTECTED):
+    with pytest.raises(ExtractError, match=services.PROTECTED):
         services.delete_extract(extract, author="lee")
     assert not retention.step(now=later(99 * 86_400))
     assert storage.exists(extract.key)

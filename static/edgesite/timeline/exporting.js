@@ -21,11 +21,27 @@ function fill(input, at) {
   input.dataset.at = Math.floor(at);
 }
 
+// What the form says is hidden: {hide, rois}; null while no region is chosen that stays visible.
+function hiding() {
+  const hide = field("tl-hide").value;
+  if (hide !== "outside") return { hide };
+  const rois = [...form.querySelectorAll("[name=roi]:checked")].map((box) => box.value);
+  return rois.length ? { hide, rois } : null;
+}
+
+function showHiding() {
+  const hide = field("tl-hide").value;
+  field("tl-shown").hidden = hide !== "outside";
+  field("tl-hides").hidden = hide === "nothing";
+}
+
 export function wireExport(day, place) {
   if (!form) return;
   const [from, to, told] = [field("tl-from"), field("tl-to"), field("tl-export-said")];
   field("tl-from-here").addEventListener("click", () => fill(from, place()));
   field("tl-to-here").addEventListener("click", () => fill(to, place()));
+  field("tl-hide").addEventListener("change", showHiding);
+  showHiding();
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const [begin, end] = [moment(from, day()), moment(to, day())];
@@ -33,8 +49,13 @@ export function wireExport(day, place) {
       told.textContent = say("export_range");
       return;
     }
+    const hidden = hiding();
+    if (!hidden) {
+      told.textContent = say("export_regions");
+      return;
+    }
     try {
-      const extract = await ask(begin, end, "export");
+      const extract = await ask(begin, end, "export", hidden);
       told.textContent = say("export_begun");
       location.assign(extract.page);
     } catch (error) {

@@ -25,7 +25,7 @@ async function call(path, body) {
 export class Refusal extends Error {}
 
 export function day(date) { return call(`day?date=${encodeURIComponent(date)}`); }
-export function ask(begin, end, purpose) { return call("extracts", { begin, end, purpose }); }
+export function ask(begin, end, purpose, hiding = {}) { return call("extracts", { begin, end, purpose, ...hiding }); }
 
 // An extract that can be played, or a Refusal. onProgress: is told of it meanwhile. wanted: false ends the wait with null.
 export async function ready(begin, end, onProgress, wanted) {
