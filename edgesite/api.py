@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
 from cameras.api import router as cameras_router
 from detection.alert_life.api import router as alert_router
 from detection.api import router as detection_router
 from edgesite.api_auth import SessionAuth, TokenAuth, signed_in
+from edgesite.api_schema import DocumentedApi
 from recordings.api import router as media_router
 from recordings.orders.api import router as orders_router
 from recordings.tasks.api import router as recordings_router
 from recordings.uploads.api import router as uploads_router
 
-api = NinjaAPI(
+api = DocumentedApi(
     title="edgesite",
     version="1",
     description="Devices and their configuration, cameras, live numbers, alerts and their evidence. "

@@ -86,21 +86,28 @@ class Process:
         return process
 
     @staticmethod
-    def pump(processes: Iterable[Process], wake: int, wait_s: float) -> None:
-        """Pass on what the processes wrote, waiting at most `wait_s` seconds for something, or for the `wake` pipe."""
+    def pump(processes: Iterable[Process], wake: int, wait_s: float) -> bool:
+        """Pass on what the processes wrote, waiting at most `wait_s` seconds for something, or for the `wake` pipe.
+
+        Whether more than lines came: somebody woke it, or a process closed a stream.
+        """
         poll = select.poll()
         poll.register(wake, select.POLLIN)
         streams = {s.pipe.fileno(): (p, s) for p in processes for s in p.streams}
         for fd in streams:
             poll.register(fd, select.POLLIN)
+        more = False
         for fd, _event in poll.poll(wait_s * 1000):
             if fd == wake:
                 os.read(wake, 1024)
+                more = True
                 continue
             process, stream = streams[fd]
             if not stream.read():
                 stream.pipe.close()
                 process.streams.remove(stream)
+                more = True
+        return more
 
     @property
     def pid(self) -> int:

@@ -11,6 +11,7 @@ from ninja.errors import HttpError
 from cameras.asking import outcome
 from cameras.selectors import visible_cameras
 from edgesite.api_auth import require
+from edgesite.api_schema import GIVES_AN_OBJECT
 from edgesite.storage import StorageError
 from recordings.access import may_see, note_given
 from recordings.selectors import snapshot_message, visible_snapshots
@@ -60,7 +61,7 @@ def snapshot_result(request: HttpRequest, request_id: str) -> dict[str, Any]:
     return snapshot_message(outcome(found))
 
 
-@router.get("/media/{path:key}", tags=["media"], include_in_schema=True)
+@router.get("/media/{path:key}", tags=["media"], openapi_extra=GIVES_AN_OBJECT)
 def media(request: HttpRequest, key: str) -> HttpResponseBase:
     """The object under this storage key, when an alert or recording that the caller may see refers to it; else 404."""
     if not may_see(request.user, key):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -30,6 +31,7 @@ ANSWER_SECONDS = 5.0  # an answer, good or bad, within this
 TELL_SECONDS = 0.5  # which the box does not have of it: its answer must reach the hub in time
 MOST_WAITING = 100
 REPLACED_KEPT = timedelta(minutes=2)  # whoever asked for it may still be looking for the answer
+answered = threading.Event()  # set when this process took an answer in; whoever waits for one clears it and looks
 FRAMES, SNAPSHOTS = "frames", "snapshots"  # folders: one picture a camera for pages; one for each request
 
 DISABLED = gettext_noop("The camera is disabled. Enable it on its page and publish.")
@@ -123,6 +125,7 @@ def take_answer(answer: SnapshotAnswer, *, device_id: str) -> bool:
     request = asked_for(SnapshotRequest, answer, device_id=device_id)
     if request is None:
         return False
+    transaction.on_commit(answered.set)
     if answer.status == "error" or answer.at is None:
         return settle(request, state=RequestState.ERROR, message=answer.message)
     if answer.key != request.key or timezone.now() > request.deadline:

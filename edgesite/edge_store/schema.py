@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 8
+SCHEMA_VERSION = 9
 RECORDINGS = """
 CREATE TABLE segments (
     path TEXT PRIMARY KEY,           -- below OUTPUT_DIR/segments
@@ -72,6 +72,8 @@ CREATE TABLE coverage (              -- for reports: what a binding could see in
 CREATE INDEX coverage_untold ON coverage (hour) WHERE revision > told;
 CREATE INDEX coverage_age ON coverage (hour);
 """
+# Every look asks for them; without an index it read a million rows to find none.
+DOOMED = "CREATE INDEX segments_doomed ON segments (path) WHERE doomed;"
 SCHEMA = f"""
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -128,7 +130,7 @@ CREATE TABLE commands (
     request_id TEXT NOT NULL UNIQUE,
     at REAL NOT NULL
 );
-{RECORDINGS}{REASONS}{COVERAGE}PRAGMA user_version = 8;
+{RECORDINGS}{REASONS}{COVERAGE}{DOOMED}PRAGMA user_version = 9;
 """
 # What brings a file of that schema to the next one; SCHEMA says the same for a new file.
 UPGRADES = {
@@ -161,4 +163,5 @@ UPGRADES = {
     5: RECORDINGS + "PRAGMA user_version = 6",
     6: REASONS + "PRAGMA user_version = 7",
     7: COVERAGE + "PRAGMA user_version = 8",
+    8: DOOMED + "PRAGMA user_version = 9",
 }

@@ -11,6 +11,7 @@ STATES: tuple[State, ...] = ("starting", "recording", "stopping", "uploading", "
 RUNNING = ("starting", "recording", "stopping")  # of one camera only one task at a time is so
 FINAL = ("uploaded", "completed", "failed")
 NO_FFMPEG = "no_ffmpeg"  # the one error that has a code
+PLAIN = r"^[^\x00-\x1f\x7f]*$"  # `plain` as a pattern: JSON holds no half of a surrogate pair
 MOST_HOLES = 200  # of a clip, that are told
 
 Moment = Annotated[float, Field(ge=0, lt=253_402_214_400, allow_inf_nan=False)]

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from cameras.selectors import sites_are_limited
 from edgesite.api_auth import permitted, require
+from edgesite.api_schema import GIVES_AN_OBJECT
 from edgesite.storage import StorageError
 from recordings.core.orders import LONGEST_CODE, LONGEST_FIELD, LONGEST_ID
 from recordings.orders import services
@@ -93,7 +94,13 @@ def received_answer(request: HttpRequest, request_id: str) -> dict[str, Any]:
     }
 
 
-@router.get("/snapshots/signed/{token}", tags=["snapshots"], auth=None, url_name="signed_snapshot")
+@router.get(
+    "/snapshots/signed/{token}",
+    tags=["snapshots"],
+    auth=None,
+    url_name="signed_snapshot",
+    openapi_extra=GIVES_AN_OBJECT,
+)
 def signed_snapshot(request: HttpRequest, token: str) -> HttpResponseBase:
     """The picture that a signed URL was made for, within an hour. The URL is the permission."""
     found = linked(token)

@@ -25,11 +25,13 @@ from recordings.orders import services
 from recordings.orders.delivery import Call, call_back, host_of
 from recordings.orders.flight import Flight
 from recordings.orders.stream import OrderStream, Read
+from recordings.snapshots import answered
 
 log = structlog.get_logger(__name__)
 
 CAPACITY = 200  # entries under way; the others wait in the stream
-IDLE_MS, LOOK_MS = 500, 30  # how long a step waits for entries: with none under way, and with some
+IDLE_MS, LOOK_MS = 500, 1  # how long a step waits for entries: with none under way, and with some
+LOOK_S = 0.02  # so often what is under way is looked at; at once when a box's answer was taken in by this process
 TRIES = 3  # of an entry that our own code cannot handle
 DELIVERIES = 5  # of an entry whose readers end with it
 CALLS, CALLS_TO_ONE = 16, 4  # callbacks at once, and of one receiver: a slow one holds up no other
@@ -76,6 +78,9 @@ class Orders:
         return busy
 
     def _read(self) -> bool:
+        if self._flights:
+            answered.wait(LOOK_S)
+            answered.clear()
         free = CAPACITY - len(self._flights)
         if free <= 0:
             return False

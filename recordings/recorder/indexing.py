@@ -124,9 +124,9 @@ class Indexer:
         segments.
         """
         self.store.finish_deleting(folder=self.folder)
-        rows = {s.path: s for s in self.store.of_camera(camera_id)}
+        rows = self.store.paths(camera_id)
         files = set(self._files(camera_id))
-        lost = [path for path in rows if path not in files]
+        lost = sorted(rows - files)
         self.missing.pop(camera_id, None)
         if len(lost) > FEW and len(lost) * 2 > len(rows):
             log.error("most segments are missing on disk, nothing is forgotten", camera=camera_id, missing=len(lost))
@@ -134,7 +134,7 @@ class Indexer:
         elif lost:
             log.warning("segments are missing on disk", camera=camera_id, missing=len(lost))
             self.store.forget(lost)
-        found = [s for path in sorted(files - set(rows)) if (s := self._read(camera_id, path)) is not None]
+        found = [s for path in sorted(files - rows) if (s := self._read(camera_id, path)) is not None]
         if found:
             self.store.add(found)
             log.info("segments without a row taken in", camera=camera_id, segments=len(found))

@@ -39,6 +39,12 @@ WHERE stop <= spans.till AND NOT doomed AND NOT EXISTS
     (SELECT 1 FROM needed WHERE needed.camera = camera_id AND stop > needed.since AND start < needed.till)
 ORDER BY start, path LIMIT ?"""  # noqa: S608  names of ours
 
+# From one camera to the next by the index: DISTINCT would read all of it.
+CAMERAS = """
+WITH RECURSIVE found (camera) AS
+    (SELECT min(camera_id) FROM segments
+     UNION ALL SELECT (SELECT min(camera_id) FROM segments WHERE camera_id > camera) FROM found WHERE camera IS NOT NULL)
+SELECT camera FROM found WHERE camera IS NOT NULL"""
 NOTE = "recorder:"  # rows of `meta`
 Span = tuple[str, float, float]  # of a camera, from and to, Unix seconds
 
@@ -120,10 +126,13 @@ class SegmentStore:
     def of_camera(self, camera_id: str) -> list[Segment]:
         return self._found("camera_id = ? AND NOT doomed ORDER BY start, path", camera_id)
 
+    def paths(self, camera_id: str) -> set[str]:
+        """Of all segments of a camera."""
+        found = self.database.rows("SELECT path FROM segments WHERE camera_id = ? AND NOT doomed", camera_id)
+        return {str(r["path"]) for r in found}
+
     def cameras(self) -> list[str]:
-        return [
-            r["camera_id"] for r in self.database.rows("SELECT DISTINCT camera_id FROM segments ORDER BY camera_id")
-        ]
+        return [str(r["camera"]) for r in self.database.rows(CAMERAS)]
 
     def shares(self) -> dict[str, Share]:
         """What there is of each camera that has any."""

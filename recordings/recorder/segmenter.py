@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 STALL_SECONDS = 10.0  # nothing new on disk for so long: ffmpeg's own time-out (5 s) did not help
 FIRST_SECONDS = 20.0  # the same for the first fragment
+SOON_SECONDS = 1.0
 KILL_SECONDS = 3.0  # from SIGTERM to SIGKILL
 LINES_A_MINUTE = 20
 
@@ -97,6 +98,11 @@ class Segmenter:
     def recording(self) -> bool:
         """Whether pictures reach the disk."""
         return self.run is not None and self.run.has_data and self.run.kill_at is None
+
+    @property
+    def settled(self) -> bool:
+        """Whether it goes on as it is: it records, or nothing of it runs and nothing is to, or not soon."""
+        return self.recording or (self.quiet and (not self._url or self._due - self.clock() > SOON_SECONDS))
 
     @property
     def quiet(self) -> bool:

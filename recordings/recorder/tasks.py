@@ -39,6 +39,7 @@ class Tasks:
     """Of one box. Orders come in a thread of their own, `step` is called by the recorder's.
 
     has_tool: whether there is an ffmpeg. longest: seconds, whatever the hub says. ready: tasks whose clip can be cut.
+    ordered: called when an order changed something, so that `step` comes soon.
     """
 
     store: TaskStore
@@ -49,6 +50,7 @@ class Tasks:
     longest: float
     clock: Callable[[], float] = time.time
     ready: frozenset[str] = frozenset()
+    ordered: Callable[[], None] = lambda: None
 
     # -- the hub's orders (edgesite.command_listener.Handler) ----------------------------------------------------------
 
@@ -62,7 +64,10 @@ class Tasks:
             log.warning("order that cannot be read ignored", request_id=command.request_id)
             return
         now = self.clock()
-        held = self.store.get(order.task_id)
+        self._follow(order, self.store.get(order.task_id), now)
+        self.ordered()
+
+    def _follow(self, order: TaskOrder, held: Task | None, now: float) -> None:
         if order.action == "start":
             if held is not None:
                 self.store.tell_again(held, now=now)

@@ -133,7 +133,7 @@ class RecorderWorker:
             local=connect(s.local_redis_url),
             documents=DocumentStore(self.database),
             registry=registry,
-            apply=lambda document: None,  # the recorder's next look follows `current`
+            apply=lambda document: self.recorder.wake(),  # whose next look follows `current`
             unhealthy=lambda: "",
             arrived=self._may_confirm,
             sender=ReportSender(cloud, health=lambda: {"outbox": outbox.count(), "recording": self.recorder.health()}),
@@ -193,6 +193,7 @@ class RecorderWorker:
             segmenters=segmenters,
             forecasting=Forecasting(keeping),
         )
+        self.tasks.ordered = self.recorder.wake
         self.uploads = Uploads(
             s.output,
             self.tasks,

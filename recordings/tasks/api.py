@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from ninja import Router, Schema
 from ninja.errors import HttpError
-from pydantic import AfterValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from cameras.models import Camera
 from cameras.selectors import visible_cameras
 from edgesite.api_auth import permitted, require
-from recordings.core.tasks import NO_FFMPEG, answer, plain
+from recordings.core.tasks import NO_FFMPEG, PLAIN, answer
 from recordings.tasks import services
 from recordings.tasks.models import RecordingTask, TaskState
 from recordings.tasks.selectors import newest_task, task_message
@@ -29,8 +29,8 @@ class TaskIn(Schema):
     """Names are given back as they came."""
 
     model_config = ConfigDict(extra="forbid")
-    camera_id: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(plain)]
-    task_name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(plain)]
+    camera_id: Annotated[str, Field(min_length=1, max_length=128, pattern=PLAIN)]
+    task_name: Annotated[str, Field(min_length=1, max_length=200, pattern=PLAIN)]
 
 
 class TaskOut(Schema):

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from edgesite import health
+from edgesite.api import api
 from edgesite.tokens import create_token
 from tests.rows import make_person
 from tests.servers.process import free_port
@@ -68,6 +69,19 @@ def test_the_documentation_is_for_people_with_a_login() -> None:
     schema = client.get("/api/openapi.json").json()
     assert {"/api/alerts", "/api/cameras", "/api/cameras/{camera_id}/stats"} <= set(schema["paths"])
     assert schema["components"]["securitySchemes"]
+
+
+def test_every_call_documents_what_keeps_it_from_being_made() -> None:
+    schema = api.get_openapi_schema()
+    operations = {f"{method} {path}": op for path, ops in schema["paths"].items() for method, op in ops.items()}
+    for name, operation in operations.items():
+        wanted = {401, 403} if "/signed/" not in name else set()
+        wanted |= {404} if "{" in name else set()
+        wanted |= {422} if operation["parameters"] or "requestBody" in operation else set()
+        assert wanted <= set(operation["responses"]), name
+    media = operations["get /api/media/{key}"]["responses"]
+    assert {200, 206, 416, 503} <= set(media)
+    assert list(media[200]["content"]) == ["*/*"]
 
 
 def test_the_process_is_alive_for_anybody() -> None:

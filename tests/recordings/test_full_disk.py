@@ -42,6 +42,7 @@ class Recording(Disk):
 
     def step(self) -> None:
         self.ticks.advance(11)  # longer than retention and the sweep wait
+        self.recorder.wake()
         with contextlib.suppress(EdgeStoreError):
             self.recorder.step()
 

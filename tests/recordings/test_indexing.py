@@ -156,3 +156,15 @@ def test_deleting_takes_the_file_and_then_the_row(indexer: Indexer) -> None:
     assert rows(indexer) == [(4, 6)]
     assert len(on_disk(indexer)) == 1
     assert indexer.store.between("vid1", start=T, end=T + 4) == []
+
+
+def test_every_camera_is_found_by_its_rows(indexer: Indexer) -> None:
+    assert indexer.store.cameras() == []
+    indexer.store.add([Segment(c, f"{c}/{n}.mp4", RUN, T + n, T + n + 1, 1) for c in ("b", "a", "c") for n in (1, 2)])
+    assert indexer.store.cameras() == ["a", "b", "c"]
+    assert indexer.store.paths("a") == {"a/1.mp4", "a/2.mp4"}
+
+
+def test_what_is_to_be_deleted_is_found_without_reading_all(indexer: Indexer) -> None:
+    [step] = indexer.store.database.rows("EXPLAIN QUERY PLAN SELECT path FROM segments WHERE doomed")
+    assert "segments_doomed" in step["detail"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -29,6 +30,18 @@ pytestmark = pytest.mark.django_db
 
 async def content_of(response: Any) -> bytes:
     return b"".join([chunk async for chunk in response.streaming_content])
+
+
+def test_what_the_box_says_is_passed_on_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.ask()
+    desk.step()
+    monkeypatch.setattr(worker, "LOOK_S", 30.0)
+    with desk.capture(execute=True):
+        desk.box_answers()
+    began = time.monotonic()
+    desk.step()
+    assert time.monotonic() - began < 10.0
+    assert desk.result()["status"] == "ok"
 
 
 def test_a_picture_is_asked_of_the_one_box_and_answered(desk: Desk) -> None:
