@@ -1,6 +1,6 @@
 """`make bench`: what recording costs beside bare `ffmpeg -c copy`, and how long a clip takes from its stop.
 
-RECORD_CAMERAS, RECORD_SECONDS, CLIP_SECONDS change the sizes.
+RECORD_CAMERAS, RECORD_SECONDS, RECORD_ROUNDS, CLIP_SECONDS change the sizes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
 CAMERAS = int(os.environ.get("RECORD_CAMERAS", "16"))
 SECONDS = float(os.environ.get("RECORD_SECONDS", "30"))
 CLIP_SECONDS = int(os.environ.get("CLIP_SECONDS", "600"))
-ROUNDS, SETTLE_S = 3, 5.0
+ROUNDS, SETTLE_S = int(os.environ.get("RECORD_ROUNDS", "3")), 5.0
 MOST_RATIO = 1.1
 FRAMES = 250  # ten seconds, which the camera repeats
 SAMPLES = 4  # segments that are recorded to make many of

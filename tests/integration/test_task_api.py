@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 CAMERAS = int(os.environ.get("TASK_CAMERAS", "4"))
 STORAGE = os.environ.get("TASK_STORAGE", "files")
 ROUNDS = 2
-LONGEST = 5 if CAMERAS <= 8 else 30  # seconds of a task: longer than a round of all cameras records
+LONGEST = 5 if CAMERAS <= 8 else 60  # seconds of a task: longer than a round of all cameras records
 FINAL = {"files": "completed", "s3": "uploaded"}[STORAGE]
 MAKE = """
 from cameras.models import Camera
