@@ -14,6 +14,7 @@ from django.core.wsgi import get_wsgi_application
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
+from schemathesis.core.result import Ok
 from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -28,6 +29,7 @@ from tests.servers.redis import RedisServer
 pytestmark = [pytest.mark.integration, pytest.mark.django_db]
 
 EXAMPLES = int(os.environ.get("API_EXAMPLES", "5"))
+Operation = APIOperation[Any, Any, Any, Any]
 BOXES = "uploads of boxes"
 TAGS = ("alerts", "cameras", "devices", "media", "recordings", "snapshots", BOXES)
 FEW = settings(
@@ -59,16 +61,16 @@ def test_every_call_is_in_one_of_these_groups() -> None:
     assert {tag for operation in operations for tag in operation["tags"]} == set(TAGS)
 
 
-def has_input(operation: APIOperation) -> bool:
+def has_input(operation: Operation) -> bool:
     """Whether there is anything in it that could be wrong: any text is a path's parameter."""
     return bool(operation.query) or bool(operation.body)
 
 
 # Not checked: that everything which fits is accepted. What a cursor is, which words are answers, no schema says.
-def check(operation: APIOperation, mode: GenerationMode, headers: dict[str, str]) -> None:
+def check(operation: Operation, mode: GenerationMode, headers: dict[str, str]) -> None:
     @FEW
     @given(case=operation.as_strategy(mode))
-    def try_some(case: schemathesis.Case) -> None:
+    def try_some(case: schemathesis.Case[Any]) -> None:
         case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance])
 
     try_some()
@@ -79,9 +81,11 @@ def test_answers_are_what_the_document_says(tag: str, headers: dict[str, str]) -
     config = SchemathesisConfig.from_dict({})
     reader = {"Authorization": f"Bearer {create_token(name='reader', role='viewer')}"}
     schema = schemathesis.openapi.from_wsgi("/api/openapi.json", get_wsgi_application(), config=config, headers=reader)
-    operations = [found.ok() for found in schema.include(tag=tag).get_all_operations()]
+    operations = list(schema.include(tag=tag).get_all_operations())
     assert operations
-    for operation in operations:
+    for found in operations:
+        assert isinstance(found, Ok)
+        operation = found.ok()
         check(operation, GenerationMode.POSITIVE, headers)
         if has_input(operation):
             check(operation, GenerationMode.NEGATIVE, headers)

@@ -53,7 +53,9 @@ class TaskScript:
             self.seen.append(body["status"])
         return body
 
-    def until(self, *states: str, seconds: float = 120, also: Callable[[dict[str, Any]], bool] = bool) -> dict[str, Any]:
+    def until(
+        self, *states: str, seconds: float = 120, also: Callable[[dict[str, Any]], bool] = bool
+    ) -> dict[str, Any]:
         end = time.monotonic() + seconds
         while (told := self.status())["status"] not in states or not also(told):
             assert told["status"] not in FINAL, told

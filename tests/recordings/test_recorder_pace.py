@@ -61,7 +61,7 @@ class Calm(Disk):
         )  # fmt: skip
         self.recorder.step()  # the first makes what is there once
 
-    def look(self) -> float:
+    def until_next_look(self) -> float:
         """Seconds until the next one."""
         began = time.monotonic()
         self.recorder.step()
@@ -80,14 +80,14 @@ def calm(tmp_path: Path) -> Iterator[Calm]:
 def test_a_camera_that_does_not_go_on_as_it_is_is_looked_at_often(calm: Calm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "SETTLED_SECONDS", LONG)
     calm.camera.settled = False
-    assert calm.look() < LONG / 3
+    assert calm.until_next_look() < LONG / 3
 
 
 def test_lines_alone_bring_no_look_forward(calm: Calm, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "SETTLED_SECONDS", 0.6)
     process = child("for n in 1 2 3 4 5 6 7 8 9; do echo $n; sleep 0.1; done; sleep 30")
     calm.camera.run = Run(process)
-    assert calm.look() >= 0.55
+    assert calm.until_next_look() >= 0.55
     process.collect()
 
 
@@ -95,7 +95,7 @@ def test_an_ffmpeg_that_ends_is_seen_at_once(calm: Calm, monkeypatch: pytest.Mon
     monkeypatch.setattr(pace, "SETTLED_SECONDS", LONG)
     process = child("sleep 0.1")
     calm.camera.run = Run(process)
-    assert calm.look() < LONG / 3
+    assert calm.until_next_look() < LONG / 3
     process.collect()
 
 
@@ -104,7 +104,7 @@ def test_an_order_is_followed_at_once(calm: Calm, monkeypatch: pytest.MonkeyPatc
     calm.tasks.ordered = calm.recorder.wake
     thread = threading.Thread(target=calm.order)
     thread.start()
-    assert calm.look() < LONG / 3
+    assert calm.until_next_look() < LONG / 3
     thread.join()
 
 
