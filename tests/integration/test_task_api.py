@@ -110,8 +110,8 @@ def site(redis_server: RedisServer, street_clip: Path, tmp_path: Path) -> Iterat
 def one_round(site: Site, pool: ThreadPoolExecutor) -> None:
     others = [pool.submit(site.dead.no_pictures)]
     site.all(TaskScript.errors)
+    site.storage.lose()  # before the first clip of them is cut
     site.all(TaskScript.record)
-    site.storage.lose()
     site.all(TaskScript.waits_for_storage)
     site.storage.give_back()
     for clip in site.all(TaskScript.stored):
