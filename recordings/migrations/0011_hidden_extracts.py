@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ("cameras", "0013_roi_mask"),
-        ("recordings", "0008_clips_outlive_cameras"),
+        ("recordings", "0010_stored_clips"),
     ]
 
     operations = [
