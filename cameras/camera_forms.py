@@ -28,7 +28,7 @@ from edgesite.core.urls import mask_url
 SOURCE_FIELDS = ("rtsp_url", "user", "password", "sub_url", "make", "host", "port", "channel", "stream")
 HELPER_FIELDS = SOURCE_FIELDS[4:]
 LONGEST_URL = 2000
-KEPT_WHEN_EMPTY = {"record", "event_pre_s", "event_post_s"}
+KEPT_WHEN_EMPTY = {"record", "event_pre_s", "event_post_s", "snap_every", "snap_days"}
 TEXTS = (  # of `cameras.core.stream_urls`, which knows no gettext
     gettext_noop("The password is hidden here. Type it again when you change the URL."),
     gettext_noop("Only rtsp:// and rtsps:// URLs take a user and a password."),

@@ -26,6 +26,16 @@ class RecordMode(models.TextChoices):
     SCHEDULE = "schedule", _("On a schedule")
 
 
+class SnapEvery(models.IntegerChoices):
+    """Minutes between the snapshots that the hub takes of a camera by itself (`cameras.core.snapping.MINUTES`)."""
+
+    OFF = 0, _("No")
+    MINUTE = 1, _("Every minute")
+    MINUTES_5 = 5, _("Every 5 minutes")
+    MINUTES_15 = 15, _("Every 15 minutes")
+    HOUR = 60, _("Every hour")
+
+
 class RequestState(models.TextChoices):
     """Of what a camera's box was asked for (`cameras.asking`)."""
 

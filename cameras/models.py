@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError as ParametersError
 
 from cameras.audit import AuditEntry, AuditRecords, site_of  # noqa: F401  AuditEntry: this app's model too
-from cameras.choices import RecordMode, RoiType, Severity
+from cameras.choices import RecordMode, RoiType, Severity, SnapEvery
 from cameras.core.algorithms import STRANGE_CLASS, registry
 from cameras.core.colors import COLORS
 from cameras.core.masks import MASK_HAS_NO_RULES, mask_problem
@@ -24,6 +24,7 @@ from cameras.schedules import (  # its model is this app's too
     recordings_stay_with_schedules,
     stay_with_schedules,
 )
+from cameras.snapped import SnappedCamera
 from cameras.validators import clean_shape, parameter_problem, validate_code, validate_source, validate_time_zone
 from edgesite.fields import EncryptedTextField
 from edgesite.ids import short_id, uuid7
@@ -124,7 +125,7 @@ class DeviceStatus(models.Model):
         return f"{self.device_id}: {self.state}"
 
 
-class Camera(RecordedCamera):
+class Camera(RecordedCamera, SnappedCamera):
     camera_id = models.CharField(_("camera ID"), max_length=64, primary_key=True, validators=[validate_code])
     device = models.ForeignKey(Device, models.CASCADE, related_name="cameras", verbose_name=_("device"))
     name = models.CharField(_("name"), max_length=200, blank=True)
@@ -153,6 +154,7 @@ class Camera(RecordedCamera):
         ordering = ["camera_id"]
         constraints = [
             models.CheckConstraint(condition=models.Q(record__in=RecordMode.values), name="camera_record_known"),
+            models.CheckConstraint(condition=models.Q(snap_every__in=SnapEvery.values), name="camera_snap_known"),
         ]
 
     def __str__(self) -> str:
@@ -166,6 +168,7 @@ class Camera(RecordedCamera):
         check_schedule(self.record_schedule_id, site=site, field="record_schedule")
         if guarantees_too_much(keep_days=self.keep_days, least_days=self.least_days):
             raise ValidationError({"least_days": _("More days are guaranteed than are kept.")})
+        check_schedule(self.snap_schedule_id, site=site, field="snap_schedule")
 
 
 class ROI(models.Model):

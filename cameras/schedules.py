@@ -74,9 +74,14 @@ def stay_with_schedules(bindings: models.QuerySet[Any], *, site: int | None) -> 
 
 
 def recordings_stay_with_schedules(cameras: models.QuerySet[Any], *, site: int | None) -> None:
-    """The same for what cameras record. Raises ValidationError."""
+    """The same for what cameras record, and for their snapshots. Raises ValidationError."""
     left = cameras.exclude(record_schedule=None).exclude(record_schedule__site=site)
     names = sorted({name or code for name, code in left.values_list("record_schedule__name", "record_schedule_id")})
     if site is not None and names:
         text = _("Recordings here follow schedules of another site: %(schedules)s. Give them others first.")
+        raise ValidationError(text % {"schedules": ", ".join(names)})
+    snapped = cameras.exclude(snap_schedule=None).exclude(snap_schedule__site=site)
+    names = sorted({name or code for name, code in snapped.values_list("snap_schedule__name", "snap_schedule_id")})
+    if site is not None and names:
+        text = _("Snapshots here follow schedules of another site: %(schedules)s. Give them others first.")
         raise ValidationError(text % {"schedules": ", ".join(names)})

@@ -9,16 +9,24 @@ from cameras.choices import RequestState
 from cameras.models import Camera
 
 
+class SnapshotOrigin(models.TextChoices):
+    REQUEST = "request", _("Asked for")
+    SCHEDULE = "schedule", _("On schedule")
+
+
 class SnapshotRequest(models.Model):
-    """A picture that somebody asked a camera for. Its state leaves `waiting` once, and never changes afterwards.
+    """A picture that somebody asked a camera for, or the hub by itself. Its state leaves `waiting` once, and never changes
+    afterwards.
 
     device_id: the box that was asked, and the only one that may answer. key: where the picture is to stand. at, width,
-    height: of the picture, when there is one. message: what went wrong and what to do, in English.
+    height: of the picture, when there is one. message: what went wrong and what to do, in English. No constraint on the camera:
+    the pictures' objects must go also when it went before (`recordings.snapping.retention`).
     """
 
     request_id = models.CharField(max_length=64, unique=True)
-    camera = models.ForeignKey(Camera, models.CASCADE, related_name="snapshot_requests")
+    camera = models.ForeignKey(Camera, models.DO_NOTHING, db_constraint=False, related_name="snapshot_requests")
     device_id = models.CharField(max_length=64)
+    origin = models.CharField(max_length=16, choices=SnapshotOrigin, default=SnapshotOrigin.REQUEST)
     requested_by = models.CharField(max_length=150)
     requested_at = models.DateTimeField()
     deadline = models.DateTimeField()
@@ -34,9 +42,13 @@ class SnapshotRequest(models.Model):
         verbose_name_plural = _("snapshot requests")
         ordering = ["-id"]
         default_permissions = ()  # who sees the camera sees its pictures
-        indexes = [models.Index(fields=["camera", "state", "-id"], name="snapshot_by_camera")]
+        indexes = [
+            models.Index(fields=["camera", "state", "-id"], name="snapshot_by_camera"),
+            models.Index(fields=["camera", "origin", "at"], name="snapshot_by_origin"),
+        ]
         constraints = [
             models.CheckConstraint(condition=models.Q(state__in=RequestState.values), name="snapshot_state_known"),
+            models.CheckConstraint(condition=models.Q(origin__in=SnapshotOrigin.values), name="snapshot_origin_known"),
         ]
 
     def __str__(self) -> str:
@@ -48,5 +60,6 @@ from recordings.evidence.models import Evidence, Loss  # noqa: E402, F401  their
 from recordings.extracts.models import Extract, ExtractStep  # noqa: E402, F401  their file, this app's models
 from recordings.objects.models import StoredObject  # noqa: E402, F401
 from recordings.orders.models import ReceivedAnswer, SnapshotOrder  # noqa: E402, F401
+from recordings.snapping.models import SnapshotTurn  # noqa: E402, F401  its file, this app's model
 from recordings.spans.models import RecordedHour  # noqa: E402, F401
 from recordings.tasks.models import RecordingTask  # noqa: E402, F401  its file, this app's model

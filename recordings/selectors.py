@@ -13,8 +13,8 @@ from cameras.asking import outcome
 from cameras.choices import RequestState
 from cameras.frames import Frame, FrameAnswer
 from cameras.models import Camera, Device
-from cameras.selectors import visible_cameras
 from edgesite.told import told
+from recordings.extracts.selectors import of_own_sites
 from recordings.models import SnapshotRequest
 from recordings.snapshots import FRAMES, SNAPSHOTS, UNKNOWN, request_snapshot
 from recordings.taking_up import SOON
@@ -28,7 +28,7 @@ SERVED = Q(key__startswith=f"{FRAMES}/") | Q(key__startswith=f"{SNAPSHOTS}/")
 
 def visible_snapshots(user: User | AnonymousUser) -> QuerySet[SnapshotRequest]:
     """Requests for pictures of cameras that the person may see, whoever asked."""
-    return SnapshotRequest.objects.filter(camera__in=visible_cameras(user).order_by().values("pk"))
+    return SnapshotRequest.objects.filter(of_own_sites(user))
 
 
 def may_see_snapshot(user: User | AnonymousUser, key: str) -> bool:
@@ -75,7 +75,11 @@ class SnapshotFrames:
     """The frames of pages (`cameras.frames`) are snapshots, one kept for each camera."""
 
     def newest(self, camera: Camera) -> Frame | None:
-        ready = SnapshotRequest.objects.filter(SERVED, camera=camera, state=RequestState.READY).order_by("-id").first()
+        boxes = Device.objects.filter(site__devices=camera.device_id).values(
+            "pk"
+        )  # another site's may have had the ID before
+        rows = SnapshotRequest.objects.filter(SERVED, camera=camera, state=RequestState.READY, device_id__in=boxes)
+        ready = rows.order_by("-id").first()
         return _frame(ready) if ready else None
 
     def ask(self, camera: Camera, *, author: str) -> str:

@@ -21,7 +21,7 @@ from recordings.access import is_own_folder
 from recordings.core.names import safe_name, unique_name
 from recordings.core.snapshots import SnapshotAnswer
 from recordings.failed import keep_newest
-from recordings.models import SnapshotRequest
+from recordings.models import SnapshotOrigin, SnapshotRequest
 from recordings.objects.services import answer_for
 
 log = structlog.get_logger(__name__)
@@ -33,6 +33,7 @@ MOST_WAITING = 100
 REPLACED_KEPT = timedelta(minutes=2)  # whoever asked for it may still be looking for the answer
 answered = threading.Event()  # set when this process took an answer in; whoever waits for one clears it and looks
 FRAMES, SNAPSHOTS = "frames", "snapshots"  # folders: one picture a camera for pages; one for each request
+SCHEDULED = f"{SNAPSHOTS}/scheduled"  # what the hub takes by itself, by camera and day
 
 DISABLED = gettext_noop("The camera is disabled. Enable it on its page and publish.")
 STOPPED = gettext_noop("Detection is stopped on this camera, so its box has no picture of it. Start detection.")
@@ -68,6 +69,7 @@ def request_snapshot(
             "requested_at": now,
             "deadline": now + timedelta(seconds=seconds),
             "key": ("" if _key_problem(key) else key) or _own_key(camera.pk, folder, request_id, now),
+            "origin": SnapshotOrigin.SCHEDULE if folder == SCHEDULED else SnapshotOrigin.REQUEST,
             "state": RequestState.ERROR if problem else RequestState.WAITING,
             "message": problem,
         },
@@ -87,7 +89,14 @@ def _own_key(camera_id: str, folder: str, request_id: str, now: datetime) -> str
     """
     if folder == FRAMES:
         return f"{FRAMES}/{unique_name(camera_id)}.jpg"
+    if folder == SCHEDULED:
+        return f"{scheduled_folder(camera_id)}/{now.astimezone(UTC):%Y%m%d}/{safe_name(request_id)}.jpg"
     return f"{SNAPSHOTS}/{now.astimezone(UTC):%Y%m%d}/{safe_name(camera_id)}_{safe_name(request_id)}.jpg"
+
+
+def scheduled_folder(camera_id: str) -> str:
+    """Where all of the camera's scheduled snapshots stand, a folder for each day (UTC)."""
+    return f"{SCHEDULED}/{unique_name(camera_id)}"
 
 
 def _key_problem(key: str) -> str:

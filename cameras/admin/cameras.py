@@ -22,6 +22,7 @@ from cameras.admin.region_publish import RegionPublish
 from cameras.admin.schedule_choices import ScheduleChoices
 from cameras.camera_forms import CameraForm
 from cameras.core.recording import COLUMNS as RECORDING
+from cameras.core.snapping import COLUMNS as SNAPPING
 from cameras.forms import LabelledFormSet, ROIForm
 from cameras.models import ROI, Camera, Device
 from cameras.regions import LIFT_MASKS
@@ -78,6 +79,7 @@ class CameraAdmin(
         "analyse",
         "max_fps",
         *RECORDING,
+        *SNAPPING,
     ]
     page_path = "devices__cameras"
     actions = ["start_detection", "stop_detection", "enable", "disable", "clone_chosen"]
@@ -106,8 +108,9 @@ class CameraAdmin(
             (None, {"fields": names[:at]}),
             (_("Stream"), {"fields": ["rtsp_url", ("user", "password"), "sub_url", "connection"]}),
             (_("Build the stream URL"), {"fields": helper, "classes": ["collapse"]}),
-            (_("Analysis"), {"fields": [name for name in names[at + 2 :] if name not in RECORDING]}),
+            (_("Analysis"), {"fields": [name for name in names[at + 2 :] if name not in RECORDING + SNAPPING]}),
             (_("Recording"), {"fields": RECORDING_ROWS}),
+            (_("Snapshots"), {"fields": list(SNAPPING)}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Camera | None = None) -> Any:

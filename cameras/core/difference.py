@@ -35,6 +35,8 @@ FIELDS = {
     "priority": "priority", "algo_code": "algorithm", "severity": "severity", "schedule_id": "schedule",
     "publish_on_save": "publish on save", "device": "device", "color": "colour",
     "mask": "privacy mask",
+    "snap_every": "minutes between snapshots", "snap_schedule": "snapshot schedule",
+    "snap_days": "days snapshots are kept",
 }  # fmt: skip
 RECORDING = {
     "always": "recorded all the time", "schedule_id": "recording schedule", "pre_s": "seconds before an alert",

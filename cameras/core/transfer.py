@@ -84,6 +84,7 @@ def plan_import(file: SiteFile, *, stored: SiteState, elsewhere: Elsewhere, dele
     _check_references(file, after)
     _check_schedules(file, after)
     _check_recording(file, after)
+    _check_snapping(file, after)
     _check_shapes(file, stored, after)
     _check_masks(file, after)
     _check_bindings(file, stored, after, registry)
@@ -201,6 +202,20 @@ def _check_recording(file: SiteFile, after: SiteState) -> None:
         if own is not None and guarantees_too_much(keep_days=camera["keep_days"], least_days=camera["least_days"]):
             text = "guarantees more days than are kept of “%(code)s”"
             file.problems.add(("cameras", own.index, "least_days"), text, code=code)
+
+
+def _check_snapping(file: SiteFile, after: SiteState) -> None:
+    """That the schedule of a camera's snapshots is there."""
+    for code, camera in after.rows["cameras"].items():
+        schedule, own = camera["snap_schedule"], file.rows["cameras"].get(code)
+        if schedule is None or schedule in after.rows["schedules"] or schedule in file.names["schedules"]:
+            continue
+        if own is not None:
+            text = "there is no schedule “%(code)s” at this site or in the file"
+            file.problems.add(("cameras", own.index, "snap_schedule"), text, code=shown(schedule))
+        else:
+            text = "“%(code)s” cannot be deleted: the snapshots of camera “%(camera)s” follow it"
+            file.problems.add(("schedules",), text, code=shown(schedule), camera=code)
 
 
 def _check_shapes(file: SiteFile, stored: SiteState, after: SiteState) -> None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from cameras.core.difference import Change, difference, values_of
 from cameras.core.recording import with_policy
+from cameras.core.snapping import COLUMNS as SNAPPING
 
 if TYPE_CHECKING:
     from cameras.core.transfer import SiteState
 
 Rows = dict[str, dict[str, Any]]
+UNPUBLISHED = {"color", *SNAPPING}  # of no concern to a box
 REFERENCES = {"cameras": ("device", "devices"), "rois": ("camera", "cameras"), "bindings": ("roi", "rois")}
 # How the config document, and so the difference between two, names what the file names otherwise.
 DOCUMENT_KEYS = {
@@ -68,7 +70,7 @@ def _documents(state: SiteState) -> dict[str, list[Any]]:
             owner[kind][code] = device
             if row.get("mask"):
                 continue  # in no document
-            found.setdefault(device, []).append({name: row[name] for name in row if name != "color"})
+            found.setdefault(device, []).append({name: row[name] for name in row if name not in UNPUBLISHED})
             for followed in (row.get("schedule"), row.get("record_schedule")):
                 if followed is not None:
                     found[device].append(state.rows["schedules"].get(followed))

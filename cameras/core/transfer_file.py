@@ -15,6 +15,8 @@ from cameras.core.colors import COLORS
 from cameras.core.document import Priority, RoiType, Severity
 from cameras.core.reasons import reason_of, worded
 from cameras.core.recording import DEFAULTS, MOST_AFTER_S, MOST_BEFORE_S, MOST_DAYS, MOST_GIB
+from cameras.core.snapping import DEFAULTS as SNAPPING
+from cameras.core.snapping import LONGEST_DAYS
 from cameras.core.values import check_source, check_sub_stream, check_time_zone
 from edgesite.core.urls import mask_url
 
@@ -139,6 +141,9 @@ class CameraPart(Part):
     keep_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = None
     keep_gib: Annotated[int, Field(ge=1, le=MOST_GIB)] | None = None
     least_days: Annotated[int, Field(ge=1, le=MOST_DAYS)] | None = None
+    snap_every: Literal[0, 1, 5, 15, 60] = 0
+    snap_schedule: Code | None = None
+    snap_days: Annotated[int, Field(ge=1, le=LONGEST_DAYS)] = SNAPPING["snap_days"]
 
 
 class RoiPart(Part):

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import models
 
 from cameras.core.recording import COLUMNS as RECORDING
+from cameras.core.snapping import COLUMNS as SNAPPING
 from cameras.core.transfer import Elsewhere, Plan, SiteState
 from cameras.core.transfer_file import KEYS, SiteFile
 from cameras.models import ROI, Binding, Camera, Device, Site
@@ -29,7 +30,7 @@ SITE_PATHS = {
 }
 # What a file calls a row's column, where that differs.
 COLUMNS = {
-    "cameras": {"device": "device_id", "record_schedule": "record_schedule_id"},
+    "cameras": {"device": "device_id", "record_schedule": "record_schedule_id", "snap_schedule": "snap_schedule_id"},
     "rois": {"camera": "camera_id"},
     "bindings": {"roi": "roi_id", "schedule": "schedule_id"},
 }
@@ -47,6 +48,7 @@ FIELDS = {
         "analyse",
         "max_fps",
         *RECORDING,
+        *SNAPPING,
     ),
     "rois": ("roi_id", "camera", "name", "roi_type", "coordinates", "enabled", "priority", "color", "mask"),
     "bindings": ("bind_id", "roi", "algo_code", "params", "severity", "priority", "enabled", "schedule"),

@@ -37,6 +37,7 @@ TEXTS = (
     gettext_noop("there is no schedule “%(code)s” at this site or in the file"),
     gettext_noop("“%(code)s” cannot be deleted: binding “%(binding)s” follows it"),
     gettext_noop("“%(code)s” cannot be deleted: the recording of camera “%(camera)s” follows it"),
+    gettext_noop("“%(code)s” cannot be deleted: the snapshots of camera “%(camera)s” follow it"),
     gettext_noop("is missing: “%(code)s” is to be recorded on a schedule"),
     gettext_noop("guarantees more days than are kept of “%(code)s”"),
     gettext_noop("there is no ROI “%(code)s” on the binding's camera"),

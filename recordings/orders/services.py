@@ -76,6 +76,7 @@ def still_waiting(rows: Iterable[SnapshotOrder], *, now: datetime) -> set[int]:
     """The keys of those rows of which the box may still say something. Raises django.db.Error."""
     asked = {row.snapshot_id: row.pk for row in rows if row.snapshot_id}
     waiting = SnapshotRequest.objects.filter(pk__in=asked, state=RequestState.WAITING, deadline__gte=now)
+    waiting = waiting.filter(camera__device__isnull=False)  # joins: one that was deleted says nothing any more
     return {asked[pk] for pk in waiting.values_list("pk", flat=True)}
 
 
@@ -99,6 +100,9 @@ def _settle(row: SnapshotOrder) -> None:
     found = SnapshotRequest.objects.filter(pk=row.snapshot_id).first() if row.snapshot_id else None
     if found is None:
         settle(row, state=RequestState.ERROR, message=FAILED)
+        return
+    if not Camera.objects.filter(pk=found.camera_id).exists():
+        settle(row, state=RequestState.ERROR, message=UNKNOWN_CAMERA)
         return
     request = outcome(found)
     if request.state == RequestState.ERROR:

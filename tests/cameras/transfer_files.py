@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from cameras.core.algorithms import registry
 from cameras.core.recording import DEFAULTS
+from cameras.core.snapping import DEFAULTS as SNAPPING
 from cameras.core.transfer import Elsewhere, Plan, SiteState, plan_import
 from cameras.core.transfer_file import TransferError, read_site
 from cameras.transfer.reading import read_tree
@@ -23,7 +24,7 @@ STORED = SiteState(
         "cameras": {
             "vid1": {
                 "camera_id": "vid1", "device": "box-1", "name": "Line 1", "rtsp_url": URL, "sub_url": "",
-                "location": "", "enabled": True, "analyse": True, "max_fps": 10.0, **DEFAULTS,
+                "location": "", "enabled": True, "analyse": True, "max_fps": 10.0, **DEFAULTS, **SNAPPING,
             }
         },
         "rois": {

@@ -37,6 +37,8 @@ from recordings.extracts import retention as extract_retention
 from recordings.extracts import services as extracts
 from recordings.objects import services as objects
 from recordings.orders.worker import Orders
+from recordings.snapping import services as snapping
+from recordings.snapping.retention import SnapshotRetention
 from recordings.stored_clips import retention as clip_retention
 from recordings.tasks import services as recording_tasks
 from recordings.uploads import stale as stale_uploads
@@ -49,6 +51,7 @@ ROLLOUT_SECONDS = 1.0
 BACKTEST_SECONDS = 0.5
 TASK_SECONDS = 1.0
 EXTRACT_SECONDS = 0.5
+SNAP_SECONDS = 1.0
 ESCALATE_SECONDS = 5.0
 RETENTION_SECONDS = 60.0
 REPORT_SECONDS = 600.0
@@ -121,6 +124,8 @@ class Command(BaseCommand):
             ("objects of nobody", objects.step, objects.LOOK_SECONDS),
             ("unfinished uploads", stale_uploads.step, stale_uploads.LOOK_SECONDS),
             ("retention of clips", clip_retention.step, RETENTION_SECONDS),
+            ("scheduled snapshots", snapping.step, SNAP_SECONDS),
+            ("retention of snapshots", SnapshotRetention().step, RETENTION_SECONDS),
             ("brokers", brokers.step, BROKER_SECONDS),
             ("test alerts", lambda: trial_step(client=commands, now=timezone.now()), TRIAL_SECONDS),
             ("escalation", escalator.step, ESCALATE_SECONDS),

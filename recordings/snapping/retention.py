@@ -1,0 +1,109 @@
+"""The hub lets scheduled snapshots go when their days are over, and all pictures of cameras that are gone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from cameras.choices import RequestState
+from cameras.models import Camera
+from edgesite import storage
+from edgesite.storage import StorageError
+from recordings.core.names import unique_name
+from recordings.models import SnapshotOrigin, SnapshotRequest
+from recordings.snapshots import FRAMES, SCHEDULED, SNAPSHOTS
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 200
+SWEEP_S = 3600.0
+ONE = timedelta(days=1)
+
+
+class SnapshotRetention:
+    """One thread calls `step`. monotonic: for tests."""
+
+    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._sweep_due = 0.0
+        self._gone: list[str] = []
+        self._folders: list[str] = []
+
+    def step(self, *, now: datetime | None = None) -> bool:
+        """Removes a bounded number; True when there may be more. An object goes before its row, so that a kill in between
+        leaves no picture that nobody knows of. Raises StorageError when nothing could be removed, django.db.Error.
+        """
+        now = now or timezone.now()
+        if self._monotonic() >= self._sweep_due:
+            self._gone, self._folders = list(_cameras_gone()), storage.folders_in(SCHEDULED)
+            self._sweep_due = self._monotonic() + SWEEP_S
+        removed = _remove(_over(now))
+        if self._gone:
+            rows = list(SnapshotRequest.objects.filter(camera_id=self._gone[-1])[:AT_ONCE])
+            removed += _remove(rows)
+            if len(rows) < AT_ONCE:
+                self._gone.pop()
+        if self._folders:
+            _clear_folder(self._folders.pop(), now)
+        return removed >= AT_ONCE or bool(self._gone or self._folders)
+
+
+def _over(now: datetime) -> list[SnapshotRequest]:
+    """The oldest whose days are over; the days are their camera's."""
+    found: list[SnapshotRequest] = []
+    for days in Camera.objects.order_by().values_list("snap_days", flat=True).distinct():
+        taken = _scheduled().filter(camera__snap_days=days, at__lt=now - timedelta(days=days))
+        found += taken.order_by("at")[: AT_ONCE - len(found)]
+    return found
+
+
+def _scheduled() -> QuerySet[SnapshotRequest]:
+    return SnapshotRequest.objects.filter(origin=SnapshotOrigin.SCHEDULE, state=RequestState.READY)
+
+
+def _cameras_gone() -> Iterator[str]:
+    """Cameras that are no more and of which there are pictures. From one to the next by the index: there may be millions."""
+    known, last = set(Camera.objects.values_list("pk", flat=True)), ""
+    while True:
+        later = SnapshotRequest.objects.filter(camera_id__gt=last).order_by("camera_id")
+        code = later.values_list("camera_id", flat=True).first()
+        if code is None:
+            return
+        last = code
+        if code not in known:
+            yield code
+
+
+def _remove(rows: Iterable[SnapshotRequest]) -> int:
+    gone, problem = list[int](), None
+    for row in rows:
+        try:
+            if row.key.startswith((f"{FRAMES}/", f"{SNAPSHOTS}/")):  # what integrators have elsewhere is theirs
+                storage.remove(row.key)
+            gone.append(row.pk)
+        except StorageError as error:
+            problem = error
+    SnapshotRequest.objects.filter(pk__in=gone).delete()
+    if gone:
+        log.info("snapshots removed", snapshots=len(gone))
+    elif problem is not None:
+        raise problem
+    return len(gone)
+
+
+def _clear_folder(name: str, now: datetime) -> None:
+    """Takes away days of a camera of which no row is left: what a box stored after it was given up, or a camera left behind."""
+    days = {unique_name(code): kept for code, kept in Camera.objects.values_list("pk", "snap_days")}
+    oldest = now.astimezone(UTC) - timedelta(days=days.get(name, 0)) - 2 * ONE
+    folder = f"{SCHEDULED}/{name}"
+    left = storage.folders_in(folder)
+    for day in left:
+        if day < f"{oldest:%Y%m%d}":
+            storage.remove_folder(f"{folder}/{day}")
+    if not left and name not in days:
+        storage.remove_folder(folder)

@@ -1,0 +1,132 @@
+"""Scheduled snapshots go when their days are over, object and row; what is left of cameras that are gone goes too."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from cameras.models import Camera
+from edgesite import storage
+from edgesite.storage import StorageError
+from recordings.models import SnapshotRequest
+from recordings.snapping import retention
+from recordings.snapping.retention import SWEEP_S, SnapshotRetention
+from recordings.snapshots import scheduled_folder
+from tests.cameras.pages import two_sites
+from tests.fakes import Clock
+from tests.recordings.snapshot_rows import taken_at
+from tests.recordings.uploads import use_files
+
+pytestmark = pytest.mark.django_db
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def sites(settings: Any, tmp_path: Any) -> None:
+    use_files(settings, tmp_path)
+    two_sites()
+
+
+def taken(days: float, camera_id: str = "vid1", **values: Any) -> str:
+    """A stored picture of so many days ago; its key."""
+    return taken_at(NOW - timedelta(days=days), camera_id, **values)
+
+
+def stands(key: str) -> tuple[bool, bool]:
+    """Whether the object and its row are there."""
+    return default_storage.exists(key), SnapshotRequest.objects.filter(key=key).exists()
+
+
+def run(keeper: SnapshotRetention | None = None) -> None:
+    keeper = keeper or SnapshotRetention()
+    for _ in range(20):
+        if not keeper.step(now=NOW):
+            return
+    raise AssertionError("it does not come to an end")
+
+
+def test_each_cameras_days_count_and_what_people_asked_for_stays() -> None:
+    Camera.objects.filter(pk="vid1").update(snap_days=2)
+    Camera.objects.filter(pk="vid2").update(snap_days=30)
+    gone = [taken(2.1), taken(40), taken(30.5, "vid2")]
+    kept = [taken(1.9), taken(29, "vid2"), taken(50, key="snapshots/20261001/vid1_by_hand.jpg", origin="request")]
+    run()
+    assert [stands(key) for key in gone] == [(False, False)] * 3
+    assert [stands(key) for key in kept] == [(True, True)] * 3
+
+
+def test_a_bounded_number_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    Camera.objects.update(snap_days=1)
+    for number in range(5):
+        taken(2 + number / 100)
+    keeper = SnapshotRetention()
+    left = []
+    for _ in range(3):
+        keeper.step(now=NOW)
+        left.append(SnapshotRequest.objects.count())
+    assert left == [3, 1, 0]
+
+
+def test_all_pictures_of_a_camera_that_is_gone_go_but_those_of_integrators(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = [
+        taken(0.1),
+        taken(0.2, key="snapshots/20261122/vid1_x.jpg", origin="request"),
+        taken(0, key="frames/vid1.jpg"),
+    ]
+    theirs = taken(0.1, key="orders/theirs.jpg", origin="request")
+    other = taken(0.1, "vid2")
+    Camera.objects.filter(pk="vid1").delete()
+    assert SnapshotRequest.objects.count() == 5  # deleting the camera waits for none of them
+    clock = Clock(1.0)
+    keeper = SnapshotRetention(monotonic=clock)
+    run(keeper)
+    assert [stands(key) for key in keys] == [(False, False)] * 3
+    assert stands(theirs) == (True, False)
+    assert stands(other) == (True, True)
+
+
+def test_what_no_row_knows_of_goes_with_its_day() -> None:
+    Camera.objects.update(snap_days=3)
+    folder = scheduled_folder("vid1")
+    for key in (
+        f"{folder}/20261110/late.jpg",
+        f"{folder}/20261121/late.jpg",
+        "snapshots/scheduled/gone/20261120/x.jpg",
+    ):
+        default_storage.save(key, ContentFile(b"jpeg"))
+    clock = Clock(1.0)
+    keeper = SnapshotRetention(monotonic=clock)
+    run(keeper)
+    assert not default_storage.exists(f"{folder}/20261110/late.jpg")
+    assert default_storage.exists(f"{folder}/20261121/late.jpg")
+    assert storage.folders_in("snapshots/scheduled/gone") == ["20261120"]  # one may just be stored there
+    clock.advance(SWEEP_S - 1)
+    Camera.objects.update(snap_days=1)
+    default_storage.save(f"{folder}/20261001/late.jpg", ContentFile(b"jpeg"))
+    run(keeper)
+    assert default_storage.exists(f"{folder}/20261001/late.jpg")  # it is not looked for all the time
+    clock.advance(1)
+    run(keeper)
+    assert not default_storage.exists(f"{folder}/20261001/late.jpg")
+
+
+def test_a_storage_that_is_away_loses_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    Camera.objects.update(snap_days=1)
+    keys = [taken(3), taken(2)]
+
+    def refuse(key: str) -> None:
+        raise StorageError("away", retryable=True)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "remove", refuse)
+        with pytest.raises(StorageError):
+            SnapshotRetention().step(now=NOW)
+    assert SnapshotRequest.objects.count() == 2
+    run()
+    assert [stands(key) for key in keys] == [(False, False)] * 2
