@@ -14,11 +14,13 @@ class RecordingsConfig(AppConfig):
         from recordings.alert_clips.selectors import FOLDER as CLIPS  # noqa: PLC0415
         from recordings.alert_clips.selectors import may_store_clip  # noqa: PLC0415
         from recordings.core.extracts import FOLDER as EXTRACTS  # noqa: PLC0415
+        from recordings.core.films import FOLDER as FILMS  # noqa: PLC0415
         from recordings.extracts.logbook import note_viewed  # noqa: PLC0415
         from recordings.extracts.selectors import may_see_extract, may_store_extract  # noqa: PLC0415
         from recordings.selectors import SNAPSHOT_GRANT, SnapshotFrames, may_see_snapshot  # noqa: PLC0415
         from recordings.snapshots import FRAMES, SNAPSHOTS  # noqa: PLC0415
         from recordings.tasks.selectors import FOLDER, may_see_recording, may_store_recording  # noqa: PLC0415
+        from recordings.timelapses.selectors import may_see_film, note_film_viewed  # noqa: PLC0415
         from recordings.uploads import grants  # noqa: PLC0415
 
         frames.register(SnapshotFrames())
@@ -30,5 +32,6 @@ class RecordingsConfig(AppConfig):
         access.register(FOLDER, may_see_recording)
         grants.register(FOLDER, grants.Grant(may_store_recording, most=LARGEST))
         grants.register(CLIPS, grants.Grant(may_store_clip, most=LARGEST))
+        access.register(FILMS, may_see_film, note=note_film_viewed)
         access.register(EXTRACTS, may_see_extract, note=note_viewed)
         grants.register(EXTRACTS, grants.Grant(may_store_extract, most=LARGEST, replaces=True))

@@ -63,3 +63,4 @@ from recordings.orders.models import ReceivedAnswer, SnapshotOrder  # noqa: E402
 from recordings.snapping.models import SnapshotTurn  # noqa: E402, F401  its file, this app's model
 from recordings.spans.models import RecordedHour  # noqa: E402, F401
 from recordings.tasks.models import RecordingTask  # noqa: E402, F401  its file, this app's model
+from recordings.timelapses.models import TimeLapse  # noqa: E402, F401  its file, this app's model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
@@ -17,7 +17,26 @@ if TYPE_CHECKING:
 SHOWN = 50
 
 
-def note(extract: Extract, kind: StepKind, *, author: str, now: datetime) -> None:
+class Logged(Protocol):
+    """What an entry says of an extract or a film."""
+
+    @property
+    def extract_id(self) -> str: ...
+
+    @property
+    def camera_id(self) -> str: ...
+
+    @property
+    def device_id(self) -> str: ...
+
+    @property
+    def begin(self) -> datetime: ...
+
+    @property
+    def end(self) -> datetime: ...
+
+
+def note(extract: Logged, kind: StepKind, *, author: str, now: datetime) -> None:
     """One entry; the same at the same moment is one."""
     step = ExtractStep(
         extract_id=extract.extract_id, camera_id=extract.camera_id, device_id=extract.device_id, begin=extract.begin,
@@ -29,9 +48,13 @@ def note(extract: Extract, kind: StepKind, *, author: str, now: datetime) -> Non
 def note_viewed(user: User | AnonymousUser, key: str) -> None:
     """Notes that the object under this key is given to the person. Raises DatabaseError: then it is not given."""
     extract = Extract.objects.filter(key=key).first()
-    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
-    if extract is None:
-        return
+    if extract is not None:
+        note_once(extract, user, now=timezone.now())
+
+
+def note_once(extract: Logged, user: User | AnonymousUser, *, now: datetime) -> None:
+    """Notes that the person was given it, once an hour. Raises DatabaseError."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
     known = ExtractStep.objects.filter(
         extract_id=extract.extract_id, kind=StepKind.VIEWED, author=user.get_username(), at=hour
     )
@@ -39,6 +62,6 @@ def note_viewed(user: User | AnonymousUser, key: str) -> None:
         note(extract, StepKind.VIEWED, author=user.get_username(), now=hour)
 
 
-def steps_of(extract: Extract) -> QuerySet[ExtractStep]:
+def steps_of(extract: Logged) -> QuerySet[ExtractStep]:
     """Latest first."""
     return ExtractStep.objects.filter(extract_id=extract.extract_id)[:SHOWN]

@@ -98,6 +98,7 @@ class Extract(models.Model):
 
 class StepKind(models.TextChoices):
     REQUESTED = "requested", _("Export requested")
+    FILMED = "filmed", _("Time-lapse requested")
     VIEWED = "viewed", _("Watched or downloaded")
     PROTECTED = "protected", _("Protected")
     UNPROTECTED = "unprotected", _("Protection lifted")

@@ -25,6 +25,7 @@ from recordings.extracts.hiding import LIFT, UNKNOWN, Hidden, areas_of, hidden_o
 from recordings.extracts.models import Extract, ExtractPurpose
 from recordings.extracts.selectors import extract_message, visible_extracts
 from recordings.extracts.services import request_extract
+from recordings.timelapses import pages as timelapses
 from recordings.timeline import gallery
 from recordings.timeline.cameras import camera_of
 from recordings.timeline.selectors import day_data, with_last_hour, zone_of
@@ -54,6 +55,7 @@ def urls(site: admin.AdminSite) -> list[Any]:
             name="recordings_timeline_answer",
         ),
         path("recordings/snapshots/<str:camera_id>/", page(gallery.gallery), name="recordings_gallery"),
+        *timelapses.urls(site),
     ]
 
 

@@ -41,6 +41,8 @@ from recordings.snapping import services as snapping
 from recordings.snapping.retention import SnapshotRetention
 from recordings.stored_clips import retention as clip_retention
 from recordings.tasks import services as recording_tasks
+from recordings.timelapses import retention as film_retention
+from recordings.timelapses.worker import FilmMaker
 from recordings.uploads import stale as stale_uploads
 
 log = structlog.get_logger(__name__)
@@ -51,7 +53,7 @@ ROLLOUT_SECONDS = 1.0
 BACKTEST_SECONDS = 0.5
 TASK_SECONDS = 1.0
 EXTRACT_SECONDS = 0.5
-SNAP_SECONDS = 1.0
+SNAP_SECONDS = FILM_SECONDS = 1.0
 ESCALATE_SECONDS = 5.0
 RETENTION_SECONDS = 60.0
 REPORT_SECONDS = 600.0
@@ -126,6 +128,8 @@ class Command(BaseCommand):
             ("retention of clips", clip_retention.step, RETENTION_SECONDS),
             ("scheduled snapshots", snapping.step, SNAP_SECONDS),
             ("retention of snapshots", SnapshotRetention().step, RETENTION_SECONDS),
+            ("time-lapses", FilmMaker(stop).step, FILM_SECONDS),
+            ("retention of time-lapses", film_retention.step, RETENTION_SECONDS),
             ("brokers", brokers.step, BROKER_SECONDS),
             ("test alerts", lambda: trial_step(client=commands, now=timezone.now()), TRIAL_SECONDS),
             ("escalation", escalator.step, ESCALATE_SECONDS),

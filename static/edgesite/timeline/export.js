@@ -11,7 +11,7 @@ async function look() {
       if (answer.status === 404) location.reload(); // deleted meanwhile: the page says so
       if (answer.ok) {
         const told = await answer.json();
-        if (!["waiting", "cutting", "storing"].includes(told.state)) {
+        if (!["waiting", "cutting", "storing", "making"].includes(told.state)) {
           location.reload();
           return;
         }
