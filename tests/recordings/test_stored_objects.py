@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from detection.alert_life.deleting import delete_alert
 from detection.models import Alert
 from edgesite import storage
 from edgesite.storage import StorageError
-from recordings import snapshots
+from recordings import migrations, snapshots
 from recordings.alert_clips.models import AlertClip
 from recordings.core.snapshots import SnapshotAnswer
 from recordings.core.tasks import RecordingReport
@@ -170,7 +171,8 @@ def test_what_was_stored_before_this_was_noted_is_noted_by_the_migration() -> No
         object_name="events/vid1/20261122/e1.mp4",
     )  # fmt: skip
     StoredObject.objects.all().delete()
-    importlib.import_module("recordings.migrations.0009_stored_objects").note_what_stands(apps, None)
+    [name] = [m.name for m in iter_modules(migrations.__path__) if m.name.endswith("_stored_objects")]
+    importlib.import_module(f"recordings.migrations.{name}").note_what_stands(apps, None)
     noted = set(StoredObject.objects.values_list("key", flat=True))
     assert noted == keys | {"events/vid1/20261122/e1.mp4"}
 
