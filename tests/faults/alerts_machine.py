@@ -223,16 +223,19 @@ class Machine:
             return [row[0] for row in db.execute("SELECT event_id FROM outbox WHERE refused IS NOT NULL ORDER BY seq")]
 
     def settle(self, raised: list[str], *, seconds: float) -> None:
-        """Waits until everything that was raised, with its picture, is on the hub."""
+        """Waits until everything that was raised, with its picture, is on the hub; says what is missing when it is not."""
 
-        def there() -> bool:
-            known = {a["event_id"]: a for a in self.stack.alerts()}
-            return all(
-                event_id in known and (known[event_id]["capture_url"] or known[event_id]["capture_problem"])
-                for event_id in raised
-            )
+        def missing() -> dict[str, list[str]]:
+            known = {a["event_id"]: a["capture_url"] or a["capture_problem"] for a in self.stack.alerts()}
+            return {
+                "alerts": [event_id for event_id in raised if event_id not in known],
+                "pictures": [event_id for event_id in raised if known.get(event_id) == ""],
+            }
 
-        wait_until(there, seconds=seconds, what=f"every alert with its picture ({self.waiting()} wait)", every=1.0)
+        try:
+            wait_until(lambda: not any(missing().values()), seconds=seconds, what="everything", every=1.0)
+        except AssertionError:
+            assert missing() == {"alerts": [], "pictures": []}, f"the box still has {self.waiting()}"
 
     def check_pictures(self) -> int:
         """Opens every picture that an alert refers to and compares its hash with the evidence's row; how many."""
