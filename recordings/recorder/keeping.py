@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 LOOK_SECONDS = 10.0
 RING_SECONDS = MOST_BEFORE_S + 120.0  # what is there before an alert, and how late one may be heard of
 AT_ONCE = 500  # segments in one turn
+WEIGH_SECONDS = 60.0  # so often each camera's bytes are summed up, where one has a budget
 TRUST_SECONDS = 7 * 86_400.0  # for so long it is asked whether the clock is right
 SEEN_SECONDS = 600.0  # so often what the clock shows is noted
 DOUBTED, SEEN = "clock doubted", "clock seen"
@@ -63,6 +64,7 @@ class Keeping:
     _doubted: float | None = None  # since when, Unix seconds
     _seen: float = float("-inf")
     _looked: tuple[float, float] | None = None  # what the two clocks showed at the last look
+    _weigh_at: float = float("-inf")
     _broken_at: float = float("-inf")  # when something guaranteed went, of the monotonic clock
 
     def step(self) -> bool:
@@ -95,6 +97,8 @@ class Keeping:
         self._tell(decision, short=short)
         if decision.doomed:
             self._delete(decision)
+            if stock.cameras:
+                self._weigh_at = self.monotonic()  # there may be more beyond a budget
             told = [s for s in decision.doomed if not s.ring]  # the ring goes round all the time
             if told:
                 log.info("segments deleted", segments=len(told), bytes=sum(s.size for s in told))
@@ -107,11 +111,13 @@ class Keeping:
         return self._doubted is not None
 
     def _stock(self, own: Mapping[str, Terms]) -> Stock:
-        shares = self.segments.shares()
-        count, size = sum(s.segments for s in shares.values()), sum(s.size for s in shares.values())
-        self.stock = count, size
+        self.stock = count, size = self.segments.total()
         free, doubt = self.free(self.folder), self._doubt(count, own)
-        return Stock(count, size, free, self._cleaning, doubt, {c: s.size for c, s in shares.items()})
+        cameras: dict[str, int] = {}
+        if self.monotonic() >= self._weigh_at and any(terms.most is not None for terms in own.values()):
+            self._weigh_at = self.monotonic() + WEIGH_SECONDS
+            cameras = {c: share.size for c, share in self.segments.shares().items()}
+        return Stock(count, size, free, self._cleaning, doubt, cameras)
 
     def _stored(self, needed: list[Span]) -> list[Segment]:
         """Segments of which a stored clip holds all."""

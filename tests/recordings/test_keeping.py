@@ -197,6 +197,22 @@ def test_a_camera_with_bytes_of_its_own_keeps_no_more(disk: Disk) -> None:
     assert disk.keeping.step()
     assert disk.left() == [400, 300]
     assert len(disk.segments.of_camera("vid2")) == 1
+    disk.fill(100)
+    disk.ticks.advance(11)  # all is summed up once a minute
+    disk.keeping.step()
+    disk.ticks.advance(keeping.WEIGH_SECONDS)
+    disk.keeping.step()
+    assert disk.left() == [300, 100]
+
+
+def test_much_beyond_a_budget_goes_at_once(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "AT_ONCE", 2)
+    disk.fill(*range(900, 100, -100))
+    disk.keeping.own = lambda: {"vid1": Terms(most=40)}
+    for left in (6, 4, 2):
+        assert disk.keeping.step()
+        assert len(disk.left()) == left
+    assert not disk.keeping.step()
 
 
 def test_for_room_those_go_first_that_a_stored_clip_holds_whole(disk: Disk) -> None:
