@@ -35,6 +35,9 @@ class Logged(Protocol):
     @property
     def end(self) -> datetime: ...
 
+    @property
+    def hiding(self) -> str: ...
+
 
 def note(extract: Logged, kind: StepKind, *, author: str, now: datetime) -> None:
     """One entry; the same at the same moment is one."""

@@ -15,7 +15,7 @@ HIDING = {
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("cameras", "0013_roi_mask"),
+        ("cameras", "0014_roi_mask"),
         ("recordings", "0010_stored_clips"),
     ]
 

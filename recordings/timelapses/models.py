@@ -4,6 +4,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from recordings.extracts.models import Hiding
+
 
 class FilmState(models.TextChoices):
     WAITING = "waiting", _("Waiting")
@@ -76,3 +78,8 @@ class TimeLapse(models.Model):
     def extract_id(self) -> str:
         """Under which the log of who did what names it."""
         return self.film_id
+
+    @property
+    def hiding(self) -> str:
+        """Snapshots are stored as the camera gives them, so a film of them hides nothing."""
+        return Hiding.NOTHING

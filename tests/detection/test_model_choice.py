@@ -14,9 +14,9 @@ from cameras.core.algorithms import RegionParameters, registry
 from detection import edge
 from detection.backtest import work
 from detection.edge import EdgeSettings, EdgeWorker
-from detection.executors import group_worker
 from detection.executors.group_worker import GroupWorker
 from detection.inference.manifest import DEFAULT_MODEL
+from detection.inference.pool import DetectorPool
 from detection.management.commands import run_detector
 from detection.model_choice import detection_model, known_classes
 from tests.detection.model_families import CASES, load_family
@@ -76,7 +76,7 @@ def test_analysis_processes_and_their_parent_take_it_too(
         def order(self) -> None:
             return None
 
-    monkeypatch.setattr(group_worker.DetectorPool, "load", found)
+    monkeypatch.setattr(DetectorPool, "load", found)
     with pytest.raises(FoundError, match="forklifts"):
         GroupWorker(given, "cpu", threading.Event(), cast("Any", Seat()))
 

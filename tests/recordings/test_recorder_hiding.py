@@ -9,6 +9,7 @@ import pytest
 from recordings.core.hiding import Hide
 from recordings.recorder import extracts as words
 from recordings.recorder.clips import Stopped
+from recordings.recorder.extract_jobs import CANCELLED_SECONDS
 from tests.recordings.test_recorder_extracts import Box, box
 
 __all__ = ["box"]  # the fixture
@@ -55,7 +56,7 @@ def test_a_film_that_nobody_asks_for_any_more_is_given_up_while_it_is_made(box: 
     box.problem = Stopped()
     box.work(1)
     assert not box.stop.is_set()
-    box.ticks.advance(words.CANCELLED_SECONDS + 1)
+    box.ticks.advance(CANCELLED_SECONDS + 1)
     assert box.stop.is_set()
     assert box.extracts._jobs == {}
     box.problem = None

@@ -42,11 +42,14 @@ class Loan(NamedTuple, Generic[V]):
 @dataclass(slots=True, eq=False)
 class Known:
     """Every track of the frames so far, also those that a rule does not count: who existed beside a lost one is another
-    object, and goes on for nobody."""
+    object, and goes on for nobody. Its length is how many are remembered."""
 
     _at: dict[int, float] = field(default_factory=dict)  # when it was last seen
     _noted_at: float = -math.inf
     _tidied_at: float = -math.inf
+
+    def __len__(self) -> int:
+        return len(self._at)
 
     def clear(self) -> None:
         """Forget all tracks."""
