@@ -16,7 +16,6 @@ from av.video.reformatter import ColorRange, Colorspace
 
 from recordings.core.films import canvas_of, fitted
 
-END_OF_JPEG = b"\xff\xd9"
 BT709 = 1  # ITU-T H.273: primaries, transfer and matrix of HD video
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -75,9 +74,7 @@ def _stream(file: OutputContainer, canvas: tuple[int, int], *, fps: int, preset:
 
 
 def _decoded(content: bytes) -> Pixels | None:
-    """BGR, None for what is no JPEG or breaks off: a decoder would fill up the rest in grey."""
-    if not content.rstrip(b"\0").endswith(END_OF_JPEG):
-        return None
+    """BGR, None for what is no picture or breaks off."""
     try:
         return cv2.imdecode(np.frombuffer(content, dtype=np.uint8), cv2.IMREAD_COLOR)  # type: ignore[return-value]
     except cv2.error:
