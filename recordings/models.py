@@ -24,7 +24,7 @@ class SnapshotRequest(models.Model):
     """
 
     request_id = models.CharField(max_length=64, unique=True)
-    camera = models.ForeignKey(Camera, models.DO_NOTHING, db_constraint=False, related_name="snapshot_requests")
+    camera = models.ForeignKey(Camera, models.CASCADE, related_name="snapshot_requests")
     device_id = models.CharField(max_length=64)
     origin = models.CharField(max_length=16, choices=SnapshotOrigin, default=SnapshotOrigin.REQUEST)
     requested_by = models.CharField(max_length=150)

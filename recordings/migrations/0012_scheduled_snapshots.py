@@ -10,16 +10,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AlterField(
-            model_name="snapshotrequest",
-            name="camera",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="snapshot_requests",
-                to="cameras.camera",
-            ),
-        ),
         migrations.AddField(
             model_name="snapshotrequest",
             name="origin",

@@ -1,9 +1,9 @@
-"""The hub lets scheduled snapshots go when their days are over, and all pictures of cameras that are gone."""
+"""The hub lets scheduled snapshots go when their days are over. Those of a deleted camera go with it (`recordings.objects`)."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -16,7 +16,8 @@ from edgesite import storage
 from edgesite.storage import StorageError
 from recordings.core.names import unique_name
 from recordings.models import SnapshotOrigin, SnapshotRequest
-from recordings.snapshots import FRAMES, SCHEDULED, SNAPSHOTS
+from recordings.objects.models import StoredObject
+from recordings.snapshots import SCHEDULED
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,6 @@ class SnapshotRetention:
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._sweep_due = 0.0
-        self._gone: list[str] = []
         self._folders: list[str] = []
 
     def step(self, *, now: datetime | None = None) -> bool:
@@ -40,17 +40,12 @@ class SnapshotRetention:
         """
         now = now or timezone.now()
         if self._monotonic() >= self._sweep_due:
-            self._gone, self._folders = list(_cameras_gone()), storage.folders_in(SCHEDULED)
+            self._folders = storage.folders_in(SCHEDULED)
             self._sweep_due = self._monotonic() + SWEEP_S
         removed = _remove(_over(now))
-        if self._gone:
-            rows = list(SnapshotRequest.objects.filter(camera_id=self._gone[-1])[:AT_ONCE])
-            removed += _remove(rows)
-            if len(rows) < AT_ONCE:
-                self._gone.pop()
         if self._folders:
             _clear_folder(self._folders.pop(), now)
-        return removed >= AT_ONCE or bool(self._gone or self._folders)
+        return removed >= AT_ONCE or bool(self._folders)
 
 
 def _over(now: datetime) -> list[SnapshotRequest]:
@@ -66,29 +61,16 @@ def _scheduled() -> QuerySet[SnapshotRequest]:
     return SnapshotRequest.objects.filter(origin=SnapshotOrigin.SCHEDULE, state=RequestState.READY)
 
 
-def _cameras_gone() -> Iterator[str]:
-    """Cameras that are no more and of which there are pictures. From one to the next by the index: there may be millions."""
-    known, last = set(Camera.objects.values_list("pk", flat=True)), ""
-    while True:
-        later = SnapshotRequest.objects.filter(camera_id__gt=last).order_by("camera_id")
-        code = later.values_list("camera_id", flat=True).first()
-        if code is None:
-            return
-        last = code
-        if code not in known:
-            yield code
-
-
 def _remove(rows: Iterable[SnapshotRequest]) -> int:
-    gone, problem = list[int](), None
+    gone, problem = list[SnapshotRequest](), None
     for row in rows:
         try:
-            if row.key.startswith((f"{FRAMES}/", f"{SNAPSHOTS}/")):  # what integrators have elsewhere is theirs
-                storage.remove(row.key)
-            gone.append(row.pk)
+            storage.remove(row.key)
+            gone.append(row)
         except StorageError as error:
             problem = error
-    SnapshotRequest.objects.filter(pk__in=gone).delete()
+    SnapshotRequest.objects.filter(pk__in=[row.pk for row in gone]).delete()
+    StoredObject.objects.filter(key__in=[row.key for row in gone]).delete()
     if gone:
         log.info("snapshots removed", snapshots=len(gone))
     elif problem is not None:
