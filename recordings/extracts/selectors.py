@@ -28,17 +28,20 @@ def of_own_sites(user: User | AnonymousUser) -> Q:
     return seen & Q(device_id__in=Device.objects.filter(site__in=visible_sites(user)).values("pk"))
 
 
+def _shown(user: User | AnonymousUser) -> QuerySet[Extract]:
+    """Without what was removed, and without films that leave out privacy masks, unless the person may lift them."""
+    standing = Extract.objects.exclude(state__in=REMOVED)
+    return standing if user.has_perm(LIFT) else standing.exclude(hiding=Hiding.UNMASKED)
+
+
 def visible_extracts(user: User | AnonymousUser) -> QuerySet[Extract]:
-    """Extracts of cameras that the person may see, whoever asked for them, without those that were removed, and without
-    those in which privacy masks were left out, unless the person may lift them."""
-    seen = Extract.objects.filter(of_own_sites(user)).exclude(state__in=REMOVED)
-    return seen if user.has_perm(LIFT) else seen.exclude(hiding=Hiding.UNMASKED)
+    """Extracts of cameras that the person may see, whoever asked for them."""
+    return _shown(user).filter(of_own_sites(user))
 
 
 def visible_exports(user: User | AnonymousUser) -> QuerySet[Extract]:
     """Exports that the person may see: of cameras, and of cameras that are deleted."""
-    exports = Extract.objects.filter(purpose=ExtractPurpose.EXPORT).exclude(state__in=REMOVED)
-    return exports.filter(of_own_sites(user) | _of_no_camera(user))
+    return _shown(user).filter(of_own_sites(user) | _of_no_camera(user), purpose=ExtractPurpose.EXPORT)
 
 
 def _of_no_camera(user: User | AnonymousUser) -> Q:

@@ -320,5 +320,12 @@ def test_a_body_that_makes_no_sense_is_422(site: Site, call: str, body: dict[str
 
 def test_the_calls_are_in_the_documentation(site: Site) -> None:
     paths = get(caller("viewer"), "openapi.json").json()["paths"]
-    assert set(paths["/api/devices/{device_id}/rollback"]["post"]["responses"]) == {"200", "404", "409", "422"}
+    assert set(paths["/api/devices/{device_id}/rollback"]["post"]["responses"]) == {
+        "200",
+        "401",
+        "403",
+        "404",
+        "409",
+        "422",
+    }
     assert {"/api/devices", "/api/devices/{device_id}/versions", "/api/devices/{device_id}/publish"} <= set(paths)
