@@ -60,7 +60,9 @@ class _Inference:
         self._latest: tuple[Frame, Future[Watched]] | None = None
 
     def submit(self, index: int, frame: Frame) -> Future[Watched]:
-        self._latest = frame, self._pool.submit(self._find, index, frame)
+        # Scaled at once, by the thread that decoded it: the picture is still in the processor's cache.
+        scaled = frame.scaled_bgr(*self._fit(frame.width, frame.height))
+        self._latest = frame, self._pool.submit(self._find, index, frame, scaled)
         return self._latest[1]
 
     def repeat(self, index: int, frame: Frame, reference_time: float) -> Watched | None:
@@ -77,10 +79,9 @@ class _Inference:
     def close(self) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _find(self, index: int, frame: Frame) -> Watched:
+    def _find(self, index: int, frame: Frame, scaled: NDArray[np.uint8]) -> Watched:
         detector = self._idle.get()  # never waits: there are no more threads than detectors
         try:
-            scaled = frame.scaled_bgr(*detector.fit(frame.width, frame.height))
             return Watched(index, frame, detector.detect(scaled, min_score=self._min_score), shrunk(scaled))
         finally:
             self._idle.put(detector)

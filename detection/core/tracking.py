@@ -285,6 +285,8 @@ def _pair(
     The sum of the squares is made largest: one pair that fits well counts more than two that hardly do.
     """
     open_columns = wanted & (rows < 0)
+    if not open_columns.any():
+        return
     allowed = (fit >= least) & free[:, None] & open_columns[None, :]
     if not allowed.any():
         return
