@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from cameras.issued import ConfigVersion
 from cameras.models import ROI, Binding, Camera, Device
 from cameras.provisioning import delete_device
+from cameras.regions import LIFT_MASKS
 from cameras.services import cloud_redis
 from edgesite.redis_clients import describe
 
@@ -74,6 +75,9 @@ class DeviceDeletion(admin.ModelAdmin[Device]):
             permission = f"{model._meta.app_label}.delete_{model._meta.model_name}"
             if number and model is not ConfigVersion and not request.user.has_perm(permission):
                 needed.add(model._meta.verbose_name)
+        masks = ROI.objects.filter(camera__device__in=devices, mask=True)
+        if masks.exists() and not request.user.has_perm(LIFT_MASKS):  # as each of their pages asks
+            needed.add(ROI._meta.get_field("mask").verbose_name)
         stays = _("Its alerts and their pictures stay. To keep everything else too, revoke it instead: %(command)s.")
         sentences = [
             _(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
@@ -112,6 +113,21 @@ def test_the_forms_of_the_admin_keep_masks_too(editor: Editor) -> None:
     assert ROI.objects.filter(pk=desk.pk).exists()
     save(admin, path(ROI, "change", desk), mask=None)
     assert not ROI.objects.get(pk=desk.pk).mask
+
+
+def test_with_its_device_a_mask_goes_only_by_who_may_lift_it(editor: Editor) -> None:
+    desk = ROI.objects.get(roi_id=drawn(editor)["roi_id"])
+    client, page = browser("admin"), path(Device, "delete", desk.camera.device)
+    rights = Permission.objects.filter(content_type__app_label="cameras").exclude(codename="lift_masks")
+    user = User.objects.get(pk=client.session["_auth_user_id"])
+    user.groups.clear()
+    user.user_permissions.set(rights)
+    assert "privacy mask" in text(client.get(page))
+    assert 'name="post"' not in text(client.get(page))
+    assert client.post(page, {"post": "yes"}).status_code == 403
+    assert ROI.objects.filter(pk=desk.pk).exists()
+    user.user_permissions.set(Permission.objects.filter(content_type__app_label="cameras"))
+    assert 'name="post"' in text(client.get(page))
 
 
 def test_a_row_that_is_no_mask_is_refused_wherever_it_comes_from(editor: Editor) -> None:
