@@ -19,8 +19,8 @@ class SnapshotRequest(models.Model):
     afterwards.
 
     device_id: the box that was asked, and the only one that may answer. key: where the picture is to stand. at, width,
-    height: of the picture, when there is one. message: what went wrong and what to do, in English. No constraint on the camera:
-    the pictures' objects must go also when it went before (`recordings.snapping.retention`).
+    height: of the picture, when there is one. message: what went wrong and what to do, in English. It goes with its
+    camera, and its object after it (`recordings.objects`).
     """
 
     request_id = models.CharField(max_length=64, unique=True)

@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
                     "camera",
                     models.ForeignKey(
                         db_constraint=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        on_delete=django.db.models.deletion.CASCADE,
                         related_name="timelapses",
                         to="cameras.camera",
                         verbose_name="camera",

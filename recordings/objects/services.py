@@ -15,12 +15,15 @@ from recordings.extracts.models import Extract
 from recordings.models import SnapshotRequest
 from recordings.objects.models import StoredObject
 from recordings.tasks.models import RecordingTask
+from recordings.timelapses.models import TimeLapse
 
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 300.0  # the look goes over all of them
 AT_ONCE = 200
-OWNERS = ((SnapshotRequest, "key"), (RecordingTask, "object_name"), (AlertClip, "object_name"), (Extract, "key"))
+OWNERS = (
+    (SnapshotRequest, "key"), (RecordingTask, "object_name"), (AlertClip, "object_name"), (Extract, "key"), (TimeLapse, "key"),
+)  # fmt: skip
 
 
 def answer_for(key: str) -> None:

@@ -25,13 +25,13 @@ class TimeLapse(models.Model):
     device_id: the camera's box then, for who may see it (`of_own_sites`). begin, end: of the days, by the site's clock then.
     first, last: those days. fps: pictures a second. most: pictures at most, evenly spread over the days. pictures: in the
     film; skipped: those that could not be read. progress: per cent. message: in English, see `edgesite.told`. tries: how often
-    it was begun. seen_at: the maker's last sign of life. gone: its object was taken away. No constraint on the camera: the
-    object must go also when its camera went before.
+    it was begun. seen_at: the maker's last sign of life. gone: its object was taken away. It goes with its camera, as the
+    snapshots do, and its object after it (`recordings.objects`).
     """
 
     film_id = models.CharField(max_length=64, unique=True)
     camera = models.ForeignKey(
-        "cameras.Camera", models.DO_NOTHING, db_constraint=False, related_name="timelapses", verbose_name=_("camera")
+        "cameras.Camera", models.CASCADE, db_constraint=False, related_name="timelapses", verbose_name=_("camera")
     )
     device_id = models.CharField(max_length=64)
     first = models.DateField(_("first day"))

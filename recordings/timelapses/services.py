@@ -27,6 +27,7 @@ LEAST_PICTURES = 2
 TRIES = 3  # one, and two more after an unexpected end
 LOST_AFTER = timedelta(seconds=60)  # without a sign of life; one that is made gives one every second
 KEPT = timedelta(days=30)
+EARLIEST, LATEST = date(1970, 1, 3), date(9998, 12, 30)
 
 BACKWARDS = gettext_noop("The last day must not come before the first.")
 LONGEST = gettext_noop("At most 366 days in one film. Choose fewer days.")
@@ -46,6 +47,8 @@ def request_film(*, camera: Camera, first: date, last: date, seconds: int, fps: 
         raise FilmError(BACKWARDS)
     if (last - first).days >= MOST_DAYS:
         raise FilmError(LONGEST)
+    if first < EARLIEST or last > LATEST:  # where a day may have no end
+        raise FilmError(EMPTY)
     zone = camera.device.site.time_zone
     begin, end = day_of(first, time_zone=zone).begin, day_of(last, time_zone=zone).end
     if len(pictures_of(camera.pk, camera.device_id, begin, end)[:LEAST_PICTURES]) < LEAST_PICTURES:
@@ -68,13 +71,17 @@ def request_film(*, camera: Camera, first: date, last: date, seconds: int, fps: 
 
 
 def claim_next(*, now: datetime) -> TimeLapse | None:
-    """The oldest that waits, taken up; None while another one is made or nothing waits."""
+    """The oldest that waits, those that the storage kept from being made behind the others; None while another one is made or
+    nothing waits."""
     if not TimeLapse.objects.filter(state=FilmState.WAITING).exists():
         return None  # without a transaction, which would take SQLite's write lock every second
     with transaction.atomic():
         if TimeLapse.objects.filter(state=FilmState.MAKING).exists():
             return None
-        film = TimeLapse.objects.select_for_update().filter(state=FilmState.WAITING).order_by("id").first()
+        # One that the storage kept from being made waits behind the others: pictures that it refuses for good, of one camera,
+        # would else hold up all films.
+        waiting = TimeLapse.objects.select_for_update().filter(state=FilmState.WAITING)
+        film = waiting.order_by(F("seen_at").asc(nulls_first=True), "id").first()
         if film is None:
             return None
         film.state, film.tries, film.progress, film.seen_at = FilmState.MAKING, film.tries + 1, 0, now
@@ -100,15 +107,16 @@ def fail(film: TimeLapse, *, message: str) -> bool:
 
 
 def put_back(film: TimeLapse, *, message: str = "") -> bool:
-    """The hub stops, or the storage is away: the try does not count."""
-    return _mine(film).update(state=FilmState.WAITING, tries=F("tries") - 1, progress=0, message=message[:500]) > 0
+    """The hub stops (then it keeps its turn), or the storage is away: the try does not count."""
+    values = {"tries": F("tries") - 1, "progress": 0, "message": message[:500]} | ({} if message else {"seen_at": None})
+    return _mine(film).update(state=FilmState.WAITING, **values) > 0
 
 
 def recover(film: TimeLapse) -> None:
     """Its maker is gone although it was not done: once more, or failed after the last try."""
     if film.tries >= TRIES:
         fail(film, message=ENDED)
-    elif _mine(film).update(state=FilmState.WAITING, progress=0):
+    elif _mine(film).update(state=FilmState.WAITING, progress=0, seen_at=None):
         log.warning("time-lapse ended unexpectedly and waits again", film=film.film_id, attempt=film.tries)
 
 

@@ -25,6 +25,7 @@ from django.utils.translation import gettext_noop
 
 from edgesite import storage
 from edgesite.storage import StorageError, is_stored, open_object, sha256_of
+from recordings.objects.services import answer_for
 from recordings.timelapses.film import Made, make_film
 from recordings.timelapses.models import REMOVED, TimeLapse
 from recordings.timelapses.selectors import keys_of
@@ -111,15 +112,16 @@ class FilmMaker:
     def _store(self, film: TimeLapse, draft: Path, made: Made) -> None:
         if not note_progress(film, done=1, of=1, now=self.now() + STORE):
             raise Ended
+        answer_for(film.key)  # before it stands: the row may go with its camera at any moment
         with open(draft, "rb") as file:
             sha256, size = sha256_of(file), draft.stat().st_size
             storage.put(film.key, _Watched(file, self.stop))
-        if not is_stored(film.key, sha256=sha256, size=size):
+        if not is_stored(film.key, sha256=sha256, size=size, stop=self.stop):
             raise StorageError(f"{film.key} came back different", retryable=True)
         values = {"sha256": sha256, "bytes": size, "duration": made.seconds}
         if not finish(film, now=self.now(), pictures=made.pictures, skipped=made.skipped, **values):
-            if TimeLapse.objects.filter(pk=film.pk, state__in=REMOVED).exists():
-                storage.remove(film.key)  # perhaps after retention had looked for it
+            if not TimeLapse.objects.filter(pk=film.pk).exclude(state__in=REMOVED).exists():
+                storage.remove(film.key)  # perhaps after whoever takes it away had looked for it
             return
         log.info("time-lapse made", film=film.film_id, pictures=made.pictures, skipped=made.skipped, bytes=size)
 

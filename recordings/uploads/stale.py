@@ -8,12 +8,13 @@ from edgesite import storage
 from edgesite.storage import StorageError
 from recordings.alert_clips.selectors import FOLDER as CLIPS
 from recordings.core.extracts import FOLDER as EXTRACTS
+from recordings.core.films import FOLDER as FILMS
 from recordings.tasks.selectors import FOLDER as TASKS
 
 log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 6 * 3600.0
-FOLDERS = (TASKS, CLIPS, EXTRACTS)  # where large files go
+FOLDERS = (TASKS, CLIPS, EXTRACTS, FILMS)  # where large files go
 
 
 def step() -> bool:

@@ -21,6 +21,9 @@ from edgesite import storage
 from edgesite.storage import StorageError
 from recordings import migrations, snapshots
 from recordings.alert_clips.models import AlertClip
+from recordings.core.extracts import extract_key
+from recordings.core.films import film_key
+from recordings.core.names import clip_key
 from recordings.core.snapshots import SnapshotAnswer
 from recordings.core.tasks import RecordingReport
 from recordings.extracts import services as extracts
@@ -31,6 +34,7 @@ from recordings.objects import services
 from recordings.objects.models import StoredObject
 from recordings.tasks import services as tasks
 from recordings.tasks.models import RecordingTask
+from recordings.uploads import stale
 from tests.cameras.pages import two_sites
 from tests.fakes import FakeRedis
 from tests.recordings.extracts import BEGIN, EXPORT, MINUTE, wish
@@ -106,6 +110,19 @@ def test_a_new_camera_of_that_id_keeps_no_old_clip_and_its_own_picture() -> None
     assert pictured(folder=snapshots.FRAMES) == frame
     services.step()
     assert standing(clip, frame) == [False, True]
+
+
+def test_unfinished_uploads_are_looked_for_wherever_large_files_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(storage, "abort_stale", lambda folders: looked.extend(folders) or 0)
+    stale.step()
+    about: dict[str, Any] = {"camera_id": "vid1"}
+    named: dict[str, Any] = about | {"name": "a.mp4", "started": 0.0, "time_zone": "UTC"}
+    keys = [
+        clip_key(**named), clip_key(**named, event=True), extract_key(**about, extract_id="e", begin=0.0),
+        film_key(**about, film_id="f", begin=0.0),
+    ]  # fmt: skip
+    assert {key.partition("/")[0] for key in keys} <= set(looked)
 
 
 def test_it_is_tried_until_it_is_gone_and_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from edgesite import storage
 from edgesite.storage import StorageError
 from recordings.extracts.models import ExtractStep
 from recordings.models import SnapshotRequest
+from recordings.objects import services as objects
 from recordings.timelapses import retention, worker
 from recordings.timelapses import services as films
 from recordings.timelapses.models import TimeLapse
@@ -280,6 +281,59 @@ def test_one_that_is_deleted_while_it_is_made_leaves_nothing(monkeypatch: pytest
     assert not default_storage.exists(film.key)
 
 
+def test_pictures_that_the_storage_refuses_for_good_hold_up_no_other_film(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = pictures(4)
+    pictures(4, camera_id="vid2", device_id="box-2")
+    stuck, fine, real = wish(), wish("vid2"), storage.open_object
+
+    def refuses(key: str) -> Any:
+        if key in refused:
+            raise StorageError("forbidden", retryable=True)
+        return real(key)
+
+    monkeypatch.setattr(worker, "open_object", refuses)
+    with pytest.raises(StorageError):
+        make()
+    assert make()
+    stuck.refresh_from_db()
+    fine.refresh_from_db()
+    assert (stuck.state, stuck.message, fine.state) == ("waiting", worker.STORAGE_AWAY, "ready")
+
+
+# -- its camera is deleted -----------------------------------------------------------------------------------------------
+
+
+def test_with_its_camera_a_film_goes_and_a_new_camera_of_that_id_shows_none() -> None:
+    pictures(3)
+    pictures(3, camera_id="vid2", device_id="box-2")
+    film, other = wish(), wish("vid2")
+    make()
+    make()
+    Camera.objects.filter(pk="vid1").delete()
+    Camera.objects.create(camera_id="vid1", device_id="box-1", rtsp_url="rtsp://10.0.0.9/1")
+    admin = browser("admin")
+    assert admin.get(f"{PAGE}vid1/{film.pk}/").status_code == 404
+    assert admin.get(f"/api/media/{film.key}").status_code == 404
+    objects.step()
+    assert (default_storage.exists(film.key), default_storage.exists(other.key)) == (False, True)
+    assert steps(film) == ["filmed"]
+
+
+def test_a_camera_that_is_deleted_while_its_film_is_stored_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures(3)
+    film = wish()
+
+    def deleted(key: str, **told: Any) -> bool:
+        Camera.objects.filter(pk="vid1").delete()
+        objects.step()
+        default_storage.save(key, ContentFile(b"stored after it was looked for"))
+        return True
+
+    monkeypatch.setattr(worker, "is_stored", deleted)
+    make()
+    assert not default_storage.exists(film.key)
+
+
 # -- asking ------------------------------------------------------------------------------------------------------------
 
 
@@ -356,7 +410,7 @@ def test_a_wrong_wish_is_told_on_the_form() -> None:
     client = browser("operator")
     assert "no two snapshots on schedule in these days" in text(post(client))
     assert "must not come before" in text(post(client, last="2026-11-19"))
-    for wrong in ({"first": "never"}, {"fps": 7}, {"seconds": 100_000}):
+    for wrong in ({"first": "never"}, {"fps": 7}, {"seconds": 100_000}, {"first": "9999-12-31", "last": "9999-12-31"}):
         assert "configuration-reason" in text(post(client, **wrong)), wrong
     assert not TimeLapse.objects.exists()
 
