@@ -33,7 +33,7 @@ log = structlog.get_logger(__name__)
 NOT_CUT = gettext_noop("The clip could not be made")
 NOT_STORED = gettext_noop("The clip is kept on the box and could not be stored yet")
 
-GIVE_UP_SECONDS = 7 * 86_400.0  # so long the hub may refuse the clip of an alert, not only be away
+GIVE_UP_SECONDS = 7 * 86_400.0  # so long the hub may refuse the clip of an alert or a deleted camera, not only be away
 
 
 @dataclass(slots=True)
@@ -84,9 +84,13 @@ class Uploads:
             self._fail(task, f"{NOT_CUT}: {error}")
             return
         refused = isinstance(error, NotExpectedError) or not getattr(error, "retryable", True)
-        if task.alert_id and refused and self.clock() - task.asked_at > GIVE_UP_SECONDS:
-            # The hub takes no clip of an alert that it never got, or that somebody deleted.
-            log.error("clip of an alert is given up", task=task.task_id, reason=str(error))
+        if (
+            refused
+            and self.clock() - task.asked_at > GIVE_UP_SECONDS
+            and (task.alert_id or self._is_gone(task.camera_id))
+        ):
+            # The hub takes no clip of an alert that it never got, or that somebody deleted, nor one of a deleted camera.
+            log.error("clip is given up", task=task.task_id, reason=str(error))
             self._fail(task, str(error))
             return
         early = isinstance(error, NotExpectedError) and task.task_id not in self._later  # our report is under way
@@ -96,6 +100,11 @@ class Uploads:
         if task.told.get("error") != told and not early:
             log.warning("clip waits", task=task.task_id, reason=str(error))
             self.store.change(task, task.state, now=self.clock(), error=told)
+
+    def _is_gone(self, camera_id: str) -> bool:
+        """Whether it is not the box's any more: its tasks went with it, and what they need would stay here for good."""
+        document = self.document()
+        return document is not None and all(camera.camera_id != camera_id for camera in document.content.cameras)
 
     def _make_room(self, missing: int) -> None:
         """On a full disk the oldest clips of alerts go: else a hub that is away for long ends recording, and alerts with it.

@@ -105,3 +105,18 @@ def test_a_clip_that_the_hub_refuses_for_a_week_goes_from_the_box_too(box: Remot
     box.hub.fail = set()
     box.work()
     assert (box.last("a1")["state"], box.local()) == ("failed", [])
+
+
+def test_a_clip_of_a_deleted_camera_that_the_hub_refuses_goes_with_what_it_needs(box: Remote) -> None:
+    box.piece(0, 12)
+    box.stopped()
+    box.clock.advance(words.GIVE_UP_SECONDS + 1)
+    box.work()
+    assert (box.last()["state"], len(box.local())) == ("uploading", 1)  # the camera is there: somebody asked for it
+    box.configure("vid2")
+    box.hub.fail = set(range(1000))  # nobody says no
+    box.work()
+    assert (box.last()["state"], len(box.local())) == ("uploading", 1)
+    box.hub.fail = set()
+    box.work()
+    assert (box.last()["state"], box.local()) == ("failed", [])
