@@ -68,5 +68,5 @@ def task_message(task: RecordingTask) -> dict[str, Any]:
         download_url=download_url(task),
         stop_reason=task.stop_reason,
         error=task.error,
-        local_file_deleted=task.local_file_deleted,
+        local_file_deleted=task.local_file_deleted or task.removed_at is not None,
     )

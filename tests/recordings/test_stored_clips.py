@@ -99,6 +99,16 @@ def test_each_kind_has_its_days_from_when_it_was_stored(settings: Any) -> None:
     assert left() == {"young"}
 
 
+def test_a_clip_whose_time_was_over_is_told_to_stand_nowhere() -> None:
+    row = task(days=91, local_file="/media/recordings/vid1/20261122/a.mp4")
+    assert "local_file_deleted" not in task_message(row)
+    look()
+    row.refresh_from_db()
+    told = task_message(row)
+    assert told["local_file_deleted"]
+    assert not told.keys() & {"object_name", "download_url"}
+
+
 def test_what_is_not_stored_yet_is_left_alone() -> None:
     row = task(name="under-way", days=900)
     RecordingTask.objects.filter(pk=row.pk).update(state="uploading", stored_at=None)
