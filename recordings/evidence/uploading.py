@@ -15,6 +15,7 @@ from edgesite.edge_store.outbox import Outbox
 from edgesite.hub_upload import NotExpectedError
 from edgesite.spool import Spool
 from edgesite.storage import StorageError
+from recordings.core.names import alert_of
 from recordings.evidence.captures import report_picture
 
 log = structlog.get_logger(__name__)
@@ -87,7 +88,7 @@ class Uploads:
         now = self.monotonic()
         later = self._later.setdefault(picture.event_id, _Later(now))
         later.due = now + later.backoff.next()
-        if now - later.since > GIVE_UP_S and not self.outbox.holds(picture.event_id):
+        if now - later.since > GIVE_UP_S and not self.outbox.holds(alert_of(picture.event_id)):
             self._lost(picture, UNKNOWN)
 
     def _lost(self, picture: KeptPicture, reason: str) -> None:

@@ -65,6 +65,14 @@ class Bench:
         assert EvidenceStore(self.database).spooled(Content(event_id, key, sha256(content), len(content)))
         return key
 
+    def full_picture(self, event_id: str) -> str:
+        """Of an alert that is here."""
+        key, content = f"captures/20261122/{event_id}_full.jpg", b"full" * 50
+        self.outbox.promise(event_id=f"{event_id}.full", camera_id="vid1", key=key, severity="info", now=1.0)
+        self.spool.put(key, content)
+        assert EvidenceStore(self.database).spooled(Content(f"{event_id}.full", key, sha256(content), len(content)))
+        return key
+
     def drain(self) -> None:
         for _ in range(30):
             self.clock.advance(600)
@@ -136,8 +144,13 @@ def test_one_whose_alert_is_on_its_way_holds_up_no_other(bench: Bench) -> None:
     assert bench.settled() == [("e2", "stored", ""), ("e1", "stored", "")]
 
 
-def test_a_hub_that_forgot_the_alert_is_not_asked_for_ever(bench: Bench) -> None:
+@pytest.mark.parametrize("told_as", ["e1", "e1.full"])
+def test_a_hub_that_forgot_the_alert_is_not_asked_for_ever(bench: Bench, told_as: str) -> None:
     key = bench.picture("e1")
+    if told_as == "e1.full":
+        assert bench.uploads.step()
+        bench.outbox.confirm(r.event_id for r in bench.outbox.head("vid1", 9) if r.kind == "evidence")
+        key = bench.full_picture("e1")
     bench.storage.troubles[key] = [NotExpectedError("?", retryable=True) for _ in range(9)]
     bench.uploads.step()
     bench.clock.advance(GIVE_UP_S + 1)
@@ -146,7 +159,7 @@ def test_a_hub_that_forgot_the_alert_is_not_asked_for_ever(bench: Bench) -> None
     bench.outbox.confirm(["e1"])
     bench.clock.advance(GIVE_UP_S)
     bench.uploads.step()
-    assert bench.settled() == [("e1", "lost", UNKNOWN)]
+    assert bench.settled() == [(told_as, "lost", UNKNOWN)]
     assert not bench.spool.path(key).exists()
 
 
