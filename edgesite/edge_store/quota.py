@@ -1,7 +1,8 @@
 """How much may wait on a box, and what goes when it is too much (invariant 10).
 
-In this order: copies of what was delivered, then dead letters, then what the hub has not got, the lowest severity first and
-of one severity the oldest. An alert goes as a whole: its rows, and its picture. What went is told to the hub (`losses`).
+In this order: copies of what was delivered, then dead letters, then what the hub has not got: full pictures, which are an
+addition, then alerts, of both the lowest severity first and of one severity the oldest. An alert goes as a whole: its rows,
+and its pictures. What went is told to the hub (`losses`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ SEVERITIES = ("info", "warning", "critical")
 RANK = " CASE severity WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END"
 
 
+_Choose = Callable[[sqlite3.Connection, int], list[tuple[str, str]]]
 AtRest = Callable[[], AbstractContextManager[Collection[str]]]
 
 
@@ -75,7 +77,7 @@ class Quota:
         over = self._over()
         if not over:
             return False
-        for make_room in (self._delivered, self._dead_letters, self._waiting):
+        for make_room in (self._delivered, self._dead_letters, self._full_pictures, self._waiting):
             while over and (gone := make_room(over, now)):
                 log.warning("the quota of this box is reached", gave_up=gone)
                 over = self._over()
@@ -119,15 +121,24 @@ class Quota:
             note_losses(db, now=now, dead_letters=done.rowcount)
             return {"dead_letters": done.rowcount}
 
+    def _full_pictures(self, over: Usage, now: float) -> dict[str, int]:
+        """Additions go before any alert does."""
+        if not over.size:
+            return {}
+        return self._give_up(Usage(0, over.size), now, _full)
+
     def _waiting(self, over: Usage, now: float) -> dict[str, int]:
         """The oldest alerts of the lowest severity that there is, as many as it takes."""
+        return self._give_up(over, now, lambda db, limit: _cheapest(db, limit, pictures=over.size > 0))
+
+    def _give_up(self, over: Usage, now: float, choose: _Choose) -> dict[str, int]:
         gone, keys, links = Counter[str](), list[str](), list[tuple[int, str]]()
         with self.at_rest() as sent, self.database.transaction() as db:
             rows = size = 0
-            for alert_id, severity in _cheapest(db, AT_ONCE + len(sent), pictures=over.size > 0):
+            for alert_id, severity in choose(db, AT_ONCE + len(sent)):
                 if (rows >= over.rows and size >= over.size) or len(keys) >= AT_ONCE or rows >= AT_ONCE:
                     break
-                found = db.execute("SELECT event_id FROM outbox WHERE alert_id = ? AND alert_id != ''", (alert_id,))
+                found = db.execute("SELECT event_id FROM outbox WHERE alert_id IN (?, ?)", _both(alert_id))
                 ids = [row["event_id"] for row in found]
                 if any(event_id in sent for event_id in ids):
                     continue
@@ -173,13 +184,28 @@ def _cheapest(db: sqlite3.Connection, limit: int, *, pictures: bool) -> list[tup
     return [(row["alert_id"], row["severity"]) for row in found]
 
 
+def _full(db: sqlite3.Connection, limit: int) -> list[tuple[str, str]]:
+    """Full pictures that the hub's storage does not have, with their severity, in the order of `_cheapest`."""
+    found = db.execute(
+        "SELECT event_id, severity FROM evidence WHERE settled_at IS NULL AND sha256 != '' AND event_id LIKE '%.full'"  # noqa: S608
+        f" ORDER BY {RANK}, created_at LIMIT ?",
+        (limit,),
+    )
+    return [(row["event_id"], row["severity"]) for row in found]
+
+
+def _both(alert_id: str) -> tuple[str, str]:
+    """By which it and its full picture are told of."""
+    return alert_id, f"{alert_id}.full"
+
+
 def drop_alert(db: sqlite3.Connection, alert_id: str, *, now: float) -> Dropped:
     """Takes everything of one alert out of the store, inside the caller's transaction; files are the caller's.
 
     When the hub has the alert already it is told that no picture will come.
     """
     lost = Dropped(0, 0, 0, [], [])
-    both = alert_id, f"{alert_id}.full"  # its full picture is told of by an ID of its own
+    both = _both(alert_id)
     known = True
     for row in db.execute(
         "DELETE FROM outbox WHERE alert_id IN (?, ?) RETURNING event_id, kind, body", both

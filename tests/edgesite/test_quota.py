@@ -41,6 +41,13 @@ class Bench:
             self.files.add(key)
             assert self.evidence.spooled(Content(event_id, key, HASH, SIZE))
 
+    def full(self, event_id: str) -> None:
+        """The full picture of an alert that is here."""
+        key = f"captures/20261122/{event_id}_full.jpg"
+        self.outbox.promise(event_id=f"{event_id}.full", camera_id="vid1", key=key, severity="critical", now=self.now)
+        self.files.add(key)
+        assert self.evidence.spooled(Content(f"{event_id}.full", key, HASH, SIZE))
+
     def deliver(self, event_id: str, *, picture: bool = True) -> None:
         """The hub has the alert; with its picture it has that too, of which a copy stays."""
         self.outbox.confirm([event_id])
@@ -127,6 +134,29 @@ def test_an_alert_goes_with_its_picture_and_its_end(bench: Bench) -> None:
     told = bench.told()
     assert told["counts"] == {"info": 2, "pictures": 1}
     assert [number for number, _ in told["links"]] == [1]  # its place in the chain of evidence
+
+
+def test_full_pictures_go_before_any_alert_does(bench: Bench) -> None:
+    bench.alert("e1", "info")
+    bench.alert("e2", "critical")
+    bench.full("e2")
+    bench.quota(size=3 * SIZE)
+    assert bench.waiting()[:2] == ["e1", "e2"]
+    assert bench.files == {"captures/20261122/e1.jpg", "captures/20261122/e2.jpg"}
+    [told] = [json.loads(r.body) for r in bench.outbox.head("vid1", 9) if r.kind == "evidence"]
+    assert (told["alert_id"], told["status"], told["reason"]) == ("e2.full", "lost", GIVEN_UP)
+    assert bench.told()["counts"] == {"pictures": 1}
+
+
+def test_an_alert_stays_while_its_full_picture_may_be_at_the_hub(bench: Bench) -> None:
+    bench.alert("e1", "info")
+    bench.full("e1")
+    bench.outbox.settle_evidence(
+        event_id="e1.full", new_id="n-full", body={"status": "stored"}, now=bench.now, keep=True
+    )
+    bench.sent = {"n-full"}
+    bench.quota(rows=1)
+    assert bench.waiting() == ["e1", "n-full"]
 
 
 def test_what_may_be_at_the_hub_already_stays(bench: Bench) -> None:
