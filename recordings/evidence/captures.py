@@ -78,6 +78,11 @@ class Captures:
         except queue.Full:
             self._settle(event_id, key, TOO_MANY)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether a picture that is an addition may be queued: half of the places are for those that alerts promised."""
+        return self._jobs.qsize() < QUEUE // 2
+
     def step(self, *, wait_s: float = 0.3) -> bool:
         """Keeps one waiting picture. Called by the picture thread."""
         self._try_again()
