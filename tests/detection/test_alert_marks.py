@@ -58,11 +58,27 @@ def test_a_mark_ends_with_the_last_of_its_ends() -> None:
     store("a", algo_code="leave_post")
     store("b", 5, algo_code="leave_post")
     [going_on] = marks()
-    assert round((going_on.until or 0) - AT) == 5
+    assert round((going_on.until or 0) - AT) == 3600  # as far as the line reaches
     ended("a", 90, algo_code="leave_post")
     ended("b", 60, algo_code="leave_post")
     [over] = marks()
     assert (round(over.at - AT), round((over.until or 0) - AT)) == (0, 90)
+
+
+def test_what_began_the_day_before_and_still_goes_on_is_there_until_it_is_over() -> None:
+    store("a", algo_code="leave_post")
+    store("plain", 5, bind_id="other")  # its rule tells of no end
+    [going_on] = marks(1000, 2000)
+    assert (going_on.url, round((going_on.until or 0) - AT)) == ("/alerts/a", 2000)
+    store("b", 50, algo_code="leave_post")
+    ended("a", 90, algo_code="leave_post")
+    assert [m.url for m in marks(1000, 2000)] == ["/alerts/a"]  # its repeat is not over
+    Alert.objects.filter(algo_code="leave_post").update(state="resolved")
+    assert marks(1000, 2000) == []
+    Alert.objects.filter(algo_code="leave_post").update(state="open")
+    ended("b", 120, algo_code="leave_post")
+    assert marks(1000, 2000) == []
+    assert marks(-2000, -1000) == []
 
 
 def test_a_repeat_that_reaches_into_the_day_brings_its_alert() -> None:
