@@ -15,7 +15,7 @@ from tests.servers.stack import Stack
 
 pytestmark = pytest.mark.browser
 
-LIST = "/admin/detection/alert/"
+LIST, REPORT = "/admin/detection/alert/", "/admin/detection/coveragehour/"
 CAMERA = "vid1"
 PASSWORD = "pass-word-1"
 OPERATOR = """
@@ -63,9 +63,18 @@ def look_at_the_overlay(page: Page) -> None:
     expect_to_fit(page, (390, 844), (820, 1180), (1440, 900))
 
 
+def false_alarms(page: Page) -> int:
+    """As the report of these days tells them."""
+    page.goto(REPORT)
+    found = re.search(r"Left out: (\d+)", page.locator(".reports-words").inner_text())
+    return int(found[1]) if found else 0
+
+
 def test_the_operators_way(visitor: Visitor, lee: Visitor, box: FakeBox) -> None:
     first = box.alert(CAMERA, roi_id="street-crossing")
     page = signed_in(visitor)
+    before = false_alarms(page)
+    page.goto(LIST)
     row = page.locator(f'[data-event="{first["event_id"]}"]')
     expect(row).to_be_visible()
     alert = box.alert(CAMERA, roi_id="street-crossing", severity="critical", data={"box": [0.2, 0.2, 0.5, 0.8]})
@@ -106,6 +115,7 @@ def test_the_operators_way(visitor: Visitor, lee: Visitor, box: FakeBox) -> None
     expect(theirs.locator("#alerts-banner")).to_have_text(f"Resolved by {who} just now.", timeout=5000)
     page.goto(f"/alerts/{alert['event_id']}")
     expect(page.locator("#alert-steps li")).to_have_count(3)
+    assert false_alarms(page) == before + 1
     assert (visitor.complaints, lee.complaints) == ([], [])
 
 
