@@ -3,6 +3,7 @@
 import { keys, listen, page, showBanner, told } from "./alerts/shared.js";
 
 const known = { state: page.state, assignee: page.assignee, escalated: page.escalated };
+const FULL = ["alert-analysed-part", "alert-full-part"];
 let asking = false;
 let again = false;
 
@@ -32,6 +33,7 @@ async function renew() {
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     swap("alert-live", fresh);
     if (!document.getElementById("alert-picture")) swap("alert-evidence", fresh);
+    if (!document.getElementById("alert-full")) for (const part of FULL) swap(part, fresh); // it comes after the first one
     if (!document.getElementById("alert-clip")) swap("alert-clip-part", fresh); // one that plays is left alone
   } catch {
     // No answer: the socket's own banner says that the server is away.

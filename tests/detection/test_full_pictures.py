@@ -39,6 +39,7 @@ from tests.detection.calls import two_sites
 from tests.detection.test_sink import AT, EVENT, PLAN, Bench, frame
 from tests.rows import make_person
 
+SCRIPT = Path(__file__).parents[2] / "static/edgesite/alert.js"
 FULL = "captures/20261122/vid1_e1_full.jpg"
 
 
@@ -283,7 +284,10 @@ def test_without_a_full_picture_the_page_speaks_of_one_only(hub: None) -> None:
     assert (alert.capture_ready, alert.capture_problem) == (True, "")
     shown = page()
     assert "Analysed picture" not in shown
-    assert "alert-full" not in shown
+    assert 'id="alert-full"' not in shown
+    for part in ("alert-analysed-part", "alert-full-part"):  # what an open page takes when it comes
+        assert f'<div id="{part}"></div>' in shown
+        assert f'"{part}"' in SCRIPT.read_text()
 
 
 @pytest.mark.parametrize(
