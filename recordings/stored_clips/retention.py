@@ -12,9 +12,10 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db.models import QuerySet, Sum
+from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.utils import timezone
 
+from cameras.models import Device
 from edgesite import storage
 from edgesite.storage import StorageError
 from recordings.alert_clips.models import AlertClip
@@ -27,7 +28,6 @@ log = structlog.get_logger(__name__)
 AT_ONCE = 100
 GB = 2**30
 KINDS: tuple[type[StoredClip], ...] = (RecordingTask, AlertClip)
-SITE = "camera__device__site"
 
 Alerts = Callable[[], QuerySet[Any, Any]]
 
@@ -84,6 +84,12 @@ def _may_go(kind: type[StoredClip]) -> QuerySet[Any]:
     return rows.order_by("stored_at", "pk")
 
 
+def _sited(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """With `site`, that of the box which recorded: an alert's clip outlives its camera, whose ID may be another site's then."""
+    site = Device.objects.filter(pk=OuterRef("device_id")).values("site")
+    return rows.annotate(site=Subquery(site))
+
+
 def _too_old(kind: type[StoredClip], now: datetime) -> list[Any]:
     if not kind.days():
         return []
@@ -96,7 +102,7 @@ def _full_sites() -> list[tuple[int, int]]:
         return []
     sizes: dict[int, int] = {}
     for kind in KINDS:
-        for site, size in _standing(kind).order_by().values_list(SITE).annotate(size=Sum("bytes")):
+        for site, size in _sited(_standing(kind)).order_by().values_list("site").annotate(size=Sum("bytes")):
             if site is not None:
                 sizes[site] = sizes.get(site, 0) + size
     most = settings.CLIP_GB * GB
@@ -105,7 +111,7 @@ def _full_sites() -> list[tuple[int, int]]:
 
 def _too_much(site: int, over: int) -> list[Any]:
     """The site's oldest, of either kind, that make it fit; as many as one look takes."""
-    rows = [clip for kind in KINDS for clip in _may_go(kind).filter(**{SITE: site})[:AT_ONCE]]
+    rows = [clip for kind in KINDS for clip in _sited(_may_go(kind)).filter(site=site)[:AT_ONCE]]
     chosen: list[Any] = []
     for clip in sorted(rows, key=lambda c: (c.stored_at, c.pk))[:AT_ONCE]:
         if over <= 0:

@@ -173,6 +173,19 @@ def test_a_site_with_too_many_bytes_gives_up_its_oldest_of_either_kind(settings:
     assert not look()
 
 
+def test_clips_of_a_camera_that_is_deleted_count_where_they_were_recorded(settings: Any) -> None:
+    settings.CLIP_GB = 1
+    clip("e-oldest", days=9, size=GB)
+    Camera.objects.filter(pk="vid1").delete()
+    Camera.objects.create(camera_id="vid1", device_id="box-2", rtsp_url="rtsp://10.0.0.9/1")
+    task(name="theirs", days=20, camera="vid2", size=GB)
+    assert not look()  # neither site has too much
+    other = Camera.objects.create(camera_id="vid8", device_id="box-1", rtsp_url="rtsp://10.0.0.9/2")
+    task(name="newer", days=1, camera=other.pk, size=GB)
+    assert look()
+    assert left() == {"theirs", "newer"}
+
+
 def test_protected_ones_count_and_stay(settings: Any) -> None:
     settings.CLIP_GB = 1
     protect(task(name="kept", days=5, size=GB), author="kim", protected=True)
