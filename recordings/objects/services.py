@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 LOOK_SECONDS = 300.0  # the look goes over all of them
 AT_ONCE = 200
+MOST_FOUND = 20_000  # by one look
 OWNERS = (
     (SnapshotRequest, "key"), (RecordingTask, "object_name"), (AlertClip, "object_name"), (Extract, "key"), (TimeLapse, "key"),
 )  # fmt: skip
@@ -47,11 +49,29 @@ def without_owner() -> QuerySet[StoredObject]:
     return StoredObject.objects.filter(*owned).order_by(F("tried_at").asc(nulls_first=True), "pk")
 
 
+@dataclass(slots=True)
+class Tidying:
+    """One thread calls `step`. What a look over all of them found is taken away in turns, without a look for each."""
+
+    _found: list[int] = field(default_factory=list)
+
+    def step(self, *, now: datetime | None = None) -> bool:
+        """A bounded number at a time; True when there may be more. Raises StorageError when nothing could be removed."""
+        if not self._found:
+            self._found = list(without_owner().values_list("pk", flat=True)[:MOST_FOUND])
+        turn, self._found = self._found[:AT_ONCE], self._found[AT_ONCE:]
+        return _remove(turn, now or timezone.now()) or bool(self._found)
+
+
 def step(*, now: datetime | None = None) -> bool:
-    """A bounded number at a time; True when something went. Raises StorageError when nothing could be removed."""
-    now = now or timezone.now()
+    """One look and one turn."""
+    return Tidying().step(now=now)
+
+
+def _remove(pks: list[int], now: datetime) -> bool:
+    """Those of them that still nothing refers to. Raises StorageError."""
     removed, problem = 0, None
-    for row in without_owner()[:AT_ONCE]:
+    for row in without_owner().filter(pk__in=pks):
         try:
             storage.remove(row.key)
         except StorageError as error:

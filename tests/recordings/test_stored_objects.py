@@ -112,6 +112,21 @@ def test_a_new_camera_of_that_id_keeps_no_old_clip_and_its_own_picture() -> None
     assert standing(clip, frame) == [False, True]
 
 
+def test_one_look_is_enough_for_many_turns_and_what_has_an_owner_again_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    clips, frame = [recorded(task_id=f"t{n}") for n in range(3)], pictured(folder=snapshots.FRAMES)
+    Camera.objects.filter(pk="vid1").delete()
+    monkeypatch.setattr(services, "AT_ONCE", 2)
+    tidying = services.Tidying()
+    assert tidying.step()
+    assert standing(*clips, frame) == [False, False, True, True]
+    Camera.objects.create(camera_id="vid1", device_id="box-1", rtsp_url="rtsp://10.0.0.9/1")
+    assert pictured(folder=snapshots.FRAMES) == frame
+    monkeypatch.setattr(services, "MOST_FOUND", 0)  # no other look finds anything
+    assert tidying.step()
+    assert standing(*clips, frame) == [False] * 3 + [True]
+    assert not tidying.step()
+
+
 def test_unfinished_uploads_are_looked_for_wherever_large_files_go(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
     monkeypatch.setattr(storage, "abort_stale", lambda folders: looked.extend(folders) or 0)

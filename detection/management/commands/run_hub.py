@@ -123,7 +123,7 @@ class Command(BaseCommand):
             ("report rows", lambda: reports.step(now=timezone.now()), REPORT_SECONDS),
             ("extracts", extracts.step, EXTRACT_SECONDS),
             ("retention of extracts", extract_retention.step, RETENTION_SECONDS),
-            ("objects of nobody", objects.step, objects.LOOK_SECONDS),
+            ("objects of nobody", objects.Tidying().step, objects.LOOK_SECONDS),
             ("unfinished uploads", stale_uploads.step, stale_uploads.LOOK_SECONDS),
             ("retention of clips", clip_retention.step, RETENTION_SECONDS),
             ("scheduled snapshots", snapping.step, SNAP_SECONDS),
