@@ -129,7 +129,12 @@ def test_one_look_is_enough_for_many_turns_and_what_has_an_owner_again_stays(mon
 
 def test_unfinished_uploads_are_looked_for_wherever_large_files_go(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
-    monkeypatch.setattr(storage, "abort_stale", lambda folders: looked.extend(folders) or 0)
+
+    def look(folders: tuple[str, ...]) -> int:
+        looked.extend(folders)
+        return 0
+
+    monkeypatch.setattr(storage, "abort_stale", look)
     stale.step()
     about: dict[str, Any] = {"camera_id": "vid1"}
     named: dict[str, Any] = about | {"name": "a.mp4", "started": 0.0, "time_zone": "UTC"}
