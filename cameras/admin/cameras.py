@@ -40,6 +40,15 @@ RECORDING_ROWS = [
 ]  # fmt: skip
 
 
+MOST_LISTED = 100  # of what goes with a camera; how many go of each kind is said beside it
+
+
+def _shortened(rows: list[Any]) -> list[Any]:
+    """Of each of the nested lists the beginning: a camera may have tens of thousands of snapshots."""
+    shown = [_shortened(row) if isinstance(row, list) else row for row in rows[:MOST_LISTED]]
+    return shown if len(rows) <= MOST_LISTED else [*shown, "…"]
+
+
 class ROIInline(admin.TabularInline[ROI, Camera]):
     model = ROI
     form = ROIForm
@@ -84,6 +93,10 @@ class CameraAdmin(
     page_path = "devices__cameras"
     actions = ["start_detection", "stop_detection", "enable", "disable", "clone_chosen"]
     inlines = [ROIInline]
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        listed, *others = super().get_deleted_objects(objs, request)
+        return _shortened(listed), *others
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Camera]:
         return super().get_queryset(request).annotate(roi_count=Count("rois"))

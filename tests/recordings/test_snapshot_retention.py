@@ -18,7 +18,7 @@ from recordings.objects.services import answer_for
 from recordings.snapping import retention
 from recordings.snapping.retention import SWEEP_S, SnapshotRetention
 from recordings.snapshots import scheduled_folder
-from tests.cameras.pages import two_sites
+from tests.cameras.pages import browser, path, text, two_sites
 from tests.fakes import Clock
 from tests.recordings.snapshot_rows import taken_at
 from tests.recordings.uploads import use_files
@@ -42,6 +42,15 @@ def taken(days: float, camera_id: str = "vid1", **values: Any) -> str:
 def stands(key: str) -> tuple[bool, bool]:
     """Whether the object and its row are there."""
     return default_storage.exists(key), SnapshotRequest.objects.filter(key=key).exists()
+
+
+def test_the_page_that_deletes_a_camera_lists_some_of_its_snapshots_and_counts_all() -> None:
+    for number in range(120):
+        taken(number / 24, content=b"")
+    page = text(browser("admin").get(path(Camera, "delete", Camera.objects.get(pk="vid1"))))
+    assert page.count("Snapshot request: ") < 110
+    assert "napshot requests: 120" in page
+    assert "…" in page
 
 
 def run(keeper: SnapshotRetention | None = None) -> None:
