@@ -53,8 +53,11 @@ class Hub:
 
     def begin(self) -> None:
         """The first look finds the camera and awaits its next turn."""
+        self.begin_with(1)
+
+    def begin_with(self, cameras: int) -> None:
         self.step()
-        assert (self.asked(), SnapshotTurn.objects.count()) == (0, 1)
+        assert (self.asked(), SnapshotTurn.objects.count()) == (0, cameras)
 
     def turn(self, *, late: float = 0.0) -> str:
         """The next turn of vid1 and the request_id of its slot."""
@@ -98,6 +101,20 @@ def test_every_slot_is_one_ordinary_request(hub: Hub) -> None:
         hub.step()
         assert (hub.asked(), turn().asked, turn().failures) == (number, "", 0)
     assert turn().taken_at == SnapshotRequest.objects.latest("id").at
+
+
+def test_one_camera_whose_hours_cannot_be_read_holds_up_no_other(hub: Hub) -> None:
+    site = Site.objects.get(name="Kitchen")
+    hours = Schedule.objects.create(schedule_id="s1", site=site, weekly=[{"day": "someday"}])
+    first = Camera.objects.create(
+        camera_id="a-first", device_id="box-1", rtsp_url="rtsp://10.0.0.9/1", snap_every=5, snap_schedule=hours
+    )
+    hub.begin_with(2)
+    before = next_due(hub.now, minutes=5, camera_id="vid1") - 1
+    SnapshotTurn.objects.filter(pk=first.pk).update(due_at=datetime.fromtimestamp(before, UTC))
+    hub.turn()
+    assert hub.asked() == 1
+    assert SnapshotTurn.objects.get(pk=first.pk).due_at.timestamp() > hub.now
 
 
 def test_two_hubs_and_a_restarted_one_make_one_picture_a_slot(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
