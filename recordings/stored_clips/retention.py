@@ -87,7 +87,8 @@ def _may_go(kind: type[StoredClip]) -> QuerySet[Any]:
 def _sited(rows: QuerySet[Any]) -> QuerySet[Any]:
     """With `site`, that of the box which recorded: an alert's clip outlives its camera, whose ID may be another site's then."""
     site = Device.objects.filter(pk=OuterRef("device_id")).values("site")
-    return rows.annotate(site=Subquery(site))
+    sited: QuerySet[Any] = rows.annotate(site=Subquery(site))
+    return sited
 
 
 def _too_old(kind: type[StoredClip], now: datetime) -> list[Any]:
