@@ -72,7 +72,7 @@ def test_edit_publish_refuse_and_roll_back(running: Stack, browser: Browser) -> 
     expect(page.locator("#content")).to_contain_text("dwell_s 600 → 20")
     page.fill("#reason", "the box cannot do ten minutes")
     page.click("button:has-text('Roll back to version 2')")
-    expect(page.locator(".messagelist")).to_contain_text("Issued version 4")
+    expect(page.locator(".messagelist")).to_contain_text("Issued version 4", timeout=15_000)
     until_state(page, "in sync")
     expect(page.locator(".configuration tbody")).to_contain_text("rollback to 2")
     assert visitor.complaints == []
