@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from edgesite import storage
-from edgesite.storage import StorageError
 from recordings.core.extracts import UNDER_WAY
 from recordings.extracts.logbook import note
 from recordings.extracts.models import REMOVED, Extract, ExtractPurpose, ExtractState, StepKind
+from recordings.extracts.removing import AT_ONCE, remove_objects
 
-log = structlog.get_logger(__name__)
-
-AT_ONCE = 100
 ROWS_KEPT = timedelta(days=30)  # of what was only played; the log keeps who watched what
 
 
@@ -24,25 +19,9 @@ def step(*, now: datetime | None = None) -> bool:
     """A bounded number at a time; True when something went. Raises StorageError when nothing could be removed."""
     now = now or timezone.now()
     _expire(now)
-    removed, problem = 0, None
-    for extract in Extract.objects.filter(state__in=REMOVED, gone=False).order_by("heard_at", "pk")[:AT_ONCE]:
-        try:
-            storage.remove(extract.key)
-        except StorageError as error:
-            problem = error
-            Extract.objects.filter(pk=extract.pk).update(heard_at=now)  # behind all others
-            continue
-        with transaction.atomic():
-            if Extract.objects.filter(pk=extract.pk, gone=False).update(gone=True):
-                note(extract, StepKind.REMOVED, author="", now=now)
-                removed += 1
-    if removed:
-        log.info("extracts removed", extracts=removed)
     old = Extract.objects.filter(purpose=ExtractPurpose.PLAY, gone=True, expires_at__lt=now - ROWS_KEPT)
     Extract.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:AT_ONCE])).delete()
-    if problem is not None and not removed:
-        raise problem
-    return bool(removed)
+    return bool(remove_objects(Extract.objects.filter(state__in=REMOVED), tried="heard_at", now=now))
 
 
 def _expire(now: datetime) -> None:
