@@ -39,9 +39,14 @@ LINES_A_MINUTE = 20
 
 @dataclass(slots=True)
 class Run:
-    """One ffmpeg and what it wrote. grown_at, ended_by: monotonic seconds. has_data: a first fragment is on disk."""
+    """One ffmpeg and what it wrote.
+
+    pattern: the path of its files, with a `%06d` for their number; text, because each look at each camera makes two of it.
+    grown_at, kill_at: monotonic seconds. has_data: a first fragment is on disk. size: bytes of the file `number`.
+    """
 
     name: str
+    pattern: str
     process: Process
     opening: Opening
     secrets: tuple[tuple[str, str], ...]
@@ -184,7 +189,7 @@ class Segmenter:
             self._fail(f"ffmpeg cannot be started: {error.strerror}", lived_s=0.0)
             return
         self.guard.watch(process.pid)
-        self.run = Run(name, process, opening, call.secrets, self.clock(), closed)
+        self.run = Run(name, pattern, process, opening, call.secrets, self.clock(), closed)
 
     def _watch(self, run: Run) -> None:
         now = self.clock()
@@ -201,8 +206,8 @@ class Segmenter:
             self.end()
 
     def _look_for_growth(self, run: Run, now: float) -> None:
-        size = _size(self._part(run, run.number))
-        if (after := _size(self._part(run, run.number + 1))) > 0:
+        size = _size(run.pattern % run.number)
+        if (after := _size(run.pattern % (run.number + 1))) > 0:
             run.number, size = run.number + 1, after
         elif size == run.size:
             return
@@ -214,18 +219,16 @@ class Segmenter:
             self.reason = ""
             log.info("recording", camera=self.camera_id, run=run.name)
 
-    def _holds_pictures(self, run: Run) -> bool:
+    @staticmethod
+    def _holds_pictures(run: Run) -> bool:
         with contextlib.suppress(OSError):
-            return run.size > 0 and b"moof" in self._part(run, run.number).read_bytes()[:65_536]
+            return run.size > 0 and b"moof" in Path(run.pattern % run.number).read_bytes()[:65_536]
         return False
-
-    def _part(self, run: Run, number: int) -> Path:
-        return self.folder / (part_pattern(camera_id=self.camera_id, run=run.name) % number)
 
     def _take_closed(self, run: Run) -> None:
         closed, run.closed[:] = list(run.closed), []
         for one in closed:
-            part = self.folder / Path(part_pattern(camera_id=self.camera_id, run=run.name)).parent / one.name
+            part = Path(run.pattern % 0).with_name(one.name)
             with contextlib.suppress(FileNotFoundError):
                 start, end = run.clock.place(one, at=part.stat().st_mtime)
                 self.taken(Finished(self.camera_id, run.name, part, one.name, start, end))
@@ -269,8 +272,8 @@ class Segmenter:
         )
 
 
-def _size(path: Path) -> int:
+def _size(path: str) -> int:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size
     except FileNotFoundError:
         return 0

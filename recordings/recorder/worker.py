@@ -147,14 +147,14 @@ class RecorderWorker:
         )
         self.loops = [
             self._loop("config", self.lead.only(self.sync.step, self.sync.follow), idle_s=0.5),
-            self._loop("deliver", self.lead.only(delivery.step), idle_s=0.5),
+            self._loop("deliver", self.lead.only(lambda: delivery.step(wait_s=0.5)), idle_s=0.5),
             self._loop("commands", listener.step, idle_s=0.0),
             self._loop("orders", lane.step, idle_s=0.0),
-            self._loop("clips", self.uploads.step, idle_s=0.2),
+            self._loop("clips", self.uploads.step, idle_s=0.5),
             self._loop("health", lambda: self.telling.tell(self.recorder.health), idle_s=0.5),
             self._loop("orders of extracts", cuts.step, idle_s=0.0),
-            self._loop("extracts to play", lambda: self.extracts.step("play"), idle_s=0.1),
-            self._loop("extracts to export", lambda: self.extracts.step("export"), idle_s=0.2),
+            self._loop("extracts to play", lambda: self.extracts.step("play"), idle_s=0.25),
+            self._loop("extracts to export", lambda: self.extracts.step("export"), idle_s=0.5),
             self._loop("losses", self.lead.only(self._tell_losses), idle_s=10.0),
             self._loop("hours", Hours(self.database).step, idle_s=5.0),
         ]
