@@ -67,7 +67,9 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
-    made = Bench(tmp_path)
+    folder = tmp_path / "100%d"  # ffmpeg and Python alike read a pattern in the path of a segment
+    folder.mkdir()
+    made = Bench(folder)
     yield made
     made.segmenter.close()
     made.guard.close()
