@@ -1,11 +1,15 @@
-"""Small files that others read at any moment."""
+"""Small files that others read at any moment, and the room that is left for files."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from pathlib import Path
+
+RESERVE = 64 * 1024 * 1024  # bytes of a disk
+SMALL = 10  # of a small one the tenth part
 
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
@@ -20,3 +24,9 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def free_and_reserve(folder: Path) -> tuple[int, int]:
+    """Bytes free on the folder's disk, and how many of them are not for pictures and films. Raises OSError."""
+    usage = shutil.disk_usage(folder)
+    return usage.free, min(RESERVE, usage.total // SMALL)

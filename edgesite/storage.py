@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -15,6 +16,8 @@ from typing import IO, Any, Protocol, runtime_checkable
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, default_storage, storages
 from django.utils.translation import gettext_noop
+
+from edgesite.files import free_and_reserve
 
 LARGE = 8 * 1024 * 1024  # bytes of a file from which on it goes into a bucket in parts
 CHANGED = gettext_noop("what is stored is not what was sent")
@@ -37,11 +40,17 @@ def check_key(key: str) -> str:
 
 
 class DurableFileStorage(FileSystemStorage):
-    """Files that are whole or not there: temporary name, fsync, rename, fsync of the folder."""
+    """Files that are whole or not there: temporary name, fsync, rename, fsync of the folder.
+
+    None takes the last room of its disk: a database that shares it could write nothing more, not even what to let go.
+    """
 
     def _save(self, name: str, content: File[bytes]) -> str:
         target = Path(self.path(name))
         target.parent.mkdir(parents=True, exist_ok=True)
+        free, reserve = free_and_reserve(target.parent)
+        if free - content.size < reserve:
+            raise OSError(errno.ENOSPC, "The disk is nearly full")
         handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".upload-")
         try:
             with os.fdopen(handle, "wb") as file:

@@ -221,18 +221,19 @@ def drop_alert(db: sqlite3.Connection, alert_id: str, *, now: float) -> Dropped:
         lost.size += picture["bytes"]
         lost.keys.append(picture["key"])
         if known:
-            _tell_given_up(db, picture, now)
+            tell_given_up(db, picture, now)
         elif picture["link"]:
             link = json.loads(picture["link"])
             lost.links.append((link["n"], link["link"]))
     return lost
 
 
-def _tell_given_up(db: sqlite3.Connection, picture: sqlite3.Row, now: float) -> None:
+def tell_given_up(db: sqlite3.Connection, picture: sqlite3.Row, now: float, *, reason: str = GIVEN_UP) -> None:
+    """The hub, which has the alert or gets it before, is told that this row's picture will not come."""
     event_id = uuid7()
     body = {
         "type": "evidence", "event_id": event_id, "alert_id": picture["event_id"], "key": picture["key"],
-        "status": "lost", "sha256": picture["sha256"], "bytes": picture["bytes"], "reason": GIVEN_UP,
+        "status": "lost", "sha256": picture["sha256"], "bytes": picture["bytes"], "reason": reason,
         "link": json.loads(picture["link"]) if picture["link"] else None,
     }  # fmt: skip
     # Of no alert, for the quota: else its next step would take the report too, and the hub would wait for ever.

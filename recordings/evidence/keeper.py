@@ -19,6 +19,7 @@ from edgesite.edge_store.evidence import EvidenceStore
 from edgesite.edge_store.losses import report_losses
 from edgesite.edge_store.outbox import Outbox
 from edgesite.edge_store.quota import AtRest, Quota, nothing_is_sent
+from edgesite.edge_store.room import Room
 from edgesite.spool import Spool
 from recordings.evidence.uploading import Uploads
 
@@ -58,10 +59,12 @@ class EvidenceKeeper:
     megabytes: int = field(default_factory=lambda: settings.OUTBOX_MB)
     spool: Spool = field(init=False)
     uploads: Uploads | None = field(init=False)
+    _room: Room = field(init=False)
     _cleared: bool = False
 
     def __post_init__(self) -> None:
         self.spool = spool_of(self.database.path)
+        self._room = Room(self.database, self.database.path.parent, self.spool.remove)
         target = destination(self.stop)
         self.uploads = None
         if target is not None:
@@ -72,12 +75,13 @@ class EvidenceKeeper:
         return self.uploads is not None and self.uploads.step()
 
     def step(self) -> bool:
-        """Keeps to the quota and the days, and tells the hub what had to go."""
+        """Keeps to the quota, the disk and the days, and tells the hub what had to go."""
         if not self._cleared:
             self._clear_up()
         now = self.clock()
+        changed = self._room.step(now=now)  # first: on a full disk the rest may fail
         quota = Quota(self.database, self.rows, self.megabytes * MB, self.spool.remove, self.at_rest)
-        changed = quota.step(now=now)
+        changed |= quota.step(now=now)
         changed |= self._let_old_go(now)
         if report_losses(self.database, now=now):
             self.wake()
