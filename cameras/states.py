@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,6 +17,11 @@ LONGEST_NOTE = 500
 SYNC_STATES = (
     "in_sync", "pending", "refused", "reverted", "offline", "never", "drifted", "not_published", "redis_ahead",
 )  # fmt: skip
+
+# What `cameras.core.document` says on a box of what this hub's own reading of the same document found sound.
+UNKNOWN_TO_BOX = re.compile(
+    r": is an unknown (?:key|parameter)$|: unknown algorithm .*; known: |^schema: .* is not a schema that this box knows "
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,11 @@ def sync_state(device: Device, *, sha256: str = "", now: datetime | None = None)
     if status.state in ("refused", "reverted") and status.observed >= device.last_version:
         return status.state
     return "in_sync" if (status.epoch, status.applied) == (device.epoch, device.last_version) else "pending"
+
+
+def runs_older_release(status: DeviceStatus) -> bool:
+    """Whether the box refused the document because its release does not know something that this hub's writes."""
+    return status.state == "refused" and UNKNOWN_TO_BOX.search(status.reason) is not None
 
 
 def drift_of(device: Device, *, sha256: str = "") -> str:

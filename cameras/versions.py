@@ -25,7 +25,7 @@ from cameras.models import ROI, Binding, Camera, Device
 from cameras.publish import published_heads
 from cameras.schedules import Schedule
 from cameras.selectors import device_rows
-from cameras.services import cloud_redis, issue_version, latest_version
+from cameras.services import cloud_redis, issue_version, latest_version, publish_edit
 from edgesite.ids import uuid7_after
 
 log = structlog.get_logger(__name__)
@@ -61,11 +61,53 @@ def publish_pending(*, device_id: str, author: str, reason: str = "", expected: 
     are others now, and what `issue_version` raises; nothing is issued then.
     """
     with transaction.atomic():
-        device = Device.objects.select_for_update().select_related("site").get(pk=device_id)
-        if expected and content_sha256(device) != expected:
-            text = gettext_noop("%(device)s was edited while you were looking at its changes")
-            raise VersionError(text, device=device_id)
+        _locked_as_seen(device_id, expected)
         return issue_version(device_id=device_id, author=author, reason=reason)
+
+
+def _locked_as_seen(device_id: str, expected: str) -> Device:
+    """The device, its row locked until the transaction ends. Raises VersionError when its rows are not those of `expected`."""
+    device = Device.objects.select_for_update().select_related("site").get(pk=device_id)
+    if expected and content_sha256(device) != expected:
+        text = gettext_noop("%(device)s was edited while you were looking at its changes")
+        raise VersionError(text, device=device_id)
+    return device
+
+
+def discard_pending(*, device_id: str, author: str, reason: str = "", expected: str = "") -> ConfigVersion:
+    """Writes the newest issued version, which it answers, back into the rows; the box is sent nothing.
+
+    Unlike a rollback it brings back stream URLs too: they are what the box uses, and the edited ones are what is discarded.
+    The site and its schedules stay, as they are other devices' too. expected: as of `publish_pending`. Raises VersionError,
+    also when nothing was issued yet or nothing is left to discard.
+    """
+    with transaction.atomic():
+        device = _locked_as_seen(device_id, expected)
+        newest = latest_version(device)
+        if newest is None:
+            raise VersionError(
+                gettext_noop("%(device)s was never published: there is nothing to go back to"), device=device_id
+            )
+        if not _put_back(device, newest, author=author, why=_joined("pending changes discarded", reason)):
+            text = gettext_noop("%(device)s has nothing to discard; schedules and sites are edited on their own pages")
+            raise VersionError(text, device=device_id)
+        return newest
+
+
+def _joined(why: str, reason: str) -> str:
+    return f"{why}: {reason}" if reason else why
+
+
+def _put_back(device: Device, newest: ConfigVersion, *, author: str, why: str) -> bool:
+    """The rows as the newest version says, with its stream URLs; the box is sent nothing. False when they were so already."""
+    before = content_sha256(device)
+    with acting(author=author, reason=why):
+        _restore_rows(device, content_of_version(newest), urls=True)
+    if content_sha256(device) == before:
+        return False
+    publish_edit(device_ids=[device.pk], author=author, reason=why)  # takes back what was noted of bad rows
+    log.info("rows put back", device=device.pk, to=newest.version)
+    return True
 
 
 def changes_between(old: ConfigVersion, new: ConfigVersion) -> list[Change]:
@@ -80,7 +122,8 @@ def roll_back(*, device_id: str, version: int, author: str, reason: str = "") ->
     devices' too; a schedule that is gone is made again.
     Everything happens in one transaction, so that rows, history and box agree afterwards and the reconcile step finds nothing
     to do. Where the box has that content already and only the rows had become others (unpublished, or such that nothing can
-    be issued), they are put back and the newest version is answered. Raises VersionError, also when nothing differs.
+    be issued), they are put back and the newest version is answered; back to the newest version itself is discarding what is
+    pending. Raises VersionError, also when nothing differs.
     """
     with transaction.atomic():
         device = Device.objects.select_for_update().get(pk=device_id)
@@ -88,21 +131,23 @@ def roll_back(*, device_id: str, version: int, author: str, reason: str = "") ->
         if target is None:
             text = gettext_noop("%(device)s has no version %(version)s in its present epoch")
             raise VersionError(text, device=device_id, version=version)
-        before = content_sha256(device)
-        why = f"rollback to version {version}"
-        with acting(author=author, reason=f"{why}: {reason}" if reason else why):
-            _restore_rows(device, content_of_version(target))
-        issued = issue_version(device_id=device_id, author=author, reason=reason or why, rollback_of=version)
-        if issued is None and content_sha256(device) != before and (newest := latest_version(device)) is not None:
-            log.info("rows put back", device=device_id, to=version)
-            return newest
-        if issued is None:
+        newest, before, why = latest_version(device), content_sha256(device), f"rollback to version {version}"
+        if target == newest:
+            issued, changed = None, _put_back(device, target, author=author, why=_joined(why, reason))
+        else:
+            with acting(author=author, reason=_joined(why, reason)):
+                _restore_rows(device, content_of_version(target))
+            issued = issue_version(device_id=device_id, author=author, reason=reason or why, rollback_of=version)
+            changed = content_sha256(device) != before
+        if issued is not None:
+            log.info("rolled back", device=device_id, to=version, issued=issued.version)
+            return issued
+        if not changed or newest is None:
             text = gettext_noop(
                 "%(device)s has the content of version %(version)s already: there is nothing to roll back"
             )
             raise VersionError(text, device=device_id, version=version)
-        log.info("rolled back", device=device_id, to=version, issued=issued.version)
-        return issued
+        return newest
 
 
 def begin_epoch(*, device_id: str, author: str, reason: str = "") -> ConfigVersion | None:
@@ -132,9 +177,10 @@ def _published_epoch(device: Device) -> str:
         return ""
 
 
-def _restore_rows(device: Device, content: dict[str, Any]) -> None:
+def _restore_rows(device: Device, content: dict[str, Any], *, urls: bool = False) -> None:
     """Full-set replacement: what the content does not name goes, what it names is as it says.
 
+    urls: also the stream URLs of cameras that are there; without it they stay as they are.
     Rows are saved and deleted one by one, so that the audit hears of each.
     """
     cameras = {c["camera_id"]: c for c in content["cameras"]}
@@ -146,7 +192,7 @@ def _restore_rows(device: Device, content: dict[str, Any]) -> None:
     Binding.objects.filter(roi__camera__device=device).exclude(bind_id__in=binds).delete()
     ROI.objects.filter(camera__device=device, mask=False).exclude(roi_id__in=rois).delete()
     Camera.objects.filter(device=device).exclude(pk__in=cameras).delete()
-    kept = {c.pk: (c.rtsp_url, c.sub_url) for c in Camera.objects.filter(device=device)}
+    kept = {} if urls else {c.pk: (c.rtsp_url, c.sub_url) for c in Camera.objects.filter(device=device)}
     for code, row in cameras.items():
         url = row["rtsp_url"]
         url, sub = kept.get(code) or (url, compose_sub(row.get("sub_url") or "", url=url))

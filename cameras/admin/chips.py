@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from cameras.admin.sentences import noted_text
 from cameras.models import Camera, Device, DeviceStatus, Site
 from cameras.services import latest_version
-from cameras.states import camera_state, drift_of, sync_state
+from cameras.states import camera_state, drift_of, runs_older_release, sync_state
 from edgesite.metrics import number
 from edgesite.told import told
 
@@ -66,7 +66,7 @@ def _sync(device: Device) -> tuple[str, str, str]:
         return _offline(status.reported_at, device.site)
     if state == "drifted":
         return "bad", _drift_text(drift_of(device, sha256=sha256), status), ""
-    return (*_reported(state, device, status), "")
+    return _reported(state, device, status)
 
 
 def _newest_sha256(device: Device) -> str:
@@ -76,16 +76,18 @@ def _newest_sha256(device: Device) -> str:
     return device.newest_sha256 or ""  # type: ignore[attr-defined]
 
 
-def _reported(state: str, device: Device, status: DeviceStatus) -> tuple[str, str]:
+def _reported(state: str, device: Device, status: DeviceStatus) -> tuple[str, str, str]:
+    if state == "refused" and runs_older_release(status):
+        return "bad", _("refused: the box runs an older release than this hub; update the box"), status.reason
     if state in ("refused", "reverted"):
         word = _("refused") if state == "refused" else _("reverted")
-        return "bad", f"{word}: {status.reason}"
+        return "bad", f"{word}: {status.reason}", ""
     if state == "in_sync":
-        return "good", _("in sync")
+        return "good", _("in sync"), ""
     if not device.last_version:
-        return "off", _("nothing published yet")
+        return "off", _("nothing published yet"), ""
     numbers = {"applied": status.applied, "wanted": device.last_version}
-    return "busy", _("pending %(applied)s → %(wanted)s") % numbers
+    return "busy", _("pending %(applied)s → %(wanted)s") % numbers, ""
 
 
 def _drift_text(why: str, status: DeviceStatus) -> str:

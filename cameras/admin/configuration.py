@@ -18,11 +18,13 @@ from cameras.admin.sentences import present_problem, problem_text, sentences
 from cameras.core.strict_json import DocumentError
 from cameras.issued import ConfigVersion
 from cameras.models import Device
+from cameras.states import runs_older_release
 from cameras.versions import (
     VersionError,
     begin_epoch,
     changes_between,
     content_sha256,
+    discard_pending,
     pending_changes,
     publish_pending,
     roll_back,
@@ -63,6 +65,18 @@ def _history(request: HttpRequest, device: Device) -> Any:
     return page
 
 
+def _page(request: HttpRequest, device: Device, template: str, title: str, **more: Any) -> HttpResponse:
+    context = {
+        **admin.site.each_context(request),
+        "title": title,
+        "opts": Device._meta,
+        "original": device,
+        "device": device,
+        **more,
+    }
+    return render(request, f"admin/cameras/device/{template}", context)
+
+
 def configuration_page(request: HttpRequest, device: Device) -> HttpResponse:
     """GET: the page. `old` and `new` in the query compare two versions."""
     may_read = request.user.has_perm(READ)
@@ -73,14 +87,10 @@ def configuration_page(request: HttpRequest, device: Device) -> HttpResponse:
     except DecryptionError as error:
         problem = problem_text(error)
     status = getattr(device, "status", None)
-    context = {
-        **admin.site.each_context(request),
-        "title": _("Configuration of %(device)s") % {"device": device},
-        "opts": Device._meta,
-        "original": device,
-        "device": device,
+    more = {
         "status": status,
         "sync": sync_chip(device),
+        "older": status is not None and runs_older_release(status),
         "pending": pending,
         "expected": expected,
         "problem": problem or present_problem(device),
@@ -89,9 +99,16 @@ def configuration_page(request: HttpRequest, device: Device) -> HttpResponse:
         "compared": compared,
         "may_read": may_read,
         "may_publish": request.user.has_perm(PUBLISH),
+        "may_discard": bool((pending or problem or device.publish_error) and device.last_version)
+        and request.user.has_perm(PUBLISH),
         "may_renew": request.user.has_perm(RENEW),
     }
-    return render(request, "admin/cameras/device/configuration.html", context)
+    title = _("Configuration of %(device)s") % {"device": device}
+    return _page(request, device, "configuration.html", title, **more)
+
+
+def _to_page(device: Device) -> HttpResponse:
+    return HttpResponseRedirect(reverse("admin:cameras_device_configuration", args=[device.pk]))
 
 
 def _act(
@@ -100,7 +117,7 @@ def _act(
     """Does it, tells what came of it, and goes back to the page."""
     if not request.user.has_perm(permission):
         raise PermissionDenied
-    page = HttpResponseRedirect(reverse("admin:cameras_device_configuration", args=[device.pk]))
+    page = _to_page(device)
     if device.revoked_at is not None:
         text = _("Not published: %(device)s was revoked. Provision it again first.")
         messages.error(request, text % {"device": device})
@@ -113,12 +130,16 @@ def _act(
         if version is None:
             messages.info(request, nothing)
         elif (version.epoch, version.version) == (device.epoch, device.last_version):
-            text = _("What was edited after version %(version)s is discarded. The box has that version already.")
-            messages.success(request, text % {"version": version.version})
+            messages.success(request, _discarded(version))
         else:
             text = _("Issued version %(version)s. The box reports below when it runs.")
             messages.success(request, text % {"version": version.version})
     return page
+
+
+def _discarded(version: ConfigVersion) -> str:
+    text = _("What was edited after version %(version)s is discarded. The box has that version already.")
+    return text % {"version": version.version}
 
 
 def publish(request: HttpRequest, device: Device) -> HttpResponse:
@@ -150,22 +171,42 @@ def rollback(request: HttpRequest, device: Device, number: str) -> HttpResponse:
             "",
         )
     newest = _versions(device).first()
+    if target == newest:
+        return HttpResponseRedirect(reverse("admin:cameras_device_discard", args=[device.pk]))
     try:
         changes, lost = sentences(changes_between(newest, target)), sentences(pending_changes(device))
     except DecryptionError as error:
         messages.error(request, problem_text(error))
-        return HttpResponseRedirect(reverse("admin:cameras_device_configuration", args=[device.pk]))
-    context = {
-        **admin.site.each_context(request),
-        "title": _("Roll %(device)s back to version %(version)s?") % {"device": device, "version": target.version},
-        "opts": Device._meta,
-        "original": device,
-        "device": device,
-        "target": target,
-        "changes": changes,
-        "lost": lost,
-    }
-    return render(request, "admin/cameras/device/rollback.html", context)
+        return _to_page(device)
+    title = _("Roll %(device)s back to version %(version)s?") % {"device": device, "version": target.version}
+    return _page(request, device, "rollback.html", title, target=target, changes=changes, lost=lost)
+
+
+def discard(request: HttpRequest, device: Device) -> HttpResponse:
+    """GET: asks, with what would be lost in words. POST: puts the rows back to the newest version."""
+    if not request.user.has_perm(PUBLISH):
+        raise PermissionDenied
+    target = _numbered(device, str(device.last_version))
+    try:
+        if request.method == "POST":
+            return _discard(request, device)
+        lost, expected = sentences(pending_changes(device)), content_sha256(device)
+    except (DocumentError, VersionError, DecryptionError) as error:
+        messages.error(request, _("Not discarded: %(problem)s") % {"problem": problem_text(error)})
+        return _to_page(device)
+    title = _("Discard the pending changes of %(device)s?") % {"device": device}
+    return _page(request, device, "discard.html", title, target=target, lost=lost, expected=expected)
+
+
+def _discard(request: HttpRequest, device: Device) -> HttpResponse:
+    version = discard_pending(
+        device_id=device.pk,
+        author=request.user.get_username(),
+        reason=request.POST.get("reason", "").strip()[:LONGEST_REASON],
+        expected=request.POST.get("expected", ""),
+    )
+    messages.success(request, _discarded(version))
+    return _to_page(device)
 
 
 def new_epoch(request: HttpRequest, device: Device) -> HttpResponse:
@@ -181,11 +222,5 @@ def new_epoch(request: HttpRequest, device: Device) -> HttpResponse:
             lambda reason: begin_epoch(device_id=device.pk, author=author, reason=reason),
             _("A new epoch began."),
         )
-    context = {
-        **admin.site.each_context(request),
-        "title": _("Begin a new epoch for %(device)s?") % {"device": device},
-        "opts": Device._meta,
-        "original": device,
-        "device": device,
-    }
-    return render(request, "admin/cameras/device/new_epoch.html", context)
+    title = _("Begin a new epoch for %(device)s?") % {"device": device}
+    return _page(request, device, "new_epoch.html", title)

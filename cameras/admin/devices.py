@@ -65,6 +65,7 @@ class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device])
         own = [
             path("<str:pk>/configuration/", view(self.configuration_view), name="cameras_device_configuration"),
             path("<str:pk>/publish/", view(require_POST(self.publish_view)), name="cameras_device_publish"),
+            path("<str:pk>/discard/", view(self.discard_view), name="cameras_device_discard"),
             path("<str:pk>/rollback/<str:number>/", view(self.rollback_view), name="cameras_device_rollback"),
             path("<str:pk>/new-epoch/", view(self.new_epoch_view), name="cameras_device_new_epoch"),
         ]
@@ -81,6 +82,9 @@ class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device])
 
     def publish_view(self, request: HttpRequest, pk: str) -> HttpResponse:
         return pages.publish(request, self._device(request, pk))
+
+    def discard_view(self, request: HttpRequest, pk: str) -> HttpResponse:
+        return pages.discard(request, self._device(request, pk))
 
     def rollback_view(self, request: HttpRequest, pk: str, number: str) -> HttpResponse:
         return pages.rollback(request, self._device(request, pk), number)

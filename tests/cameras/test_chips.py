@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,14 +11,18 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.html import escape
 from django.utils.translation import override
 
 from cameras.admin.chips import ago, camera_chip, last_picture, sync_chip
+from cameras.core.document import content_hash, content_of, parse_document
+from cameras.core.strict_json import DocumentError
 from cameras.issued import ConfigVersion
 from cameras.models import ROI, Camera, Device, DeviceStatus
 from cameras.services import issue_version
 from cameras.states import OFFLINE_AFTER_SECONDS, sync_state, with_newest_version
 from edgesite.ids import uuid7
+from tests.cameras.documents import DEVICE, REGISTRY, content, document
 from tests.cameras.pages import browser, path, visible
 from tests.rows import make_all, make_site
 
@@ -92,6 +97,51 @@ def test_the_list_and_the_page_tell_the_last_picture(device: Device) -> None:
 def test_in_sync_is_the_number_and_the_content(device: Device) -> None:
     assert "in sync" in shown()
     assert "chip-good" in shown()
+
+
+def as_a_box_says(**changes: Any) -> str:
+    """Why a box whose release knows only what it has now refuses a document with these changes."""
+    raw = {**json.loads(document(content(), version=3)), **changes}
+    raw["sha256"] = content_hash(content_of(raw))
+    with pytest.raises(DocumentError) as refused:
+        parse_document(json.dumps(raw), device_id=DEVICE, registry=REGISTRY)
+    return str(refused.value)
+
+
+def with_row(kind: str, **changes: Any) -> dict[str, Any]:
+    first, *others = content()[kind]
+    return {kind: [{**first, **changes}, *others]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"signed_by": "kim"}, "signed_by: is an unknown key"),
+        (with_row("cameras", third_url="rtsp://h/3"), "cameras[0].third_url: is an unknown key"),
+        (with_row("binds", params={"mood": 1}), "binds[0].params.mood: is an unknown parameter"),
+        (with_row("binds", algo_code="telepathy"), "unknown algorithm 'telepathy'"),
+        ({"schema": 2}, "2 is not a schema"),
+    ],
+)
+def test_a_box_of_an_older_release_is_said_to_be_one(device: Device, changes: dict[str, Any], words: str) -> None:
+    reason = as_a_box_says(**changes)
+    assert words in reason
+    report(applied=1, observed=2, state="refused", reason=reason)
+    assert "refused: the box runs an older release than this hub; update the box" in shown()
+    assert escape(reason) in shown()
+    page = visible(browser("operator"), f"{path(Device, row=device)}configuration/")
+    assert escape(reason) in page
+    assert "it then takes the configuration by itself" in page
+    report(applied=2, state="applied", reason="")
+    assert "older release" not in shown()
+
+
+def test_what_is_wrong_with_a_document_is_not_the_boxs_release(device: Device) -> None:
+    client = browser("operator")
+    for reason in ("sha256: does not match the content", as_a_box_says(**with_row("rois", coordinates=[]))):
+        report(applied=1, observed=2, state="refused", reason=reason)
+        assert f"refused: {escape(reason)}" in shown()
+        assert "older release" not in visible(client, f"{path(Device, row=device)}configuration/")
 
 
 @pytest.mark.parametrize(

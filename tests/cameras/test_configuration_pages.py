@@ -108,6 +108,39 @@ def test_a_rollback_asks_names_what_is_lost_and_does_it(device: Device) -> None:
     assert "rollback to 1" in page(client)
 
 
+def test_pending_changes_can_be_discarded_after_a_question(device: Device) -> None:
+    client = _operator()
+    assert "Discard pending changes" not in page(client)
+    assert "Not discarded" in client.post(PAGE + "discard/", follow=True).content.decode()
+    Binding.objects.update(params={"dwell_s": 7})
+    assert f'href="{PAGE}discard/"' in page(client)
+    question = page(client, "discard/")
+    assert "parameter dwell_s default → 7" in question
+    shown = Form(question).fields
+    Binding.objects.update(params={"dwell_s": 9})
+    answer = client.post(PAGE + "discard/", shown, follow=True).content.decode()
+    assert "Not discarded: box-1 was edited while you were looking at its changes" in answer
+    answer = client.post(PAGE + "discard/", Form(page(client, "discard/")).fields, follow=True).content.decode()
+    assert "What was edited after version 1 is discarded." in answer
+    assert "dwell_s" not in answer.partition("History")[0]
+    assert (Binding.objects.get().params, ConfigVersion.objects.count()) == ({}, 1)
+
+
+def test_going_back_to_the_newest_version_is_discarding(device: Device) -> None:
+    Binding.objects.update(params={"dwell_s": 7})
+    answer = _operator().get(PAGE + "rollback/1/")
+    assert (answer.status_code, answer["location"]) == (302, PAGE + "discard/")
+
+
+def test_a_device_that_was_never_published_has_nothing_to_go_back_to() -> None:
+    make_all("box-2", number=2)
+    Device.objects.filter(pk="box-2").update(publish_on_save=False)
+    client = _operator()
+    url = "/admin/cameras/device/box-2/"
+    assert "Discard" not in client.get(f"{url}configuration/").content.decode()
+    assert client.get(f"{url}discard/").status_code == 404
+
+
 def test_no_secret_stands_on_any_of_the_pages(device: Device) -> None:
     Camera.objects.update(name="x")
     issue_version(device_id="box-1", author="kim")
@@ -126,6 +159,8 @@ def test_a_viewer_looks_but_does_not_publish(device: Device) -> None:
     assert "SHA-256" not in text
     assert "From version" not in page(client, "configuration/?old=1&new=1")
     assert client.post(PAGE + "publish/").status_code == 403
+    assert "Discard" not in text
+    assert client.post(PAGE + "discard/").status_code == 403
     assert client.post(PAGE + "rollback/1/").status_code == 403
     assert client.get(PAGE + "new-epoch/").status_code == 403
     assert ConfigVersion.objects.count() == 1
@@ -164,7 +199,7 @@ def test_only_an_administrator_begins_a_new_epoch(device: Device) -> None:
 
 def test_another_sites_device_does_not_exist(device: Device) -> None:
     client = browser("operator", sites=[Site.objects.create(name="Elsewhere")])
-    for path in ("configuration/", "rollback/1/"):
+    for path in ("configuration/", "discard/", "rollback/1/"):
         assert client.get(PAGE + path).status_code == 404
     assert client.post(PAGE + "publish/").status_code == 404
 

@@ -10,8 +10,17 @@ from django.db import DatabaseError, connection, transaction
 from cameras.core.strict_json import DocumentError
 from cameras.issued import ConfigVersion, ImmutableError
 from cameras.models import ROI, Binding, Camera, Device, Site
-from cameras.services import issue_version
-from cameras.versions import VersionError, begin_epoch, changes_between, content_of_version, pending_changes, roll_back
+from cameras.services import issue_version, publish_edit
+from cameras.versions import (
+    VersionError,
+    begin_epoch,
+    changes_between,
+    content_of_version,
+    content_sha256,
+    discard_pending,
+    pending_changes,
+    roll_back,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -104,6 +113,63 @@ def test_rows_that_make_no_document_are_put_back_by_a_rollback_to_the_newest_ver
     assert back == first
     assert Binding.objects.get().params == {"dwell_s": 3}
     assert pending_changes(device) == []
+    assert ConfigVersion.objects.count() == 1
+
+
+def test_discarding_puts_the_rows_back_to_what_the_box_was_sent_and_sends_nothing(device: Device) -> None:
+    """Also the stream URL: were the edited one kept, the next publish would bring out what was discarded."""
+    first = issue(device)
+    Camera.objects.filter(pk="c1").update(name="Renamed", rtsp_url="rtsp://u:second@h/1")
+    Camera.objects.create(camera_id="c2", device=device, rtsp_url="rtsp://h/2")
+    ROI.objects.all().delete()
+    assert discard_pending(device_id="d1", author="lee", reason="a mistake") == first
+    assert pending_changes(device) == []
+    camera = Camera.objects.get()
+    assert (camera.name, camera.rtsp_url) == ("Line 1", "rtsp://u:first@h/1")
+    assert Binding.objects.get().params == {"dwell_s": 3}
+    assert ConfigVersion.objects.count() == 1
+    told = Camera.history.filter(camera_id="c2").first()
+    assert (told.history_author, told.history_change_reason) == ("lee", "pending changes discarded: a mistake")
+
+
+def test_a_rollback_to_the_newest_version_issues_none_whatever_was_edited(device: Device) -> None:
+    first = issue(device)
+    Camera.objects.filter(pk="c1").update(rtsp_url="rtsp://u:second@h/1")
+    assert roll_back(device_id="d1", version=1, author="lee") == first
+    assert Camera.objects.get().rtsp_url == "rtsp://u:first@h/1"
+    assert ConfigVersion.objects.count() == 1
+
+
+def test_only_what_the_person_saw_is_discarded(device: Device) -> None:
+    issue(device)
+    Binding.objects.update(params={"dwell_s": 7})
+    seen = content_sha256(device)
+    Binding.objects.update(params={"dwell_s": 8})
+    with pytest.raises(VersionError, match="was edited while"):
+        discard_pending(device_id="d1", author="lee", expected=seen)
+    assert Binding.objects.get().params == {"dwell_s": 8}
+
+
+def test_there_is_something_to_discard_and_a_version_to_go_back_to(device: Device) -> None:
+    with pytest.raises(VersionError, match="never published"):
+        discard_pending(device_id="d1", author="lee")
+    issue(device)
+    with pytest.raises(VersionError, match="nothing to discard"):
+        discard_pending(device_id="d1", author="lee")
+    Site.objects.update(time_zone="Europe/Vienna")  # other devices' too
+    with pytest.raises(VersionError, match="nothing to discard"):
+        discard_pending(device_id="d1", author="lee")
+    assert Site.objects.get().time_zone == "Europe/Vienna"
+
+
+def test_a_device_that_publishes_on_save_forgets_the_rows_that_could_not_be_published(device: Device) -> None:
+    first = issue(device)
+    Device.objects.update(publish_on_save=True)
+    Binding.objects.update(params={"dwell_s": -1})
+    publish_edit(device_ids=["d1"], author="kim")
+    assert Device.objects.get().publish_error
+    assert discard_pending(device_id="d1", author="lee") == first
+    assert Device.objects.get().publish_error == ""
     assert ConfigVersion.objects.count() == 1
 
 
