@@ -35,13 +35,30 @@ class EdgeStoreError(Exception):
 class EdgeDatabase:
     """The open file. Raises EdgeStoreError when it can neither be opened nor made anew.
 
-    A file that SQLite cannot read is set aside under another name, never deleted, and a new one is begun.
+    A file that SQLite cannot read is set aside under another name, never deleted, and a new one is begun. read_only: for who
+    only looks: the file stays as it is, whatever is wrong with it, and is neither made nor brought to the present schema.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self._lock = threading.RLock()
-        self._connection = self._open_or_replace()
+        self._connection = self._open_to_read() if read_only else self._open_or_replace()
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        try:
+            address = f"{self.path.absolute().as_uri()}?mode=ro"
+            connection = sqlite3.connect(address, uri=True, timeout=10, isolation_level=None, check_same_thread=False)
+            try:
+                connection.row_factory = sqlite3.Row
+                if self._schema_of(connection) < SCHEMA_VERSION:
+                    text = f"The edge store {self.path} is an older edgesite's. Start a worker, or manage.py migrate, first."
+                    raise EdgeStoreError(text, retryable=False)
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            raise EdgeStoreError(f"The edge store {self.path} cannot be read: {error}", retryable=True) from error
+        return connection
 
     def _open_or_replace(self) -> sqlite3.Connection:
         try:
@@ -83,13 +100,7 @@ class EdgeDatabase:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                raise EdgeStoreError(
-                    f"The edge store {self.path} was written by a newer edgesite (schema {version}). Update this box.",
-                    retryable=False,
-                )
-            if version < SCHEMA_VERSION:
+            if self._schema_of(connection) < SCHEMA_VERSION:
                 self._bring_up(connection)
             if connection.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise sqlite3.DatabaseError("quick_check found damage")
@@ -98,6 +109,16 @@ class EdgeDatabase:
             connection.close()
             raise
         return connection
+
+    def _schema_of(self, connection: sqlite3.Connection) -> int:
+        """Its number. Raises EdgeStoreError for one that this edgesite does not know."""
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise EdgeStoreError(
+                f"The edge store {self.path} was written by a newer edgesite (schema {version}). Update this box.",
+                retryable=False,
+            )
+        return version
 
     @staticmethod
     def _bring_up(connection: sqlite3.Connection) -> None:

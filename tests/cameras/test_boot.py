@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from django.core.management import CommandError, call_command
 
 from cameras.boot import FAILED_BOOTS
 from edgesite import redis_keys
+from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
+from edgesite.edge_store.schema import SCHEMA_VERSION
 from tests.cameras.box import Box
 from tests.cameras.documents import DEVICE, content, document
 from tests.fakes import Clock, FakeRedis
@@ -167,6 +171,35 @@ def test_without_an_edge_store_it_says_so(settings: Any, tmp_path: Path) -> None
     settings.EDGE_DATABASE = tmp_path / "none.sqlite3"
     with pytest.raises(CommandError, match="no edge store"):
         read()
+
+
+@pytest.mark.parametrize("command", [["config_log"], ["outbox", "list"]])
+@pytest.mark.parametrize("state", ["damaged", "older", "newer"])
+def test_who_only_looks_leaves_the_edge_store_as_it_is(
+    settings: Any, tmp_path: Path, command: list[str], state: str
+) -> None:
+    path = settings.EDGE_DATABASE = tmp_path / "edge.sqlite3"
+    if state == "damaged":
+        path.write_bytes(b"SQLite format 3\0" + b"?" * 5000)
+    else:
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.execute(f"PRAGMA user_version = {1 if state == 'older' else SCHEMA_VERSION + 1}")
+    before = path.read_bytes()
+    with pytest.raises(CommandError, match={"damaged": "cannot be read"}.get(state, f"{state} edgesite")):
+        call_command(*command, stdout=io.StringIO())
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_who_only_looks_writes_nothing_beside_a_worker_that_does(journal: Box, tmp_path: Path) -> None:
+    """It reads what the worker committed last, from the log of a file that the worker has open."""
+    before = (tmp_path / "edge.sqlite3").read_bytes()
+    assert "version 2" in read()
+    assert (tmp_path / "edge.sqlite3").read_bytes() == before
+    database = EdgeDatabase(tmp_path / "edge.sqlite3", read_only=True)
+    with pytest.raises(EdgeStoreError, match="readonly"), contextlib.closing(database), database.transaction() as db:
+        db.execute("DELETE FROM journal")
+    assert "version 2" in read()
 
 
 def test_what_was_reverted_does_not_come_back_from_the_local_redis(box: Box, tmp_path: Path, cloud: FakeRedis) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 from argparse import ArgumentParser
 from dataclasses import asdict
@@ -25,11 +26,10 @@ class Command(BaseCommand):
         if not settings.EDGE_DATABASE.exists():
             raise CommandError(f"There is no edge store at {settings.EDGE_DATABASE}; is this the box?")
         try:
-            database = EdgeDatabase(settings.EDGE_DATABASE)
+            with contextlib.closing(EdgeDatabase(settings.EDGE_DATABASE, read_only=True)) as database:
+                entries = DocumentStore(database).journal(options["limit"])
         except EdgeStoreError as error:
             raise CommandError(str(error)) from error
-        entries = DocumentStore(database).journal(options["limit"])
-        database.close()
         if not entries:
             self.stdout.write("Nothing yet: this box has never received a configuration.")
         for entry in entries:

@@ -34,7 +34,8 @@ class Command(BaseCommand):
         if not settings.EDGE_DATABASE.exists():
             raise CommandError(f"There is no edge store at {settings.EDGE_DATABASE}; is this a box?")
         try:
-            with contextlib.closing(EdgeDatabase(settings.EDGE_DATABASE)) as database:
+            looks = options["act"] == "list"
+            with contextlib.closing(EdgeDatabase(settings.EDGE_DATABASE, read_only=looks)) as database:
                 act = {"list": self._list, "retry": self._retry, "drop": self._drop}[options["act"]]
                 act(database, options)
         except EdgeStoreError as error:
