@@ -14,11 +14,12 @@ from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from cameras.admin.chips import chip
 from cameras.admin.list_filters import CAMERA_WORDS, SYNC_WORDS, fleet_for
 from cameras.fleet import Fleet
-from cameras.rollouts.models import Rollout, RolloutDevice
+from cameras.rollouts.models import Rollout, RolloutDevice, RolloutState
 from cameras.rollouts.reading import RUNNING
 from cameras.selectors import sites_are_limited, visible_sites
 
@@ -64,7 +65,7 @@ def tiles(request: HttpRequest) -> Iterator[Tile]:
         yield _disk(fleet)
         yield _pending(fleet)
     if user.has_perm(SEE_PUBLISHES):
-        yield _publishes(running_rollouts(user).count())
+        yield _publishes(running_rollouts(user))
 
 
 def counted(words: Mapping[str, Any], states: Iterable[str]) -> str:
@@ -129,8 +130,15 @@ def _pending(fleet: Fleet) -> Tile:
     return tile("pending", _("Versions pending"), len(waiting), kind, text, "cameras_device", "sync=pending")
 
 
-def _publishes(count: int) -> Tile:
+def _publishes(running: QuerySet[Rollout]) -> Tile:
+    states = list(running.values_list("state", flat=True))
+    count, asking = len(states), states.count(RolloutState.ASKING)
     kind, text = ("busy", _("running")) if count else ("off", _("none runs"))
+    if asking:
+        kind, text = (
+            "warn",
+            ngettext("%(count)s waits for a decision", "%(count)s wait for a decision", asking) % {"count": asking},
+        )
     return tile("publishes", _("Staged publishes"), count, kind, text, "cameras_rollout", "running=yes")
 
 

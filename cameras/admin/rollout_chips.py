@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ROLLOUT_KINDS = {
     RolloutState.CANARIES: "busy",
     RolloutState.SOAKING: "busy",
+    RolloutState.ASKING: "warn",
     RolloutState.REST: "busy",
     RolloutState.DONE: "good",
     RolloutState.STOPPED: "bad",

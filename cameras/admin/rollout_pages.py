@@ -1,4 +1,4 @@
-"""The page of one staged publish, and its two acts: stop, roll back."""
+"""The page of one staged publish, and its acts: stop, roll back, decide about canaries without an answer."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from cameras.core.rollout import Kind, Look
 from cameras.issued import ConfigVersion
 from cameras.models import Device
 from cameras.rollouts.models import DeviceState, Rollout, RolloutDevice, RolloutState
-from cameras.rollouts.reading import RUNNING, can_go_back, rows_of, shown_looks
-from cameras.rollouts.services import roll_back_rollout, stop_rollout
+from cameras.rollouts.reading import RUNNING, can_go_back, looks_at, not_answering, rows_of, shown_looks
+from cameras.rollouts.services import go_on_without, roll_back_rollout, stop_rollout, wait_on
 from cameras.rollouts.texts import loaded, translated
 from cameras.selectors import sites_are_limited, visible_devices
 from cameras.versions import changes_between, pending_changes
@@ -54,7 +54,8 @@ def _told(row: RolloutDevice, look: Look) -> dict[str, Any]:
 
 def _stages(rollout: Rollout) -> list[dict[str, Any]]:
     """The way it goes, with where it stands; a stopped one stands nowhere."""
-    here = STAGES.index(rollout.state) if rollout.state in STAGES else -1
+    at = RolloutState.CANARIES if rollout.state == RolloutState.ASKING else rollout.state
+    here = STAGES.index(at) if at in STAGES else -1
     return [
         {"label": state.label, "here": n == here, "past": here > n or rollout.state == RolloutState.DONE}
         for n, state in enumerate(STAGES)
@@ -89,6 +90,7 @@ def rollout_page(request: HttpRequest, rollout: Rollout) -> HttpResponse:
         "waits": _waits(request, rollout) if running else "",
         "stopped": sentence_for(request.user, loaded(rollout.stop_reason)),
         "healthy": duration(rollout.healthy_seconds),
+        "answer": duration(rollout.answer_seconds),
         "page": Paginator(told, PER_PAGE).get_page(request.GET.get("page")),
         "confirmed": counts["healthy"],
         "failed": counts["failed"] + counts["sick"],
@@ -96,6 +98,7 @@ def rollout_page(request: HttpRequest, rollout: Rollout) -> HttpResponse:
         "hidden": hidden,
         "running": running,
         "refresh": running or counts["trying"] > 0,
+        "may_decide": rollout.state == RolloutState.ASKING and request.user.has_perm(PUBLISH),
         "may_stop": running and request.user.has_perm(PUBLISH),
         "may_roll_back": request.user.has_perm(PUBLISH) and any(can_go_back(row) for row in rows),
     }
@@ -136,6 +139,34 @@ def stop(request: HttpRequest, rollout: Rollout) -> HttpResponse:
     issued = rollout.devices.filter(version__gt=0).count()
     title = _("Stop staged publish %(number)s?") % {"number": rollout}
     return _confirm(request, rollout, "stop.html", title, waiting=waiting, issued=issued)
+
+
+def decide(request: HttpRequest, rollout: Rollout) -> HttpResponse:
+    """GET: says which canaries give no answer. POST: goes on `without` them, or waits on."""
+    if not request.user.has_perm(PUBLISH):
+        raise PermissionDenied
+    if request.method == "POST":
+        without = request.POST.get("how") == "without"
+        act, said = (
+            (go_on_without, _("It goes on without the canaries that gave no answer."))
+            if without
+            else (wait_on, _("It waits for the canaries as long again."))
+        )
+        if act(rollout_id=rollout.pk, author=request.user.get_username()):
+            messages.success(request, said)
+        else:
+            messages.info(
+                request, _("Nothing was done: it does not wait for a decision any more, or no canary would be left.")
+            )
+        return _to_page(rollout)
+    if rollout.state != RolloutState.ASKING:
+        return _to_page(rollout)
+    missing = {x.part.device_id for x in not_answering(looks_at(rows_of(rollout), now=timezone.now()))}
+    rows, _hidden = _visible_rows(request, rollout)
+    named = sorted(row.device_id for row in rows if row.device_id in missing)
+    title = _("How shall staged publish %(number)s go on?") % {"number": rollout}
+    more = {"missing": named, "hidden": len(missing) - len(named), "may_go_on": bool(missing)}
+    return _confirm(request, rollout, "decide.html", title, waits=_waits(request, rollout), **more)
 
 
 def roll_back(request: HttpRequest, rollout: Rollout) -> HttpResponse:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from cameras.admin.configuration import PUBLISH
 from cameras.admin.sentences import sentences
-from cameras.rollouts.models import ERROR_THRESHOLD, HEALTHY_SECONDS, WAVE_SIZE, Rollout
+from cameras.rollouts.models import ANSWER_SECONDS, ERROR_THRESHOLD, HEALTHY_SECONDS, WAVE_SIZE, Rollout
 from cameras.rollouts.services import LONGEST_HEALTHY_SECONDS, Draft, RolloutError, draft_of, start_rollout
 from cameras.rollouts.texts import translated
 from cameras.selectors import visible_devices
@@ -27,6 +27,11 @@ class StartForm(forms.Form):
         label=gettext_lazy("Healthy time in seconds"), initial=HEALTHY_SECONDS, min_value=0,
         max_value=LONGEST_HEALTHY_SECONDS,
         help_text=gettext_lazy("All canaries must stay healthy that long before the rest follows."),
+    )  # fmt: skip
+    answer_seconds = forms.IntegerField(
+        label=gettext_lazy("Answer time in seconds"), initial=ANSWER_SECONDS, min_value=1,
+        max_value=LONGEST_HEALTHY_SECONDS,
+        help_text=gettext_lazy("When a canary gives no answer for that long, you are asked what to do."),
     )  # fmt: skip
     error_threshold = forms.IntegerField(
         label=gettext_lazy("Stop at this many failed devices"), initial=ERROR_THRESHOLD, min_value=1,

@@ -50,6 +50,7 @@ class RolloutAdmin(admin.ModelAdmin[Rollout]):
         own = [
             path("start/", view(require_POST(rollout_start.start)), name="cameras_rollout_start"),
             path("<int:pk>/stop/", view(self.stop_view), name="cameras_rollout_stop"),
+            path("<int:pk>/decide/", view(self.decide_view), name="cameras_rollout_decide"),
             path("<int:pk>/roll-back/", view(self.roll_back_view), name="cameras_rollout_roll_back"),
         ]
         return own + super().get_urls()
@@ -70,6 +71,9 @@ class RolloutAdmin(admin.ModelAdmin[Rollout]):
 
     def stop_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return pages.stop(request, self._rollout(request, pk))
+
+    def decide_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        return pages.decide(request, self._rollout(request, pk))
 
     def roll_back_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         return pages.roll_back(request, self._rollout(request, pk))

@@ -1,7 +1,9 @@
 """A staged publish: what each device's report means for it, and what to do next. Pure; time comes in as seconds.
 
 Canaries first. The rest follows when every canary has confirmed and all of them have stayed healthy for a set time without
-a break. Whatever happens, it stops where as many devices as the threshold says have failed.
+a break. Whatever happens, it stops where as many devices as the threshold says have failed. When a canary gives no answer
+(stays away, does not confirm, does not recover) for a set time, somebody has to decide; a canary that answers after all
+takes it on by itself.
 
 A device that refused or reverted has failed for good: below the threshold it is set aside. One that is unhealthy (silent,
 or without a camera that was live before) counts as failed while it lasts; below the threshold a canary must recover, and
@@ -169,14 +171,17 @@ def _unhealthy(part: Part, why: Sentence) -> tuple[Kind, Sentence]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The staged publish itself. state: `canaries`, `soaking` or `rest`. healthy_for: seconds for which all canaries have
-    been healthy without a break, None while they are not."""
+    """The staged publish itself. state: `canaries`, `soaking`, `asking` or `rest`. healthy_for: seconds for which all
+    canaries have been healthy without a break, None while they are not; waited: seconds for which it has waited for some
+    that are not."""
 
     state: str
     healthy_seconds: float = 300.0
     error_threshold: int = 1
     wave_size: int = 50
     healthy_for: float | None = None
+    answer_seconds: float = 3600.0
+    waited: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +209,8 @@ def decide(plan: Plan, looks: Sequence[Look]) -> Decision:
     if all(x.kind is Kind.HEALTHY for x in canaries):
         return _healthy(plan)
     issue = tuple(x.part.device_id for x in canaries if x.kind is Kind.WAITING and x.online)
-    return Decision(issue=issue, note=_waiting_for(canaries))
+    asks = plan.state != "asking" and plan.waited >= plan.answer_seconds
+    return Decision(issue=issue, state="asking" if asks else "", note=_waiting_for(canaries))
 
 
 def _too_many(bad: Sequence[Look], threshold: int) -> Sentence:
@@ -218,7 +224,7 @@ def _too_many(bad: Sequence[Look], threshold: int) -> Sentence:
 
 
 def _healthy(plan: Plan) -> Decision:
-    if plan.state == "canaries":
+    if plan.state in ("canaries", "asking"):
         return Decision(state="soaking", healthy=True)
     if plan.healthy_for is not None and plan.healthy_for >= plan.healthy_seconds:
         return Decision(state="rest", healthy=True)

@@ -7,12 +7,13 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-HEALTHY_SECONDS, ERROR_THRESHOLD, WAVE_SIZE = 300, 1, 50  # what is set when nobody says otherwise
+HEALTHY_SECONDS, ANSWER_SECONDS, ERROR_THRESHOLD, WAVE_SIZE = 300, 3600, 1, 50  # what is set when nobody says otherwise
 
 
 class RolloutState(models.TextChoices):
     CANARIES = "canaries", _("Canaries")
     SOAKING = "soaking", _("Watching the canaries")
+    ASKING = "asking", _("Waits for a decision")
     REST = "rest", _("The rest")
     DONE = "done", _("Done")
     STOPPED = "stopped", _("Stopped")
@@ -31,7 +32,7 @@ class Rollout(models.Model):
     """A publish to many devices in stages. `run_hub` moves it on.
 
     note, stop_reason: `{"template": …, "values": {…}}`, so that whoever shows them can translate them. healthy_since:
-    since when every canary has been confirmed and healthy without a break.
+    since when every canary has been confirmed and healthy without a break; waits_since: since when not every one is.
     """
 
     state = models.CharField(_("state"), max_length=16, choices=RolloutState, default=RolloutState.CANARIES)
@@ -40,6 +41,10 @@ class Rollout(models.Model):
     healthy_seconds = models.PositiveIntegerField(
         _("healthy time"), default=HEALTHY_SECONDS, validators=[MaxValueValidator(604_800)],
         help_text=_("Seconds for which all canaries must stay healthy before the rest follows."),
+    )  # fmt: skip
+    answer_seconds = models.PositiveIntegerField(
+        _("answer time"), default=ANSWER_SECONDS, validators=[MinValueValidator(1), MaxValueValidator(604_800)],
+        help_text=_("Seconds for which it waits for a canary that gives no answer; then somebody has to decide."),
     )  # fmt: skip
     error_threshold = models.PositiveIntegerField(
         _("stop at"), default=ERROR_THRESHOLD, validators=[MinValueValidator(1)],
@@ -55,6 +60,7 @@ class Rollout(models.Model):
     created_at = models.DateTimeField(_("started"), default=timezone.now, editable=False)
     state_since = models.DateTimeField(_("in this state since"), default=timezone.now, editable=False)
     healthy_since = models.DateTimeField(_("healthy since"), null=True, editable=False)
+    waits_since = models.DateTimeField(null=True, editable=False)
     ended_at = models.DateTimeField(_("ended"), null=True, editable=False)
 
     class Meta:

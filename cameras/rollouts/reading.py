@@ -13,16 +13,19 @@ from cameras.models import Device, DeviceStatus
 from cameras.rollouts.models import DeviceState, Rollout, RolloutDevice, RolloutState
 from cameras.rollouts.texts import loaded
 
-RUNNING = (RolloutState.CANARIES, RolloutState.SOAKING, RolloutState.REST)
+RUNNING = (RolloutState.CANARIES, RolloutState.SOAKING, RolloutState.ASKING, RolloutState.REST)
 
 
-def plan_of(rollout: Rollout, *, now: datetime) -> Plan:
+def plan_of(rollout: Rollout, *, now: datetime, listening: float = math.inf) -> Plan:
+    """listening: see `Seen`; nobody is waited for while nobody listens."""
     return Plan(
         state=rollout.state,
         healthy_seconds=rollout.healthy_seconds,
         error_threshold=rollout.error_threshold,
         wave_size=rollout.wave_size,
         healthy_for=_seconds(rollout.healthy_since, now),
+        answer_seconds=rollout.answer_seconds,
+        waited=min(_seconds(rollout.waits_since, now) or 0.0, listening),
     )
 
 
@@ -98,6 +101,13 @@ def rollout_of(device: Device) -> Rollout | None:
     """The staged publish that runs on the device now."""
     row = RolloutDevice.objects.filter(claim=device.pk).select_related("rollout").first()
     return row.rollout if row else None
+
+
+def not_answering(looks: Iterable[Look]) -> list[Look]:
+    """The canaries that it waits for; empty when none is healthy: then nobody could go on without them."""
+    canaries = [x for x in looks if x.part.is_canary and x.kind not in (Kind.FAILED, Kind.ASIDE)]
+    missing = [x for x in canaries if x.kind is not Kind.HEALTHY]
+    return missing if len(missing) < len(canaries) else []
 
 
 def can_go_back(row: RolloutDevice) -> bool:

@@ -19,6 +19,7 @@ from cameras.core.strict_json import DocumentError
 from cameras.issued import ConfigVersion
 from cameras.models import Device
 from cameras.rollouts.models import (
+    ANSWER_SECONDS,
     ERROR_THRESHOLD,
     HEALTHY_SECONDS,
     WAVE_SIZE,
@@ -27,7 +28,7 @@ from cameras.rollouts.models import (
     RolloutDevice,
     RolloutState,
 )
-from cameras.rollouts.reading import RUNNING, can_go_back, rollout_of
+from cameras.rollouts.reading import RUNNING, can_go_back, looks_at, not_answering, rollout_of, rows_of
 from cameras.rollouts.stepping import end
 from cameras.rollouts.texts import stored
 from cameras.selectors import device_rows
@@ -93,6 +94,7 @@ def start_rollout(
     author: str,
     reason: str = "",
     healthy_seconds: int = HEALTHY_SECONDS,
+    answer_seconds: int = ANSWER_SECONDS,
     error_threshold: int = ERROR_THRESHOLD,
     wave_size: int = WAVE_SIZE,
     expected: Mapping[str, str] | None = None,
@@ -103,7 +105,7 @@ def start_rollout(
     has begun then.
     """
     wanted, canaries = list(dict.fromkeys(device_ids)), set(canary_ids)
-    problems = _numbers(healthy_seconds, error_threshold, wave_size)
+    problems = _numbers(healthy_seconds, answer_seconds, error_threshold, wave_size)
     with transaction.atomic():
         devices = {d.pk: d for d in Device.objects.filter(pk__in=wanted).select_related("site")}
         problems += _choice(wanted, canaries, devices)
@@ -114,7 +116,7 @@ def start_rollout(
             raise RolloutError(problems)
         rollout = Rollout.objects.create(
             author=author, reason=reason[:LONGEST_REASON], healthy_seconds=healthy_seconds,
-            error_threshold=error_threshold, wave_size=wave_size,
+            answer_seconds=answer_seconds, error_threshold=error_threshold, wave_size=wave_size,
         )  # fmt: skip
         try:
             with transaction.atomic():
@@ -142,10 +144,13 @@ def _rows(rollout: Rollout, drafts: list[Draft], canaries: Collection[str]) -> l
     ]
 
 
-def _numbers(healthy_seconds: int, error_threshold: int, wave_size: int) -> list[Sentence]:
+def _numbers(healthy_seconds: int, answer_seconds: int, error_threshold: int, wave_size: int) -> list[Sentence]:
     problems = []
     if not 0 <= healthy_seconds <= LONGEST_HEALTHY_SECONDS:
         text = "the healthy time must be from 0 to %(most)s seconds"
+        problems.append(Sentence(text, {"most": LONGEST_HEALTHY_SECONDS}))
+    if not 1 <= answer_seconds <= LONGEST_HEALTHY_SECONDS:
+        text = "the answer time must be from 1 to %(most)s seconds"
         problems.append(Sentence(text, {"most": LONGEST_HEALTHY_SECONDS}))
     if error_threshold < 1:
         problems.append(Sentence("the error threshold must be 1 or more"))
@@ -182,6 +187,38 @@ def stop_rollout(*, rollout_id: int, author: str, reason: str = "") -> bool:
         if rollout.state not in RUNNING:
             return False
         return end(rollout, state=RolloutState.STOPPED, now=timezone.now(), why=why, by=author)
+
+
+def wait_on(*, rollout_id: int, author: str) -> bool:
+    """Waits for the canaries as long again; False when it does not ask (any more)."""
+    if not _back_to_canaries(rollout_id):
+        return False
+    log.info("staged publish waits on", rollout=rollout_id, by=author)
+    return True
+
+
+def _back_to_canaries(rollout_id: int) -> bool:
+    now = timezone.now()
+    mine = Rollout.objects.filter(pk=rollout_id, state=RolloutState.ASKING)
+    return bool(mine.update(state=RolloutState.CANARIES, state_since=now, waits_since=now))
+
+
+def go_on_without(*, rollout_id: int, author: str) -> bool:
+    """Sets the canaries aside that give no answer; the others decide. False when it does not ask, or none would be left."""
+    with transaction.atomic():
+        if not _back_to_canaries(rollout_id):  # the row is ours from here on
+            return False
+        now = timezone.now()
+        rows = rows_of(Rollout.objects.get(pk=rollout_id))
+        missing = [look.part.device_id for look in not_answering(looks_at(rows, now=now))]
+        if not missing:
+            transaction.set_rollback(True)
+            return False
+        why = stored(Sentence("gave no answer; %(person)s went on without it", {"person": author}))
+        parts = RolloutDevice.objects.filter(rollout=rollout_id, device__in=missing)
+        parts.update(state=DeviceState.SKIPPED, reason=why, ended_at=now)
+    log.warning("canaries were left out", rollout=rollout_id, devices=missing, by=author)
+    return True
 
 
 def roll_back_rollout(

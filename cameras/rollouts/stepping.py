@@ -70,7 +70,7 @@ def advance(rollout: Rollout, *, now: datetime, listening: float = math.inf) -> 
     busy = False
     for row, look in zip(rows, looks, strict=True):
         busy = _note_look(row, look, now) or busy
-    decision = decide(plan_of(rollout, now=now), looks)
+    decision = decide(plan_of(rollout, now=now, listening=listening), looks)
     by_id = {look.part.device_id: (row, look) for row, look in zip(rows, looks, strict=True)}
     for device_id in decision.issue:
         row, look = by_id[device_id]
@@ -162,6 +162,9 @@ def _take(rollout: Rollout, decision: Decision, looks: list[Look], now: datetime
             since = now
     if since != rollout.healthy_since:
         changes["healthy_since"] = since
+    waits = None if decision.healthy else (rollout.waits_since or now)
+    if waits != rollout.waits_since:
+        changes["waits_since"] = waits
     if stored(decision.note) != rollout.note:
         changes["note"] = stored(decision.note)
     if not changes:
@@ -184,7 +187,8 @@ def end(
     ill = {look.part.device_id: look.why for look in looks if look.kind is Kind.SICK}
     with transaction.atomic():
         mine = Rollout.objects.filter(pk=rollout.pk, state=rollout.state)
-        changes = {"state": state, "state_since": now, "ended_at": now, "note": {}, "healthy_since": None}
+        changes = {"state": state, "state_since": now, "ended_at": now, "note": {}}
+        changes |= {"healthy_since": None, "waits_since": None}
         if not mine.update(stop_reason=stored(why), stopped_by=by, **changes):
             return False
         parts = RolloutDevice.objects.filter(rollout=rollout)

@@ -19,6 +19,8 @@ SENTENCES = (
     gettext_noop("%(device)s is not known"),
     gettext_noop("%(device)s is a canary but not part of the publish"),
     gettext_noop("the healthy time must be from 0 to %(most)s seconds"),
+    gettext_noop("the answer time must be from 1 to %(most)s seconds"),
+    gettext_noop("gave no answer; %(person)s went on without it"),
     gettext_noop("the error threshold must be 1 or more"),
     gettext_noop("the wave size must be 1 or more"),
     gettext_noop("%(device)s publishes every saved change at once: turn off publish on save first"),

@@ -22,7 +22,7 @@ def fleet() -> Fleet:
     return Fleet(2)
 
 
-def follow(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, out: StringIO, script: list[Any]) -> None:
+def follow(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, out: StringIO, script: list[Any], *more: str) -> None:
     """Runs the command for both boxes; whenever it would sleep, the next thing of the script happens and the hub steps."""
     acts = iter(script)
 
@@ -31,7 +31,7 @@ def follow(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, out: StringIO, script:
         fleet.step()
 
     monkeypatch.setattr("cameras.management.commands.publish_config.time.sleep", sleep)
-    call_command("publish_config", "--canary", "box-1", "--healthy-seconds", "0", stdout=out)
+    call_command("publish_config", "--canary", "box-1", "--healthy-seconds", "0", *more, stdout=out)
 
 
 def nothing() -> None:
@@ -59,6 +59,14 @@ def test_a_stop_is_no_success_and_names_who_has_it_not(fleet: Fleet, monkeypatch
         follow(fleet, monkeypatch, out, [nothing, lambda: fleet.refuse("box-1", "no")])
     assert "box-1: failed version 2: refused: no" in out.getvalue()
     assert "staged publish: stopped: box-1: refused: no" in out.getvalue()
+
+
+def test_it_ends_when_somebody_has_to_decide(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet.now, out = timezone.now(), StringIO()
+    with pytest.raises(CommandError, match="A canary gives no answer"):
+        follow(fleet, monkeypatch, out, [nothing, lambda: fleet.pass_time(61)], "--answer-seconds", "60")
+    assert out.getvalue().endswith("staged publish: asking: waits for box-1 to confirm\n")
+    assert only_rollout().state == "asking"
 
 
 def test_without_a_device_it_takes_what_has_something_to_publish(fleet: Fleet) -> None:

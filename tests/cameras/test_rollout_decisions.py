@@ -84,6 +84,8 @@ def looks(**kinds: str) -> list[Look]:
 
 CANARIES, REST = Plan("canaries"), Plan("rest", wave_size=2)
 SOAKED = Plan("soaking", healthy_for=300.0)
+LATE = replace(CANARIES, waited=3600.0)
+ASKING = replace(LATE, state="asking")
 
 
 @pytest.mark.parametrize(
@@ -105,6 +107,14 @@ SOAKED = Plan("soaking", healthy_for=300.0)
         (replace(SOAKED, error_threshold=2), {"c1": "sick", "c2": "healthy"}, {}, "c1 to recover"),
         (replace(SOAKED, error_threshold=2), {"c1": "failed", "c2": "sick"}, {"state": "stopped"}, ""),
         (replace(SOAKED, error_threshold=2), {"c1": "failed", "r1": "waiting!"}, {"state": "stopped"}, ""),
+        (replace(LATE, waited=3599.9), {"c1": "healthy", "c2": "absent"}, {}, "c2 to come online"),
+        (LATE, {"c1": "healthy", "c2": "absent", "r1": "waiting!"}, {"state": "asking"}, "c2 to come online"),
+        (replace(LATE, state="soaking"), {"c1": "trying"}, {"state": "asking"}, "c1 to confirm"),
+        (ASKING, {"c1": "trying", "r1": "waiting!"}, {}, "c1 to confirm"),
+        (ASKING, {"c1": "waiting!", "r1": "waiting!"}, {"issue": ("c1",)}, ""),
+        (ASKING, {"c1": "healthy", "r1": "waiting!"}, {"state": "soaking", "healthy": True}, ""),
+        (ASKING, {"c1": "failed", "c2": "healthy"}, {"state": "stopped"}, ""),
+        (replace(REST, waited=9999.0), {"r1": "trying"}, {"healthy": True}, "r1 to confirm"),
         (REST, {"r1": "waiting!", "r2": "waiting", "r3": "waiting"}, {"issue": ("r1", "r2"), "healthy": True}, ""),
         (REST, {"r1": "trying", "r2": "waiting", "r3": "waiting"}, {"issue": ("r2",), "healthy": True}, "r1"),
         (REST, {"r1": "absent", "r2": "waiting", "r3": "waiting"}, {"issue": ("r2", "r3"), "healthy": True}, ""),
@@ -138,11 +148,12 @@ def test_it_says_which_device_failed_and_why_and_names_only_a_few_of_many() -> N
 KINDS = st.sampled_from([f"{kind.value}{online}" for kind in Kind for online in ("", "!")])
 PLANS = st.builds(
     Plan,
-    state=st.sampled_from(["canaries", "soaking", "rest"]),
+    state=st.sampled_from(["canaries", "soaking", "asking", "rest"]),
     healthy_seconds=st.floats(0, 1000),
     error_threshold=st.integers(1, 4),
     wave_size=st.integers(1, 4),
     healthy_for=st.none() | st.floats(0, 2000),
+    waited=st.floats(0, 8000),
 )
 NAMES = st.sampled_from([f"{kind}{n}" for kind in "cr" for n in range(6)])
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.test import Client
+from django.utils import timezone
 
 from cameras.issued import ConfigVersion
 from cameras.models import Binding, Device, Site
@@ -129,6 +130,61 @@ def test_stopping_and_rolling_back_ask_first(fleet: Fleet) -> None:
     assert "There was nothing to roll back" in text(client.post(f"{LIST}{rollout.pk}/roll-back/", follow=True))
 
 
+def asked(fleet: Fleet, *, healthy: tuple[str, ...]) -> tuple[Rollout, Client]:
+    """A publish with two canaries of which only these answered, until it asks."""
+    fleet.now = timezone.now()  # pages look at the boxes by their own clock
+    rollout = fleet.start("box-1", "box-2", answer_seconds=60, healthy_seconds=10)
+    fleet.step()
+    for device_id in healthy:
+        fleet.report(device_id)
+    fleet.pass_time(61)
+    assert only_rollout().state == "asking"
+    return rollout, browser("operator")
+
+
+def decide(client: Client, rollout: Rollout, how: str) -> str:
+    form = Form(page(client, rollout, "decide")).fields
+    return text(client.post(f"{LIST}{rollout.pk}/decide/", form | {"how": [how]}, follow=True))
+
+
+def test_somebody_goes_on_without_the_canary_that_gives_no_answer(fleet: Fleet) -> None:
+    rollout, client = asked(fleet, healthy=("box-1",))
+    shown = page(client, rollout)
+    assert "Waits for a decision" in shown
+    assert f'href="{LIST}{rollout.pk}/decide/"' in shown
+    assert "1 waits for a decision" in text(client.get("/admin/"))
+    question = page(client, rollout, "decide")
+    assert "box-2" in question
+    assert "box-1" not in question
+    assert "It goes on without the canaries" in decide(client, rollout, "without")
+    assert "gave no answer; the operator went on without it" in page(client, rollout)
+    fleet.pass_time(12)
+    assert only_rollout().state == "rest"
+    assert fleet.states() == {"box-1": "confirmed", "box-2": "skipped", "box-3": "issued"}
+    again = client.post(f"{LIST}{rollout.pk}/decide/", {"how": "without"}, follow=True)
+    assert "Nothing was done" in text(again)
+
+
+def test_somebody_waits_on_as_long_again(fleet: Fleet) -> None:
+    rollout, client = asked(fleet, healthy=("box-1",))
+    assert "It waits for the canaries as long again" in decide(client, rollout, "wait")
+    fleet.now = timezone.now()
+    fleet.step()
+    assert only_rollout().state == "canaries"
+    fleet.pass_time(50)
+    assert only_rollout().state == "canaries"
+    fleet.pass_time(10)
+    assert only_rollout().state == "asking"
+
+
+def test_without_a_healthy_canary_nobody_can_go_on(fleet: Fleet) -> None:
+    rollout, client = asked(fleet, healthy=())
+    assert "Go on without them" not in page(client, rollout, "decide")
+    answer = client.post(f"{LIST}{rollout.pk}/decide/", {"how": "without"}, follow=True)
+    assert "Nothing was done" in text(answer)
+    assert (only_rollout().state, fleet.states()["box-1"]) == ("asking", "issued")
+
+
 def test_a_rollback_that_no_key_can_read_is_told_and_not_done(fleet: Fleet, settings: Any) -> None:
     rollout = fleet.start("box-1", device_ids=["box-1"])
     fleet.step()
@@ -179,7 +235,7 @@ def test_a_person_of_one_site_sees_and_rolls_back_only_its_devices(fleet: Fleet,
 def test_a_person_without_any_of_its_sites_does_not_find_it(elsewhere: Site) -> None:
     client = browser("operator", sites=[make_site("Office")])
     rollout = only_rollout()
-    for what in ("change", "stop", "roll-back"):
+    for what in ("change", "stop", "decide", "roll-back"):
         assert client.get(f"{LIST}{rollout.pk}/{what}/").status_code == 404
     assert f"#{rollout.pk}" not in text(client.get(LIST))
 

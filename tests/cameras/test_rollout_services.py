@@ -55,10 +55,11 @@ def test_everything_in_the_way_is_said_at_once_and_nothing_begins(fleet: Fleet) 
     with pytest.raises(RolloutError) as caught:
         start_rollout(
             device_ids=[*fleet.ids, "box-9"], canary_ids=["box-7"], author="kim", healthy_seconds=-1,
-            error_threshold=0, wave_size=0, expected={"box-1": "another"},
+            answer_seconds=0, error_threshold=0, wave_size=0, expected={"box-1": "another"},
         )  # fmt: skip
     assert [str(p) for p in caught.value.problems] == [
         "the healthy time must be from 0 to 604800 seconds",
+        "the answer time must be from 1 to 604800 seconds",
         "the error threshold must be 1 or more",
         "the wave size must be 1 or more",
         "box-9 is not known",

@@ -112,6 +112,42 @@ def test_a_camera_that_was_lost_before_or_is_switched_off_by_the_edit_is_no_sign
     assert only_rollout().state == "rest"
 
 
+def test_a_canary_that_gives_no_answer_is_not_waited_for_for_ever(fleet: Fleet) -> None:
+    fleet.start("box-1", "box-2", answer_seconds=60, healthy_seconds=10)
+    fleet.step()
+    fleet.report("box-1")
+    fleet.pass_time(59)
+    assert only_rollout().state == "canaries"
+    fleet.step()
+    assert (only_rollout().state, note()) == ("asking", "waits for box-2 to confirm")
+    fleet.pass_time(120)
+    assert (only_rollout().state, fleet.versions()["box-3"]) == ("asking", 1)
+    fleet.report("box-2")
+    fleet.step()
+    assert only_rollout().state == "soaking"
+    fleet.step(10)
+    assert only_rollout().state == "rest"
+
+
+def test_one_that_does_not_recover_while_it_is_watched_is_asked_about_too(fleet: Fleet) -> None:
+    fleet.start(answer_seconds=60, error_threshold=2)
+    fleet.step()
+    fleet.report("box-1")
+    fleet.pass_time(10)
+    fleet.lose_camera("box-1")
+    fleet.pass_time(61)
+    assert (only_rollout().state, note()) == ("asking", "waits for box-1 to recover")
+
+
+def test_time_in_which_no_hub_listened_is_no_answer_time(fleet: Fleet) -> None:
+    fleet.start(answer_seconds=60)
+    fleet.step()
+    fleet.step(500)
+    assert only_rollout().state == "canaries"
+    fleet.pass_time(60)
+    assert only_rollout().state == "asking"
+
+
 def test_a_short_loss_begins_the_healthy_time_again(fleet: Fleet) -> None:
     fleet.start(healthy_seconds=60)
     fleet.step()

@@ -11,7 +11,7 @@ from cameras.core.strict_json import DocumentError
 from cameras.models import Device
 from cameras.publish import Outcome
 from cameras.rollouts.following import Follower
-from cameras.rollouts.models import ERROR_THRESHOLD, HEALTHY_SECONDS, WAVE_SIZE, RolloutState
+from cameras.rollouts.models import RolloutState
 from cameras.rollouts.services import RolloutError, drafts_of_all, start_rollout
 from cameras.services import issue_version, latest_version, publish_version
 from edgesite.fields import DecryptionError
@@ -35,6 +35,9 @@ class Command(BaseCommand):
         stages.add_argument(
             "--healthy-seconds", type=int, metavar="N", help="all canaries stay healthy that long first (300)"
         )
+        stages.add_argument(
+            "--answer-seconds", type=int, metavar="N", help="so long it waits for a canary without an answer (3600)"
+        )
         stages.add_argument("--stop-after", type=int, metavar="N", help="stop when so many devices failed (1)")
         stages.add_argument("--wave", type=int, metavar="N", help="so many of the rest at once (50)")
 
@@ -45,6 +48,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no device {', '.join(unknown)}. Known: {', '.join(sorted(known)) or 'none'}.")
         given = {
             "healthy_seconds": options["healthy_seconds"],
+            "answer_seconds": options["answer_seconds"],
             "error_threshold": options["stop_after"],
             "wave_size": options["wave"],
         }
@@ -53,23 +57,17 @@ class Command(BaseCommand):
             self._in_stages(options["devices"], options["canary"], options["reason"], numbers)
             return
         if numbers:
-            raise CommandError("--healthy-seconds, --stop-after and --wave need at least one --canary.")
+            raise CommandError(
+                "--healthy-seconds, --answer-seconds, --stop-after and --wave need at least one --canary."
+            )
         failed = [d for d in options["devices"] or sorted(known) if not self._publish(d, options["reason"])]
         if failed:
             raise CommandError(f"Not published: {', '.join(failed)}.")
 
-    def _in_stages(self, devices: list[str], canaries: list[str], reason: str, numbers: dict[str, int]) -> None:
+    def _in_stages(self, devices: list[str], canaries: list[str], reason: str, numbers: dict[str, Any]) -> None:
         chosen = devices or [d.device.pk for d in drafts_of_all() if d.sha256]
         try:
-            rollout = start_rollout(
-                device_ids=chosen,
-                canary_ids=canaries,
-                author=AUTHOR,
-                reason=reason,
-                healthy_seconds=numbers.get("healthy_seconds", HEALTHY_SECONDS),
-                error_threshold=numbers.get("error_threshold", ERROR_THRESHOLD),
-                wave_size=numbers.get("wave_size", WAVE_SIZE),
-            )
+            rollout = start_rollout(device_ids=chosen, canary_ids=canaries, author=AUTHOR, reason=reason, **numbers)
         except RolloutError as error:
             raise CommandError("Not started:\n" + "\n".join(f"  {p}" for p in error.problems)) from None
         self.stdout.write(f"staged publish {rollout.pk}: {len(chosen)} devices, canaries {', '.join(canaries)}")
@@ -81,6 +79,8 @@ class Command(BaseCommand):
                     self.stdout.write(line)
                 if follower.state in (RolloutState.DONE, RolloutState.STOPPED):
                     break
+                if follower.state == RolloutState.ASKING:
+                    raise CommandError("A canary gives no answer: say on the publish's page in the admin how to go on.")
                 time.sleep(LOOK_SECONDS)
         except KeyboardInterrupt:
             raise CommandError("No longer followed; run_hub goes on with it.", returncode=130) from None
