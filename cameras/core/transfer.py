@@ -21,6 +21,12 @@ from cameras.core.transfer_file import KEYS, REQUIRED, Path, Problems, Row, Site
 from cameras.core.transfer_places import check_places
 from edgesite.core.urls import MASK, mask_url
 
+# What follows a schedule, in which column, and why the schedule cannot go while it does.
+FOLLOWING = (
+    ("bindings", "schedule", "“%(code)s” cannot be deleted: binding “%(binding)s” follows it"),
+    ("cameras", "record_schedule", "“%(code)s” cannot be deleted: the recording of camera “%(camera)s” follows it"),
+    ("cameras", "snap_schedule", "“%(code)s” cannot be deleted: the snapshots of camera “%(camera)s” follow it"),
+)
 REMOVABLE = ("cameras", "rois", "bindings")  # a device carries history: an import never deletes one
 
 
@@ -84,7 +90,6 @@ def plan_import(file: SiteFile, *, stored: SiteState, elsewhere: Elsewhere, dele
     _check_references(file, after)
     _check_schedules(file, after)
     _check_recording(file, after)
-    _check_snapping(file, after)
     _check_shapes(file, stored, after)
     _check_masks(file, after)
     _check_bindings(file, stored, after, registry)
@@ -165,57 +170,36 @@ def _check_references(file: SiteFile, after: SiteState) -> None:
 
 
 def _check_schedules(file: SiteFile, after: SiteState) -> None:
-    """Their hours, and that every binding's schedule is there: a rule must not run always because its schedule went."""
+    """Their hours, and that each that something follows is there: a rule must not run always because its schedule went."""
     for code, row in file.rows["schedules"].items():
         if code in after.rows["schedules"]:
             try:
                 PlannedSchedule.model_validate(after.rows["schedules"][code])
             except ValidationError as error:
                 file.problems.add_invalid(("schedules", row.index), error)
-    for code, binding in after.rows["bindings"].items():
-        schedule, own = binding["schedule"], file.rows["bindings"].get(code)
-        if schedule is None or schedule in after.rows["schedules"] or schedule in file.names["schedules"]:
-            continue
-        if own is not None:
-            text = "there is no schedule “%(code)s” at this site or in the file"
-            file.problems.add(("bindings", own.index, "schedule"), text, code=shown(schedule))
-        else:
-            text = "“%(code)s” cannot be deleted: binding “%(binding)s” follows it"
-            file.problems.add(("schedules",), text, code=shown(schedule), binding=code)
+    for kind, column, needed in FOLLOWING:
+        for code, follower in after.rows[kind].items():
+            schedule, own = follower[column], file.rows[kind].get(code)
+            if schedule is None or schedule in after.rows["schedules"] or schedule in file.names["schedules"]:
+                continue
+            if own is not None:
+                text = "there is no schedule “%(code)s” at this site or in the file"
+                file.problems.add((kind, own.index, column), text, code=shown(schedule))
+            else:
+                file.problems.add(("schedules",), needed, code=shown(schedule), **{kind.removesuffix("s"): code})
 
 
 def _check_recording(file: SiteFile, after: SiteState) -> None:
-    """That a camera's schedule is there, and that there is one where its recording is said to follow one."""
-    for code, camera in after.rows["cameras"].items():
-        schedule, own = camera["record_schedule"], file.rows["cameras"].get(code)
-        if schedule is None:
-            if own is not None and camera["record"] == SCHEDULE:
-                text = "is missing: “%(code)s” is to be recorded on a schedule"
-                file.problems.add(("cameras", own.index, "record_schedule"), text, code=code)
-        elif schedule not in after.rows["schedules"] and schedule not in file.names["schedules"]:
-            if own is not None:
-                text = "there is no schedule “%(code)s” at this site or in the file"
-                file.problems.add(("cameras", own.index, "record_schedule"), text, code=shown(schedule))
-            else:
-                text = "“%(code)s” cannot be deleted: the recording of camera “%(camera)s” follows it"
-                file.problems.add(("schedules",), text, code=shown(schedule), camera=code)
-        if own is not None and guarantees_too_much(keep_days=camera["keep_days"], least_days=camera["least_days"]):
-            text = "guarantees more days than are kept of “%(code)s”"
-            file.problems.add(("cameras", own.index, "least_days"), text, code=code)
-
-
-def _check_snapping(file: SiteFile, after: SiteState) -> None:
-    """That the schedule of a camera's snapshots is there."""
-    for code, camera in after.rows["cameras"].items():
-        schedule, own = camera["snap_schedule"], file.rows["cameras"].get(code)
-        if schedule is None or schedule in after.rows["schedules"] or schedule in file.names["schedules"]:
+    """Of cameras in the file: that there is a schedule where recording is said to follow one, and enough days."""
+    for code, row in file.rows["cameras"].items():
+        if (camera := after.rows["cameras"].get(code)) is None:
             continue
-        if own is not None:
-            text = "there is no schedule “%(code)s” at this site or in the file"
-            file.problems.add(("cameras", own.index, "snap_schedule"), text, code=shown(schedule))
-        else:
-            text = "“%(code)s” cannot be deleted: the snapshots of camera “%(camera)s” follow it"
-            file.problems.add(("schedules",), text, code=shown(schedule), camera=code)
+        if camera["record"] == SCHEDULE and camera["record_schedule"] is None:
+            text = "is missing: “%(code)s” is to be recorded on a schedule"
+            file.problems.add(("cameras", row.index, "record_schedule"), text, code=code)
+        if guarantees_too_much(keep_days=camera["keep_days"], least_days=camera["least_days"]):
+            text = "guarantees more days than are kept of “%(code)s”"
+            file.problems.add(("cameras", row.index, "least_days"), text, code=code)
 
 
 def _check_shapes(file: SiteFile, stored: SiteState, after: SiteState) -> None:

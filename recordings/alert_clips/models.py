@@ -10,7 +10,7 @@ class AlertClip(StoredClip):
     """The recording of an alert, as the box that raised it last told. alert_id: the alert's event_id.
 
     state: of `recordings.core.tasks`. revision: the box's, rises. started_at, stopped_at: what it holds; the end lies ahead
-    while the alert goes on, and is None while its end is not known. gaps: as (start, end) in Unix seconds. error: in English.
+    while the alert goes on, and is None while its end is not known.
     No constraint on the camera: like its alert the clip outlives it, and its object goes with the alert.
     """
 
@@ -18,19 +18,8 @@ class AlertClip(StoredClip):
 
     alert_id = models.CharField(max_length=64, unique=True)
     camera = models.ForeignKey("cameras.Camera", models.DO_NOTHING, db_constraint=False, related_name="alert_clips")
-    device_id = models.CharField(max_length=64)
     revision = models.PositiveIntegerField()
     state = models.CharField(max_length=16)
-    started_at = models.DateTimeField(null=True)
-    stopped_at = models.DateTimeField(null=True)
-    stop_reason = models.CharField(max_length=100, blank=True)
-    error = models.CharField(max_length=500, blank=True)
-    storage_type = models.CharField(max_length=16, blank=True)
-    object_name = models.CharField(max_length=500, blank=True, db_index=True)
-    sha256 = models.CharField(max_length=64, blank=True)
-    bytes = models.PositiveBigIntegerField(default=0)
-    duration = models.FloatField(default=0.0)
-    gaps = models.JSONField(default=list)
 
     class Meta:
         app_label = "recordings"

@@ -33,44 +33,56 @@ STANDING = (ExtractState.WAITING, ExtractState.CUTTING, ExtractState.STORING, Ex
 REMOVED = (ExtractState.EXPIRED, ExtractState.DELETED)
 
 
-class Extract(models.Model):
-    """A stretch of a camera's recording that somebody wants to play or to export.
+class MadeFilm(models.Model):
+    """A film that somebody asked for, which is made, stored and kept for a time.
 
-    device_id: the box that has it, and the only one that may report. slot: names the stretch while it is under way or
-    ready: another wish for the same is the same extract. progress: per cent. message: in English, see `edgesite.told`.
-    hide: what is hidden, as the box is told it; None for nothing. hidden_names: of the regions that stay visible then.
-    started_at: of the first picture. gaps: as (start, end) in Unix seconds. heard_at: when the box last told of it.
-    gone: its object was taken away. No constraint on the camera: the object must go also when its camera went before.
+    device_id: the box of its camera then. progress: per cent. message: in English, see `edgesite.told`. gone: its object was
+    taken away.
     """
 
-    extract_id = models.CharField(max_length=64, unique=True)
-    camera = models.ForeignKey(
-        "cameras.Camera", models.DO_NOTHING, db_constraint=False, related_name="extracts", verbose_name=_("camera")
-    )
     device_id = models.CharField(max_length=64)
-    slot = models.CharField(max_length=200, unique=True, null=True)  # noqa: DJ001  only NULL may stand twice
     begin = models.DateTimeField(_("from"))
     end = models.DateTimeField(_("to"))
-    purpose = models.CharField(max_length=16, choices=ExtractPurpose)
-    state = models.CharField(_("state"), max_length=16, choices=ExtractState, default=ExtractState.WAITING)
     progress = models.PositiveSmallIntegerField(default=0)
     message = models.CharField(max_length=500, blank=True)
     key = models.CharField(max_length=255, unique=True)
     sha256 = models.CharField("SHA-256", max_length=64, blank=True)
     bytes = models.PositiveBigIntegerField(_("size"), default=0)
     duration = models.FloatField(default=0.0)
-    started_at = models.DateTimeField(null=True)
-    gaps = models.JSONField(default=list)
     requested_by = models.CharField(pgettext_lazy("who did it", "person"), max_length=150)
     requested_at = models.DateTimeField(_("requested"))
+    expires_at = models.DateTimeField(_("kept until"))
+    gone = models.BooleanField(default=False)
+
+    class Meta:
+        abstract = True
+
+
+class Extract(MadeFilm):
+    """A stretch of a camera's recording that somebody wants to play or to export.
+
+    device_id's box has it, and is the only one that may report. slot: names the stretch while it is under way or ready:
+    another wish for the same is the same extract. hide: what is hidden, as the box is told it; None for nothing.
+    hidden_names: of the regions that stay visible then. started_at: of the first picture. gaps: as (start, end) in Unix
+    seconds. heard_at: when the box last told of it. No constraint on the camera: the object must go also when its camera
+    went before.
+    """
+
+    extract_id = models.CharField(max_length=64, unique=True)
+    camera = models.ForeignKey(
+        "cameras.Camera", models.DO_NOTHING, db_constraint=False, related_name="extracts", verbose_name=_("camera")
+    )
+    slot = models.CharField(max_length=200, unique=True, null=True)  # noqa: DJ001  only NULL may stand twice
+    purpose = models.CharField(max_length=16, choices=ExtractPurpose)
+    state = models.CharField(_("state"), max_length=16, choices=ExtractState, default=ExtractState.WAITING)
+    started_at = models.DateTimeField(null=True)
+    gaps = models.JSONField(default=list)
     hiding = models.CharField(_("hidden"), max_length=16, choices=Hiding, default=Hiding.NOTHING)
     hide = models.JSONField(null=True, default=None)
     hidden_names = models.CharField(max_length=300, blank=True, default="")
     ordered_at = models.DateTimeField(null=True)
     heard_at = models.DateTimeField(null=True)
-    expires_at = models.DateTimeField(_("kept until"))
     protected = models.BooleanField(_("protected"), default=False)
-    gone = models.BooleanField(default=False)
 
     class Meta:
         app_label = "recordings"

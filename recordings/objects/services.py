@@ -15,6 +15,7 @@ from recordings.alert_clips.models import AlertClip
 from recordings.extracts.models import Extract
 from recordings.models import SnapshotRequest
 from recordings.objects.models import StoredObject
+from recordings.removing import remove_each
 from recordings.tasks.models import RecordingTask
 from recordings.timelapses.models import TimeLapse
 
@@ -70,18 +71,16 @@ def step(*, now: datetime | None = None) -> bool:
 
 def _remove(pks: list[int], now: datetime) -> bool:
     """Those of them that still nothing refers to. Raises StorageError."""
-    removed, problem = 0, None
-    for row in without_owner().filter(pk__in=pks):
-        try:
-            storage.remove(row.key)
-        except StorageError as error:
-            problem = error
-            StoredObject.objects.filter(pk=row.pk).update(tried_at=now)
-        else:
-            row.delete()
-            removed += 1
+
+    def remove(row: StoredObject) -> bool:
+        storage.remove(row.key)
+        row.delete()
+        return True
+
+    def later(row: StoredObject) -> None:
+        StoredObject.objects.filter(pk=row.pk).update(tried_at=now)
+
+    removed = remove_each(without_owner().filter(pk__in=pks), remove=remove, later=later)
     if removed:
         log.info("objects removed to which nothing refers", objects=removed)
-    if problem is not None and not removed:
-        raise problem
     return bool(removed)

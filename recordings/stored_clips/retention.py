@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from cameras.models import Device
 from edgesite import storage
-from edgesite.storage import StorageError
 from recordings.alert_clips.models import AlertClip
+from recordings.removing import remove_each
 from recordings.stored_clips.models import StoredClip
 from recordings.tasks.models import RecordingTask
 from recordings.tasks.selectors import STORED
@@ -49,25 +49,19 @@ def step(*, now: datetime | None = None) -> bool:
         _mark(_too_old(kind, now), now)
     for site in _full_sites():
         _mark(_too_much(*site), now)
-    removed, problem = 0, None
-    for clip in [clip for kind in KINDS for clip in _marked(kind)]:
-        try:
-            _take_away(clip)
-        except StorageError as error:
-            problem = error
-            behind = now + timedelta(seconds=1)  # all others, also those of this look
-            _rows(type(clip)).filter(pk=clip.pk).update(removed_at=behind)
-        else:
-            removed += 1
+    marked = [clip for kind in KINDS for clip in _marked(kind)]
+
+    def later(clip: StoredClip) -> None:
+        behind = now + timedelta(seconds=1)  # all others, also those of this look
+        _rows(type(clip)).filter(pk=clip.pk).update(removed_at=behind)
+
+    removed = remove_each(marked, remove=_take_away, later=later)
     if removed:
         log.info("clips removed: their time is over", clips=removed)
-    if problem is not None and not removed:
-        raise problem
     return bool(removed)
 
 
 def _rows(kind: type[StoredClip]) -> QuerySet[Any]:
-    """Of one kind: what the kinds have in common beside `StoredClip` (state, key, bytes) no type says."""
     return kind._default_manager.all()
 
 
@@ -133,9 +127,10 @@ def _marked(kind: type[StoredClip]) -> list[Any]:
     return list(_rows(kind).filter(gone=False, removed_at__isnull=False).order_by("removed_at", "pk")[:AT_ONCE])
 
 
-def _take_away(clip: Any) -> None:
+def _take_away(clip: StoredClip) -> bool:
     """The object, unless another clip stands under the same key. Raises StorageError."""
-    key: str = clip.object_name
+    key = clip.object_name
     if key and not any(_standing(kind).filter(object_name=key).exists() for kind in KINDS):
         storage.remove(key)
     _rows(type(clip)).filter(pk=clip.pk).update(gone=True)
+    return True

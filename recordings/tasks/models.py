@@ -20,9 +20,8 @@ class TaskState(models.TextChoices):
 class RecordingTask(StoredClip):
     """A recording that somebody started, as the hub wants it (`state`) and as the box last told (`revision` and the rest).
 
-    device_id: the box that records, and the only one that may report. box_state: "" before its first report. ordered_at:
-    when the box was last told what to do. slot: the camera, while the task runs: of one camera only one does.
-    gaps: as (start, end) in Unix seconds. error: in English, see `edgesite.told`.
+    device_id's box is the only one that may report. box_state: "" before its first report. ordered_at: when the box was
+    last told what to do. slot: the camera, while the task runs: of one camera only one does.
     """
 
     DAYS = "TASK_CLIP_DAYS"
@@ -30,7 +29,6 @@ class RecordingTask(StoredClip):
     task_id = models.CharField(max_length=64, unique=True)
     slot = models.OneToOneField("cameras.Camera", models.CASCADE, null=True, related_name="running_task")
     camera = models.ForeignKey("cameras.Camera", models.CASCADE, related_name="recording_tasks")
-    device_id = models.CharField(max_length=64)
     task_name = models.CharField(max_length=200)
     state = models.CharField(max_length=16, choices=TaskState, default=TaskState.STARTING)
     box_state = models.CharField(max_length=16, blank=True)
@@ -38,20 +36,10 @@ class RecordingTask(StoredClip):
     requested_by = models.CharField(max_length=150)
     requested_at = models.DateTimeField()
     ordered_at = models.DateTimeField(null=True)
-    started_at = models.DateTimeField(null=True)
-    stopped_at = models.DateTimeField(null=True)
-    stop_reason = models.CharField(max_length=100, blank=True)
-    error = models.CharField(max_length=500, blank=True)
     error_code = models.CharField(max_length=40, blank=True)
-    storage_type = models.CharField(max_length=16, blank=True)
     local_file = models.CharField(max_length=1000, blank=True)
     local_file_deleted = models.BooleanField(default=False)
     bucket = models.CharField(max_length=100, blank=True)
-    object_name = models.CharField(max_length=500, blank=True, db_index=True)
-    sha256 = models.CharField(max_length=64, blank=True)
-    bytes = models.PositiveBigIntegerField(default=0)
-    duration = models.FloatField(default=0.0)
-    gaps = models.JSONField(default=list)
 
     class Meta:
         app_label = "recordings"

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
-from recordings.extracts.models import Hiding
+from recordings.extracts.models import Hiding, MadeFilm
 
 
 class FilmState(models.TextChoices):
@@ -19,13 +18,12 @@ class FilmState(models.TextChoices):
 REMOVED = (FilmState.EXPIRED, FilmState.DELETED)
 
 
-class TimeLapse(models.Model):
+class TimeLapse(MadeFilm):
     """A film of a camera's scheduled snapshots that somebody asked for.
 
-    device_id: the camera's box then, for who may see it (`of_own_sites`). begin, end: of the days, by the site's clock then.
-    first, last: those days. fps: pictures a second. most: pictures at most, evenly spread over the days. pictures: in the
-    film; skipped: those that could not be read. progress: per cent. message: in English, see `edgesite.told`. tries: how often
-    it was begun. seen_at: the maker's last sign of life. gone: its object was taken away. It goes with its camera, as the
+    device_id: for who may see it (`of_own_sites`). begin, end: of the days, by the site's clock then. first, last: those days.
+    fps: pictures a second. most: pictures at most, evenly spread over the days. pictures: in the film; skipped: those that
+    could not be read. tries: how often it was begun. seen_at: the maker's last sign of life. It goes with its camera, as the
     snapshots do, and its object after it (`recordings.objects`).
     """
 
@@ -33,28 +31,15 @@ class TimeLapse(models.Model):
     camera = models.ForeignKey(
         "cameras.Camera", models.CASCADE, db_constraint=False, related_name="timelapses", verbose_name=_("camera")
     )
-    device_id = models.CharField(max_length=64)
     first = models.DateField(_("first day"))
     last = models.DateField(_("last day"))
-    begin = models.DateTimeField(_("from"))
-    end = models.DateTimeField(_("to"))
     fps = models.PositiveSmallIntegerField(_("pictures a second"))
     most = models.PositiveIntegerField()
     state = models.CharField(_("state"), max_length=16, choices=FilmState, default=FilmState.WAITING)
-    progress = models.PositiveSmallIntegerField(default=0)
-    message = models.CharField(max_length=500, blank=True)
-    key = models.CharField(max_length=255, unique=True)
-    sha256 = models.CharField("SHA-256", max_length=64, blank=True)
-    bytes = models.PositiveBigIntegerField(_("size"), default=0)
-    duration = models.FloatField(default=0.0)
     pictures = models.PositiveIntegerField(default=0)
     skipped = models.PositiveIntegerField(default=0)
     tries = models.PositiveIntegerField(default=0)
-    requested_by = models.CharField(pgettext_lazy("who did it", "person"), max_length=150)
-    requested_at = models.DateTimeField(_("requested"))
     seen_at = models.DateTimeField(null=True)
-    expires_at = models.DateTimeField(_("kept until"))
-    gone = models.BooleanField(default=False)
 
     class Meta:
         app_label = "recordings"
