@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import structlog
-from django.conf import settings as django_settings
 from redis.exceptions import RedisError
 
 from cameras.core.algorithms import registry
@@ -23,6 +20,7 @@ from cameras.sync import ConfigSync
 from detection.analysis import Analysis
 from detection.commanding import KINDS, command_loops, readers_of
 from detection.coverage import CoverageTeller
+from detection.edge_settings import EdgeSettings, explain
 from detection.executors.base import Executor
 from detection.executors.inline import InlineExecutor
 from detection.executors.local import LocalProcessExecutor, end_leftovers
@@ -41,7 +39,7 @@ from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
 from edgesite.edge_store.documents import DocumentStore
 from edgesite.edge_store.outbox import Outbox
 from edgesite.edge_store.owners import Owner
-from edgesite.redis_clients import connect, describe
+from edgesite.redis_clients import connect
 from edgesite.storage import StorageError
 from edgesite.worker import Loop, Step
 from recordings.evidence.keeper import STEP_SECONDS, EvidenceKeeper, box_spool
@@ -53,39 +51,6 @@ EXPECTED = (RedisError, EdgeStoreError, StorageError)
 SWEEP_SECONDS = 10.0
 BEAT_SECONDS = 2.0
 LEAD_SECONDS = 2.0  # a recorder gives the lead back in less
-EXECUTORS = ("inline", "processes")
-
-
-@dataclass(frozen=True, slots=True)
-class EdgeSettings:
-    """What an edge worker needs to know; `cameras` empty means all of the device's.
-
-    executor: one of EXECUTORS. processes: at most so many. largest: cameras in one of them (None: any number).
-    """
-
-    device_id: str
-    store: Path
-    cloud_redis_url: str
-    local_redis_url: str
-    transport: str = "tcp"
-    cameras: frozenset[str] = frozenset()
-    executor: str = "inline"
-    processes: int = 1
-    largest: int | None = None
-
-    @property
-    def run_folder(self) -> Path:
-        """Where the worker and its processes find each other."""
-        return self.store.parent / "run" / f"detector-{self.store.stem}"
-
-    def group_command(self, name: str) -> list[str]:
-        """What runs the group of that name."""
-        manage = str(django_settings.BASE_DIR / "manage.py")
-        return [sys.executable, manage, "run_detector", "--device", self.device_id, "--group", name]
-
-
-def explain(error: Exception) -> str:
-    return describe(error) if isinstance(error, RedisError) else str(error)
 
 
 def every(seconds: float, step: Callable[[], object]) -> Step:

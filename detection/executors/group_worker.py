@@ -18,7 +18,7 @@ from detection.analysis import Analysis
 from detection.commanding import command_loops, readers_of
 from detection.core.groups import GroupReport
 from detection.cores import usable_cores
-from detection.edge import EdgeSettings, explain
+from detection.edge_settings import EdgeSettings, explain
 from detection.executors.seat import TAKEN, Seat
 from detection.inference.errors import ModelError
 from detection.inference.pool import DetectorPool

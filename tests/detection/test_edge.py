@@ -9,7 +9,8 @@ import pytest
 
 from cameras.boot import FAILED_BOOTS
 from cameras.lead import Lead, Presence
-from detection.edge import EdgeSettings, EdgeWorker
+from detection.edge import EdgeWorker
+from detection.edge_settings import EdgeSettings
 from detection.executors import reconciler
 from edgesite.edge_store.database import EdgeDatabase
 from edgesite.edge_store.documents import DocumentStore

@@ -13,7 +13,8 @@ from django.core.management import CommandError, call_command
 from cameras.core.algorithms import RegionParameters, registry
 from detection import edge
 from detection.backtest import work
-from detection.edge import EdgeSettings, EdgeWorker
+from detection.edge import EdgeWorker
+from detection.edge_settings import EdgeSettings
 from detection.executors.group_worker import GroupWorker
 from detection.inference.manifest import DEFAULT_MODEL
 from detection.inference.pool import DetectorPool

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from detection.edge import EdgeSettings, EdgeWorker
+from detection.edge import EdgeWorker
+from detection.edge_settings import EdgeSettings
 from recordings.recorder.segment_store import SegmentStore
 from recordings.recorder.telling import FRESH_SECONDS, TELL_SECONDS, RecorderHealth
 from tests.fakes import Clock

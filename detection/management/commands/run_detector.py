@@ -11,7 +11,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from detection.cores import usable_cores
-from detection.edge import EXECUTORS, EdgeSettings, EdgeWorker
+from detection.edge import EdgeWorker
+from detection.edge_settings import EXECUTORS, EdgeSettings
 from detection.executors.group_worker import run_group
 from detection.inference.errors import ModelError
 from detection.inference.pool import DetectorPool
