@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from detection.core.detections import Detections, ScoreLimit
 from detection.inference.candidates import Chooser, finish, sigmoid
@@ -26,19 +26,29 @@ class NanoDetOutputs(BaseModel):
     """The manifest's `outputs` for this family.
 
     scores, distances: names of outputs of n classes and of 4 · bins channels (left, top, right, bottom); the same name
-    twice when one output holds both, scores first. layout: ``(1, channels, cells)`` or ``(1, cells, channels)``; cells
-    run row by row, strides in the order given. centre: of a cell, in strides: 0.5 for NanoDet, 0 for NanoDet-Plus.
+    twice when one output holds both, scores first; as many names as strides where each has outputs of its own. layout:
+    ``(1, channels, cells)`` or ``(1, cells, channels)``; cells run row by row, strides in the order given. centre: of a
+    cell, in strides: 0.5 for NanoDet, 0 for NanoDet-Plus.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    scores: str
-    distances: str
+    scores: str | tuple[str, ...]
+    distances: str | tuple[str, ...]
     layout: Literal["channels-first", "cells-first"]
     scores_are: Literal["logits", "probabilities"]
     strides: tuple[Annotated[int, Field(ge=1, le=512)], ...] = Field(min_length=1)
     bins: int = Field(ge=2, le=64)
     centre: float = Field(ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _one_for_each_stride(self) -> NanoDetOutputs:
+        names = (self.scores, self.distances)
+        if any(isinstance(each, tuple) and len(each) != len(self.strides) for each in names) or (
+            isinstance(self.scores, str) != isinstance(self.distances, str)
+        ):
+            raise ValueError("scores and distances are one name each, or as many names as there are strides")
+        return self
 
 
 class NanoDet:
@@ -54,17 +64,17 @@ class NanoDet:
         self._channels_first = spec.layout == "channels-first"
         self._logits = spec.scores_are == "logits"
         self._chooser = Chooser(classes_first=self._channels_first, model=self._name, logits=self._logits)
-        self.output_names: tuple[str, ...] = (
-            (spec.scores,) if spec.scores == spec.distances else (spec.scores, spec.distances)
-        )
+        self._scores, self._distances = _names(spec.scores), _names(spec.distances)
+        self._both = self._scores == self._distances  # in one output
+        self.output_names: tuple[str, ...] = self._scores if self._both else self._scores + self._distances
 
     def check(self, outputs: Sequence[Tensor]) -> None:
         """Raises ModelError when an output is missing or has another type, rank or number of channels."""
         edges = 4 * self._spec.bins
-        if len(self.output_names) == 1:
-            expected = {self._spec.scores: self._classes + edges}
+        if self._both:
+            expected = dict.fromkeys(self._scores, self._classes + edges)
         else:
-            expected = {self._spec.scores: self._classes, self._spec.distances: edges}
+            expected = dict.fromkeys(self._scores, self._classes) | dict.fromkeys(self._distances, edges)
         because = f"{self._classes} classes and {self._spec.bins} bins"
         axis = 1 if self._channels_first else 2
         for name, channels in expected.items():
@@ -83,12 +93,19 @@ class NanoDet:
         return finish(boxes, values, found.class_ids, box=box, nms_iou=self._nms_iou, model=self._name)
 
     def _split(self, outputs: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        if len(outputs) > 1:
-            return outputs[0][0], outputs[1][0]
-        both = outputs[0][0]
+        if not self._both:
+            count = len(self._scores)
+            return self._joined(outputs[:count]), self._joined(outputs[count:])
+        both = self._joined(outputs)
         if self._channels_first:
             return both[: self._classes], both[self._classes :]
         return both[:, : self._classes], both[:, self._classes :]
+
+    def _joined(self, outputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Of all strides, one after the other, without the first axis."""
+        if len(outputs) == 1:
+            return np.asarray(outputs[0][0])
+        return np.concatenate([each[0] for each in outputs], axis=1 if self._channels_first else 0)
 
     def _boxes(self, edges: NDArray[np.float32], cells: NDArray[np.intp], grid: Grid) -> NDArray[np.float32]:
         """Edges ``(4 * bins, n)`` of the cells to boxes ``(n, 4)`` in pixels of the blob."""
@@ -100,3 +117,7 @@ class NanoDet:
         boxes[:, :2] -= reach[:2].T
         boxes[:, 2:] += reach[2:].T
         return boxes
+
+
+def _names(given: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else given

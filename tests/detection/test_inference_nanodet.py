@@ -79,8 +79,8 @@ def test_a_centre_may_be_a_corner_of_the_cell() -> None:
 
 @pytest.mark.parametrize("scores_are", ["logits", "probabilities"])
 @pytest.mark.parametrize("layout", ["channels-first", "cells-first"])
-@pytest.mark.parametrize("joined", [False, True])
-def test_every_layout_says_the_same(scores_are: str, layout: str, joined: bool) -> None:
+@pytest.mark.parametrize("form", ["two", "one", "by stride", "one by stride"])
+def test_every_layout_says_the_same(scores_are: str, layout: str, form: str) -> None:
     random = np.random.default_rng(3)
     logits = random.normal(-2, 1, (1, 3, CELLS)).astype(np.float32)
     distances = random.normal(0, 1, (1, 4 * BINS, CELLS)).astype(np.float32)
@@ -88,10 +88,15 @@ def test_every_layout_says_the_same(scores_are: str, layout: str, joined: bool) 
     assert len(expected) > 5
 
     scores = logits if scores_are == "logits" else (1 / (1 + np.exp(-logits))).astype(np.float32)
+    joined = form.startswith("one")
     outputs = [np.concatenate([scores, distances], axis=1)] if joined else [scores, distances]
+    if form.endswith("by stride"):
+        outputs = [part for each in outputs for part in np.split(each, [64, 64 + 16], axis=2)]
     if layout == "cells-first":
         outputs = [np.ascontiguousarray(each.transpose(0, 2, 1)) for each in outputs]
-    names = {"scores": "all", "distances": "all"} if joined else {}
+    names: dict[str, Any] = {"scores": "all", "distances": "all"} if joined else {}
+    if form.endswith("by stride"):
+        names = {"scores": ["a8", "a16", "a32"], "distances": ["a8", "a16", "a32"] if joined else ["d8", "d16", "d32"]}
     adapter = _adapter(scores_are=scores_are, layout=layout, **names)
     found = adapter.decode(outputs, BOX, 0.3)
     assert len(adapter.output_names) == len(outputs)
@@ -167,6 +172,12 @@ def test_another_number_of_cells_is_an_error() -> None:
 
 def _tensors(classes: int = 3, edges: int = 44, kind: str = "tensor(float)") -> list[Tensor]:
     return [Tensor("scores", (None, classes, None), kind), Tensor("distances", (None, edges, None), kind)]
+
+
+@pytest.mark.parametrize(("scores", "distances"), [(["a", "b"], ["c", "d"]), (["a", "b", "c"], "d"), ("a", ["b"] * 3)])
+def test_names_by_stride_are_as_many_as_strides(scores: Any, distances: Any) -> None:
+    with pytest.raises(ModelError, match="one name each, or as many names as there are strides"):
+        _adapter(scores=scores, distances=distances)
 
 
 def test_outputs_that_are_promised_are_accepted() -> None:
