@@ -9,6 +9,7 @@ class DetectionConfig(AppConfig):
     def ready(self) -> None:
         from cameras import audit_log  # noqa: PLC0415
         from cameras.core.algorithms import registry  # noqa: PLC0415
+        from detection import checks  # noqa: F401, PLC0415  # registers itself
         from detection.alert_life.escalation_models import EscalationRule  # noqa: PLC0415
         from detection.alert_life.evidence import note_viewed  # noqa: PLC0415
         from detection.alert_life.marks import alert_marks  # noqa: PLC0415

@@ -15,21 +15,22 @@ from redis.exceptions import RedisError
 from cameras.core.algorithms import registry
 from cameras.core.document import Document
 from cameras.lead import Lead, Presence
-from cameras.reporting import ReportSender
+from cameras.reporting import LONGEST_REASON, ReportSender
 from cameras.sync import ConfigSync
 from detection.analysis import Analysis
 from detection.commanding import KINDS, command_loops, readers_of
 from detection.coverage import CoverageTeller
 from detection.edge_settings import EdgeSettings, explain
+from detection.executors.awaiting import AwaitingExecutor
 from detection.executors.base import Executor
 from detection.executors.inline import InlineExecutor
 from detection.executors.local import LocalProcessExecutor, end_leftovers
 from detection.executors.reconciler import Reconciler
 from detection.inference.detector import Detector
-from detection.inference.manifest import load_manifest
 from detection.inference.pool import DetectorPool
 from detection.left_behind import LeftBehind
-from detection.model_choice import detection_model
+from detection.model_choice import known_classes
+from detection.model_watch import LOOK_SECONDS, NONE, ModelWatch
 from detection.sink import AlertSink
 from edgesite.confinement import live_channels
 from edgesite.delivery import Delivery
@@ -69,17 +70,20 @@ def every(seconds: float, step: Callable[[], object]) -> Step:
 
 @dataclass(slots=True, eq=False)
 class EdgeWorker:
-    """Everything of one `run_detector` process. Raises EdgeStoreError when the edge store cannot be opened, and ModelError.
+    """Everything of one `run_detector` process. Raises EdgeStoreError when the edge store cannot be opened.
 
-    detector: what analyses in this process; None when other processes do.
+    detector: what analyses in this process; None when other processes do, or while there is no model for it. awaits: why not;
+    such a worker does all but analyse, and another one takes its place when the model has come.
     """
 
     settings: EdgeSettings
     detector: Detector | DetectorPool | None
     stop: threading.Event
+    awaits: str = ""
     threads: list[threading.Thread] = field(default_factory=list)
     loops: list[Loop] = field(init=False)
     analysis: Analysis | None = field(init=False)
+    model_watch: ModelWatch = field(init=False)
     reconciler: Reconciler = field(init=False)
     sink: AlertSink = field(init=False)
     left_behind: LeftBehind = field(init=False)
@@ -94,7 +98,8 @@ class EdgeWorker:
 
     def __post_init__(self) -> None:
         s = self.settings
-        classes = self.detector.classes if self.detector else load_manifest(detection_model()).classes
+        self.model_watch = ModelWatch()
+        classes = self.detector.classes if self.detector else known_classes()
         self.database = EdgeDatabase(s.store)
         self.outbox = Outbox(self.database)
         self.lead, self.presence = Lead(s.store), Presence(s.store)
@@ -128,6 +133,7 @@ class EdgeWorker:
             self._loop("tell coverage", self.lead.only(teller.step), idle_s=5.0),
             self._loop("sweep", self.lead.only(every(SWEEP_SECONDS, self._sweep)), idle_s=1.0),
             self._loop("presence", every(BEAT_SECONDS, self.presence.beat), idle_s=1.0),
+            self._loop("model on the disk", self.model_watch.step, idle_s=LOOK_SECONDS),
         ]
         self.loops += [self._loop(name, step, idle_s=idle_s) for name, step, idle_s in self._command_loops()]
         if self.analysis is None:
@@ -191,26 +197,32 @@ class EdgeWorker:
         """Whether another process may have the camera: a group's, or a worker for other cameras."""
         if self.settings.cameras and camera_id not in self.settings.cameras:
             return True
-        document = self.sync.current if self.analysis is None else None
+        document = self.sync.current if self.settings.executor == "processes" else None
         found = [c for c in document.content.cameras if c.camera_id == camera_id] if document else []
         return bool(found and found[0].enabled and found[0].analyse)
 
     def _executor(self, document: Callable[[], Document | None]) -> Executor:
         if self.analysis is not None:
             return InlineExecutor(self.analysis.runtime, document)
-        return LocalProcessExecutor(self.settings.run_folder, self.settings.group_command)
+        if self.settings.executor == "inline":
+            return AwaitingExecutor(lambda: self.awaits)
+        folder, command = self.settings.run_folder, self.settings.group_command
+        return LocalProcessExecutor(folder, command, model=lambda: self.model_watch.mark)
 
     def _loop(self, name: str, step: Any, *, idle_s: float) -> Loop:
         expected = (*EXPECTED, OSError) if name == "groups" else EXPECTED
         return Loop(name, step, self.stop, idle_s, expected, explain)
 
     def _health(self) -> dict[str, Any]:
-        inference = {"inference": self.detector.describe()} if self.detector else {}
         # In this order: what the chain's newest place stands for is at the hub, or among what waits.
         evidence = self.keeper.health()
         waiting = {"outbox": self.outbox.count(), "commands": list(KINDS), "test_alerts": True}
         recording = {"recording": self.recorder.read()}
-        return {**waiting, **recording, **evidence, **inference, **self.reconciler.health()}
+        analysis = self.reconciler.health()
+        inference = self.detector.describe() if self.detector else analysis.pop("inference", {})
+        if notice := (f"{NONE}: {self.awaits}" if self.awaits else self.model_watch.notice):
+            inference = {**inference, "notice": notice[:LONGEST_REASON]}
+        return {**waiting, **recording, **evidence, **({"inference": inference} if inference else {}), **analysis}
 
     def _sweep(self) -> None:
         if swept := self.sink.sweep():

@@ -20,6 +20,7 @@ from cameras.admin.base import PublishingAdmin, SiteLimitedAdmin, VisibleOnly
 from cameras.admin.chips import ago, sync_chip
 from cameras.admin.deletion import DeviceDeletion
 from cameras.admin.list_filters import DiskFilter, SyncFilter
+from cameras.admin.model_words import model_list
 from cameras.admin.recorder_words import recorder_list
 from cameras.admin.sentences import problem_text
 from cameras.admin.waiting import waiting_list
@@ -42,12 +43,26 @@ class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device])
     search_fields = ["device_id", "name", "site__name"]
     list_select_related = ["site", "status"]
     actions = ["publish_in_stages"]
-    readonly_fields = ["configuration", "version", "last_seen", "waits", "recorder", "epoch", "health", "revoked_at"]
+    readonly_fields = [
+        "configuration", "version", "last_seen", "waits", "recorder", "detection_model", "epoch", "health", "revoked_at",
+    ]  # fmt: skip
     fieldsets = [
         (None, {"fields": ["device_id", "name", "site", "publish_on_save"]}),
         (
             gettext_lazy("Reported"),
-            {"fields": ["configuration", "version", "last_seen", "waits", "recorder", "health", "epoch", "revoked_at"]},
+            {
+                "fields": [
+                    "configuration",
+                    "version",
+                    "last_seen",
+                    "waits",
+                    "recorder",
+                    "detection_model",
+                    "health",
+                    "epoch",
+                    "revoked_at",
+                ]
+            },
         ),
     ]
 
@@ -123,6 +138,11 @@ class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device])
     def recorder(self, device: Device) -> SafeString | str:
         status: DeviceStatus | None = getattr(device, "status", None)
         return recorder_list(status.health if status else None, zone=device.site.time_zone)
+
+    @admin.display(description=gettext_lazy("detection model"))
+    def detection_model(self, device: Device) -> SafeString | str:
+        status: DeviceStatus | None = getattr(device, "status", None)
+        return model_list(status.health if status else None)
 
     @admin.display(description=gettext_lazy("health"))
     def health(self, device: Device) -> SafeString | str:

@@ -47,6 +47,7 @@ class GroupReport:
 
     cameras: state by camera. details: since, reason and last_frame_at by camera. broken: why the document is not healthy
     there; empty when it is. waiting: for what it waits before it can begin. inference: how it infers (`Detector.describe`).
+    model: the mark of the model with which it was started (`model_mark`).
     """
 
     sha256: str = ""
@@ -55,6 +56,7 @@ class GroupReport:
     broken: str = ""
     waiting: str = ""
     inference: Mapping[str, Any] = field(default_factory=dict)
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)

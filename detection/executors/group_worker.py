@@ -20,10 +20,9 @@ from detection.core.groups import GroupReport
 from detection.cores import usable_cores
 from detection.edge_settings import EdgeSettings, explain
 from detection.executors.seat import TAKEN, Seat
-from detection.inference.errors import ModelError
 from detection.inference.pool import DetectorPool
 from detection.ingest.attention import SHARE, WatchBudget
-from detection.model_choice import detection_model
+from detection.model_choice import detection_model, model_mark
 from detection.waiting import wait_for
 from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
 from edgesite.edge_store.documents import DocumentStore
@@ -58,7 +57,8 @@ class Lifeline:
             log.warning("no parent gives a sign of life, ending", group=self.seat.name)
             self.stop.set()
         worker = self.worker
-        self.seat.report(worker.report() if worker else GroupReport(waiting=self.trouble), fatal=self.fatal)
+        report = worker.report() if worker else GroupReport(waiting=self.trouble, model=model_mark())
+        self.seat.report(report, fatal=self.fatal)
         return False
 
 
@@ -69,6 +69,7 @@ class GroupWorker:
         self.seat = seat
         order = seat.order()
         own_cores = usable_cores() * (order.share if order else 1.0)
+        self.model = model_mark()  # before it is loaded: what changes in between is another one's
         detector = DetectorPool.load(detection_model(), provider=provider, size=max(1, round(own_cores)))
         self.database = EdgeDatabase(settings.store)
         self.analysis = Analysis(
@@ -145,6 +146,7 @@ class GroupWorker:
             details=running,
             broken=self._trouble or runtime.unhealthy(),
             inference=self.analysis.detector.describe(),
+            model=self.model,
         )
 
     def start(self) -> None:
@@ -164,7 +166,7 @@ class GroupWorker:
 
 
 def run_group(settings: EdgeSettings, name: str, provider: str, stop: threading.Event) -> int:
-    """The whole life of a group's process; its exit status. Raises ModelError and EdgeStoreError that no waiting helps."""
+    """The whole life of a group's process; its exit status. Raises EdgeStoreError that no waiting helps."""
     seat = Seat(settings.run_folder, name)
     if not seat.take():
         log.warning("another process runs this group", group=name)
@@ -177,7 +179,7 @@ def run_group(settings: EdgeSettings, name: str, provider: str, stop: threading.
 
     try:
         worker = wait_for(lambda: GroupWorker(settings, provider, stop, seat), stop, note)
-    except (ModelError, EdgeStoreError) as error:
+    except EdgeStoreError as error:
         life.fatal = str(error)
         life.step()
         raise

@@ -29,8 +29,8 @@ PARENT = "parent"
 class LocalProcessExecutor:
     """folder: for the small files by which parent and processes find each other. command: what runs the group of a name.
 
-    Such a process must `take` its `Seat` first, and end with status TAKEN when it is taken. clock: Unix seconds; monotonic:
-    seconds.
+    Such a process must `take` its `Seat` first, and end with status TAKEN when it is taken. model: the mark of the model that
+    processes are to run; adopted ones with another are replaced, empty asks nothing. clock: Unix seconds; monotonic: seconds.
     """
 
     kind = "processes"
@@ -41,11 +41,13 @@ class LocalProcessExecutor:
         command: Callable[[str], Sequence[str]],
         *,
         timing: Timing | None = None,
+        model: Callable[[], str] = lambda: "",
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.folder = RunFolder(folder)
         self.command = command
+        self.model = model
         self.timing = timing or Timing()
         self.clock = clock
         self.monotonic = monotonic
@@ -85,6 +87,7 @@ class LocalProcessExecutor:
             unit.look()
             if unit.done:
                 del self._units[name]
+        self._replace_next()
         return before != {name: unit.condition for name, unit in self._units.items()}
 
     def close(self, *, timeout: float) -> bool:
@@ -118,6 +121,15 @@ class LocalProcessExecutor:
             clock=self.clock,
             monotonic=self.monotonic,
         )
+
+    def _replace_next(self) -> None:
+        """Adopted processes with another model: one after the other, so that the others' cameras are watched meanwhile, and go
+        on with what they have where the new model does not start."""
+        units = self._units.values()
+        if not any(unit.being_replaced for unit in units):
+            for unit in units:
+                if unit.replace_other_model(self.model()):
+                    break
 
     def _take_lead(self) -> bool:
         self.folder.make()

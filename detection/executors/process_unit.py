@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 FAULTS = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGSYS}
 FIRST_SIGN_S = 60.0
+OTHER_MODEL = "the analysis process is restarted because it ran another model"
 AGAIN_S = 0.5  # between two looks at something that has to end or come first
 
 
@@ -44,7 +45,8 @@ class Timing:
 
 @dataclass(slots=True)
 class _Process:
-    """popen: None for one that another parent started. Times are the caller's monotonic clock."""
+    """popen: None for one that another parent started. same_model: it is known to run the model that is wanted, as every one
+    of our own does. Times are the caller's monotonic clock."""
 
     identity: Identity
     popen: subprocess.Popen[bytes] | None
@@ -52,6 +54,7 @@ class _Process:
     told: int
     told_at: float
     spoke: bool = False
+    same_model: bool = False
     asked_at: float | None = None
     silent: bool = False
 
@@ -91,11 +94,17 @@ class ProcessUnit:
         self._policy = RestartPolicy(Backoff(timing.base, timing.cap), settled_s=timing.settled)
         self._crashes = 0
         self._due = 0.0
+        self._replacing = False
 
     @property
     def done(self) -> bool:
         """Nothing is wanted and nothing runs."""
         return self.group is None and self._process is None
+
+    @property
+    def being_replaced(self) -> bool:
+        """From the end of one with another model until the next one analyses: none other follows while that does not."""
+        return self._replacing and self.group is not None
 
     def unit(self) -> Unit:
         group = self.group or self._ordered or Group(self.name, ())
@@ -129,6 +138,26 @@ class ProcessUnit:
                 process.signal(signal.SIGKILL)
             else:
                 self._order()
+
+    def replace_other_model(self, wanted: str) -> bool:
+        """Ends an adopted process that runs another model than the wanted one (empty: not known); True when it does.
+
+        Asked of each process until it is known to run the right one: what changes on the disk afterwards is for the next start.
+        """
+        process = self._process
+        if process is None or self.group is None or not wanted or not process.spoke or process.asked_at is not None:
+            return False
+        if process.popen is not None or process.same_model or self._report.model == wanted:
+            process.same_model = True
+            return False
+        log.warning(
+            "analysis process runs another model, it is restarted",
+            group=self.name, pid=process.identity.pid, runs=self._report.model or "not told", wanted=wanted,
+        )  # fmt: skip
+        self._replacing = True
+        self._press(process, self.monotonic())
+        self._become("starting", OTHER_MODEL)  # it stays this group's place: its cameras go nowhere else
+        return True
 
     def kill(self) -> bool:
         """At the very end. True when there was something to kill."""
@@ -193,7 +222,8 @@ class ProcessUnit:
             return
         identity = Identity(popen.pid, start_ticks(popen.pid) or 0)
         self._process = _Process(identity, popen, now, self.folder.told_at(self.name), now)
-        self._become("starting", self.condition.reason if self._crashes else "", fault=self.condition.fault)
+        kept = self.condition.reason if self._crashes or self.being_replaced else ""
+        self._become("starting", kept, fault=self.condition.fault)
         log.info("analysis process started", group=self.name, pid=popen.pid)
 
     def _listen(self, process: _Process, now: float) -> None:
@@ -204,6 +234,8 @@ class ProcessUnit:
             if status is not None and status.pid == process.identity.pid:
                 process.spoke = True
                 self._report = status.report
+                if process.popen is not None and (self._report.cameras or self._report.broken):
+                    self._replacing = False
         if self._crashes and now - process.begun >= self.timing.settled:
             self._crashes = 0
         if process.spoke and process.asked_at is None:
@@ -224,7 +256,7 @@ class ProcessUnit:
         if process.asked_at is not None:
             log.info("analysis process ended", group=self.name)
             self._crashes, self._due = 0, now
-            self.condition = Condition("starting", self.clock())
+            self.condition = Condition("starting", self.clock(), reason=OTHER_MODEL if self.being_replaced else "")
             if self.group is None:
                 self.folder.forget(self.name)
                 self._ordered = None

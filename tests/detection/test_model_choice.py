@@ -11,7 +11,6 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from cameras.core.algorithms import RegionParameters, registry
-from detection import edge
 from detection.backtest import work
 from detection.edge import EdgeWorker
 from detection.edge_settings import EdgeSettings
@@ -68,10 +67,12 @@ def found(folder: Path, **options: object) -> None:
 def test_analysis_processes_and_their_parent_take_it_too(
     chosen: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    given = EdgeSettings("box", tmp_path / "edge.sqlite3", "redis://127.0.0.1:1/0", "redis://127.0.0.1:1/1")
-    monkeypatch.setattr(edge, "load_manifest", found)
-    with pytest.raises(FoundError, match="forklifts"):
-        EdgeWorker(given, None, threading.Event())
+    nowhere = "redis://127.0.0.1:1/0"
+    given = EdgeSettings("box", tmp_path / "edge.sqlite3", nowhere, nowhere, executor="processes")
+    worker = EdgeWorker(given, None, threading.Event())
+    assert worker.reconciler.classes == CLASSES
+    worker.stop.set()
+    assert worker.close()
 
     class Seat:
         def order(self) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from detection.core.groups import Group
 from detection.executors import run_folder
@@ -38,14 +39,18 @@ class Place:
     def command(self, name: str) -> list[str]:
         return [sys.executable, "-m", "tests.servers.group_child", str(self.folder), name]
 
-    def parent(self, timing: Timing = QUICK) -> LocalProcessExecutor:
-        made = LocalProcessExecutor(self.folder, self.command, timing=timing)
+    def parent(self, timing: Timing = QUICK, model: Callable[[], str] = lambda: "") -> LocalProcessExecutor:
+        made = LocalProcessExecutor(self.folder, self.command, timing=timing, model=model)
         self.parents.append(made)
         return made
 
     def does(self, name: str, word: str) -> None:
         self.folder.mkdir(exist_ok=True)
         (self.folder / f"{name}.does").write_text(word)
+
+    def has_model(self, mark: str) -> None:
+        self.folder.mkdir(exist_ok=True)
+        (self.folder / "model").write_text(mark)
 
     def starts(self, name: str = "g1") -> list[int]:
         """The process ids of every start of the group that got its seat."""
@@ -243,6 +248,70 @@ def test_a_process_that_was_started_otherwise_is_replaced_not_adopted(place: Pla
     until(second, lambda units: runs("g1")(units) and place.alive() - {old})
     assert old not in place.alive()
     assert len(place.alive()) == 1
+
+
+def test_adopted_processes_with_another_model_are_restarted_one_after_the_other(place: Place) -> None:
+    place.has_model("old")
+    first = place.parent()
+    first.ensure(ONE)
+    first.ensure(TWO)
+    until(first, runs("g1", "g2"))
+    place.forget(first)
+    place.has_model("new")
+    wanted = [""]
+    second = place.parent(model=lambda: wanted[0])
+    with capture_logs() as logs:
+        for _ in range(5):
+            second.watch()
+        assert [len(place.starts(n)) for n in ("g1", "g2")] == [1, 1]  # a model that cannot be used replaces nobody
+        wanted[0] = "new"
+        seen: list[set[str]] = []
+
+        def renewed(units: dict[str, Unit]) -> bool:
+            seen.append({name for name, unit in units.items() if unit.report.model == "old"})
+            assert {unit.condition.state for unit in units.values()} <= {"running", "starting"}  # no camera moves
+            return all(unit.report.model == "new" and unit.condition.state == "running" for unit in units.values())
+
+        until(second, renewed)
+        wanted[0] = "newer still"
+        for _ in range(5):
+            second.watch()
+    assert [len(place.starts(n)) for n in ("g1", "g2")] == [2, 2]  # what changes afterwards is for the next start
+    assert {"g2"} in seen
+    told = [line for line in logs if "another model" in line["event"]]
+    assert [(line["group"], line["runs"], line["wanted"]) for line in told] == [
+        ("g1", "old", "new"), ("g2", "old", "new"),
+    ]  # fmt: skip
+
+
+def test_where_the_new_model_does_not_start_the_others_go_on_with_theirs(place: Place) -> None:
+    place.has_model("old")
+    first = place.parent()
+    first.ensure(ONE)
+    first.ensure(TWO)
+    until(first, runs("g1", "g2"))
+    place.forget(first)
+    place.has_model("broken")
+    second = place.parent(model=lambda: "broken")
+    units = until(second, lambda units: units["g1"].report.waiting)
+    assert units["g1"].condition.reason == "the model is broken"
+    for _ in range(10):
+        second.watch()
+    assert (place.starts("g2"), frames(units["g2"]) > 0) == (place.starts("g2")[:1], True)
+
+
+def test_a_process_with_the_same_model_is_adopted_without_a_gap(place: Place) -> None:
+    place.has_model("same")
+    first = place.parent()
+    first.ensure(ONE)
+    until(first, runs("g1"))
+    place.forget(first)
+    second = place.parent(model=lambda: "same")
+    second.watch()
+    [unit] = second.list()
+    seen = frames(unit)
+    until(second, lambda units: frames(units["g1"]) > seen)
+    assert len(place.starts()) == 1
 
 
 def test_two_parents_at_once_make_one_process(place: Place) -> None:

@@ -2,7 +2,8 @@
 
 It behaves as the word in FOLDER/NAME.does says: `crash` ends with status 3 once it has its seat, `segv` dies of its own
 fault, `deaf` ignores SIGTERM, `mute` gives one sign of life only, `slow` takes its seat late; anything else works. Each start
-is a line in FOLDER/NAME.starts, each sign of life of a process that lives adds to what it reports as its last frame.
+is a line in FOLDER/NAME.starts, each sign of life of a process that lives adds to what it reports as its last frame. The
+model that it runs is what FOLDER/model says when it starts.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def main() -> None:
     folder, name = Path(sys.argv[1]), sys.argv[2]
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda number, frame: stop.set())
-    does = word(folder, name)
+    does = said(folder / f"{name}.does")
     if does == "slow":
         stop.wait(0.7)
     seat = Seat(folder, name, alone_s=float(os.environ.get("ALONE_S", "60")))
@@ -37,17 +38,22 @@ def main() -> None:
     if does == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     frames = 0
+    model = said(folder / "model")
     while not stop.is_set() and not seat.is_alone():
         order = seat.order()
         if order is not None and (frames == 0 or does != "mute"):
             frames += 1
             cameras = dict.fromkeys(order.cameras, "live")
-            seat.report(GroupReport(cameras=cameras, details={c: {"last_frame_at": frames} for c in cameras}))
+            details = {c: {"last_frame_at": frames} for c in cameras}
+            seat.report(
+                GroupReport(cameras=cameras, details=details, model=model)
+                if model != "broken"
+                else GroupReport(waiting="the model is broken", model=model)
+            )
         stop.wait(0.05)
 
 
-def word(folder: Path, name: str) -> str:
-    file = folder / f"{name}.does"
+def said(file: Path) -> str:
     return file.read_text() if file.exists() else ""
 
 

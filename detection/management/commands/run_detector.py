@@ -11,13 +11,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from detection.cores import usable_cores
-from detection.edge import EdgeWorker
+from detection.edge_life import run_edge
 from detection.edge_settings import EXECUTORS, EdgeSettings
 from detection.executors.group_worker import run_group
-from detection.inference.errors import ModelError
 from detection.inference.pool import DetectorPool
 from detection.model_choice import detection_model
-from detection.waiting import wait_for
 from edgesite import heap
 from edgesite.edge_store.database import EdgeStoreError
 from edgesite.worker import stop_on_signals
@@ -65,23 +63,14 @@ class Command(BaseCommand):
                 if options["group"]
                 else self._run(given, stop)
             )
-        except (ModelError, EdgeStoreError) as error:
+        except EdgeStoreError as error:
             raise CommandError(str(error)) from error
         if status:
             sys.exit(status)
 
     def _run(self, given: EdgeSettings, stop: threading.Event) -> int:
-        worker = wait_for(lambda: EdgeWorker(given, load() if given.executor == "inline" else None, stop), stop)
-        if worker is None:
-            return 0
-        where = {"provider": worker.detector.provider} if worker.detector else {"processes": given.processes}
-        log.info("detector started", device=given.device_id, **where)
-        worker.start()
-        stop.wait()
-        ended = worker.close()
+        ended = run_edge(given, load if given.executor == "inline" else None, stop)
         log.info("detector stopped", device=given.device_id)
-        if not ended:
-            log.error("something did not end in time")
         return 0 if ended else 1
 
     def _settings(self, options: dict[str, Any]) -> EdgeSettings:
