@@ -206,11 +206,15 @@ def folders_in(folder: str) -> list[str]:
     return _listed(folder)[0]
 
 
-def remove_folder(folder: str, *, keep: str = "") -> None:
-    """Removes the objects of a folder, but for the key `keep`, and the folder when it is empty. Raises StorageError."""
+def remove_folder(folder: str, *, keep: str = "", stop: threading.Event | None = None) -> None:
+    """Removes the objects of a folder, but for the key `keep`, and the folder when it is empty. stop: what is left stays.
+    Raises StorageError.
+    """
     names = _listed(folder)[1]
     try:
         for name in names:
+            if stop is not None and stop.is_set():
+                return
             if f"{folder}/{name}" != keep:
                 default_storage.delete(f"{folder}/{name}")
         if not keep:

@@ -16,6 +16,7 @@ from cameras.admin.base import VisibleOnly
 from cameras.admin.chips import camera_chip, last_picture
 from cameras.admin.cloning import CloneAndSwitch
 from cameras.admin.connection import ConnectionTest
+from cameras.admin.deletion import notes_on
 from cameras.admin.detection import DetectionButtons
 from cameras.admin.list_filters import CameraStateFilter
 from cameras.admin.region_publish import RegionPublish
@@ -96,7 +97,7 @@ class CameraAdmin(
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         listed, *others = super().get_deleted_objects(objs, request)
-        return _shortened(listed), *others
+        return [*notes_on(objs), *_shortened(listed)], *others
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Camera]:
         return super().get_queryset(request).annotate(roi_count=Count("rois"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -31,6 +31,16 @@ GOES: list[tuple[type[models.Model], str]] = [
     (Binding, "roi__camera__device"),
     (ConfigVersion, "device"),
 ]
+
+
+# What other apps say of cameras that are about to go: each is asked with them, and answers sentences.
+deletion_notes: list[Callable[[Iterable[Camera]], list[str]]] = []
+
+
+def notes_on(cameras: Iterable[Camera]) -> list[str]:
+    """What whoever deletes them should know."""
+    gone = list(cameras)
+    return [sentence for note in deletion_notes for sentence in note(gone)]
 
 
 class GoesWithAnother(admin.ModelAdmin[Row]):
@@ -85,6 +95,7 @@ class DeviceDeletion(admin.ModelAdmin[Device]):
             ),
             _("The box is shut out and its configuration is taken out of Redis; what it runs now it goes on running."),
             stays % {"command": "manage.py revoke_device"},
+            *notes_on(Camera.objects.filter(device__in=devices)),
         ]
         names = [f"{capfirst(str(Device._meta.verbose_name))}: {device}" for device in devices]
         return [*names, sentences], counts, needed, []

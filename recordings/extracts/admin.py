@@ -8,14 +8,15 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery, TextField
+from django.db.models.functions import Cast
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from cameras.admin.base import VisibleOnly
@@ -25,7 +26,7 @@ from edgesite.told import told
 from recordings.core.extracts import UNDER_WAY
 from recordings.extracts.errors import ExtractError
 from recordings.extracts.logbook import steps_of
-from recordings.extracts.models import Extract, ExtractStep
+from recordings.extracts.models import Extract, ExtractState, ExtractStep
 from recordings.extracts.selectors import (
     camera_of,
     extract_message,
@@ -33,6 +34,7 @@ from recordings.extracts.selectors import (
     media_url,
     of_own_sites,
     visible_exports,
+    with_place,
     zone_of,
 )
 from recordings.extracts.services import delete_extract, protect
@@ -43,8 +45,13 @@ LOG_SHOWN = 200
 
 
 def state_chip(extract: Extract) -> SafeString:
-    label = str(extract.get_state_display())
-    if extract.state in UNDER_WAY:
+    """extract: from `with_place`."""
+    label, before = str(extract.get_state_display()), getattr(extract, "before", 0)
+    if extract.state == ExtractState.WAITING and before:
+        label = ngettext("%(state)s, %(count)d before it", "%(state)s, %(count)d before it", before) % {
+            "state": label, "count": before,
+        }  # fmt: skip
+    elif extract.state in UNDER_WAY:
         label = f"{label} {extract.progress} %"
     return chip(KINDS.get(extract.state, "off"), label, title=told(extract.message))
 
@@ -62,14 +69,22 @@ class ExtractAdmin(admin.ModelAdmin[Extract]):
 
     list_display = ["what", "condition", "of_camera", "length", "hiding", "size", "requested_by", "kept"]
     list_filter = ["protected", "hiding", ("camera", VisibleOnly)]
-    search_fields = ["camera__camera_id", "camera__name", "requested_by"]
+    search_fields = ["code", "called", "requested_by"]  # see `get_search_results`
     list_per_page = 50
     show_full_result_count = False
     actions = None
     change_list_template = "admin/recordings/extract/change_list.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Extract]:
-        return visible_exports(request.user).prefetch_related("camera__device__site")
+        return with_place(visible_exports(request.user)).prefetch_related("camera__device__site")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Extract], search_term: str
+    ) -> tuple[QuerySet[Extract], bool]:
+        """Not by a join with the camera, which an export may outlive."""
+        named = visible_cameras(request.user).filter(pk=OuterRef("camera_id")).order_by().values("name")[:1]
+        searched = queryset.annotate(code=Cast("camera_id", TextField()), called=Subquery(named))
+        return super().get_search_results(request, searched, search_term)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(SEE)

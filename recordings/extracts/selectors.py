@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from cameras.models import Camera, Device
 from cameras.selectors import sites_are_limited, visible_cameras, visible_sites
@@ -44,15 +45,29 @@ def visible_exports(user: User | AnonymousUser) -> QuerySet[Extract]:
     return _shown(user).filter(of_own_sites(user) | _of_no_camera(user), purpose=ExtractPurpose.EXPORT)
 
 
+def with_place(extracts: QuerySet[Extract]) -> QuerySet[Extract]:
+    """Adds `before`: how many their boxes prepare before them. A box does one after the other, and those that are to be
+    played beside those that are to be kept.
+    """
+    earlier = Extract.objects.filter(
+        device_id=OuterRef("device_id"), purpose=OuterRef("purpose"), state__in=UNDER_WAY, pk__lt=OuterRef("pk")
+    )
+    counted = earlier.order_by().values("device_id").annotate(number=Count("pk")).values("number")
+    return extracts.annotate(before=Coalesce(Subquery(counted), 0))
+
+
 def _of_no_camera(user: User | AnonymousUser) -> Q:
     """What a camera left that is deleted: a protected export stays, and somebody has to be able to let it go. The box's
-    site says whose it is; of a box that is deleted, too, only those know to whom no site is closed."""
+    site says whose it is, also when a camera of another site has that ID by now; of a box that is deleted, too, only those
+    know to whom no site is closed."""
     if not user.is_authenticated or not user.has_perm("cameras.view_camera"):
         return Q(pk__in=[])
-    gone = Q(~Exists(Camera.objects.filter(pk=OuterRef("camera_id"))))
+    here = Camera.objects.filter(pk=OuterRef("camera_id"))
     if not sites_are_limited(user):
-        return gone
-    return gone & Q(device_id__in=Device.objects.filter(site__in=visible_sites(user)).values("pk"))
+        return Q(~Exists(here))
+    own = visible_sites(user)
+    gone = Q(~Exists(here.filter(device__site__in=own)))
+    return gone & Q(device_id__in=Device.objects.filter(site__in=own).values("pk"))
 
 
 def may_see_extract(user: User | AnonymousUser, key: str) -> bool:
@@ -62,11 +77,15 @@ def may_see_extract(user: User | AnonymousUser, key: str) -> bool:
 
 
 def camera_of(extract: Extract) -> Camera | None:
-    """None when it is deleted."""
+    """None when it is deleted; one that has its ID by now at another site is not it."""
     try:
-        return extract.camera
+        camera = extract.camera
     except Camera.DoesNotExist:
         return None
+    if camera.device_id == extract.device_id:
+        return camera
+    box = Device.objects.filter(pk=extract.device_id).first()
+    return camera if box is None or box.site_id == camera.device.site_id else None
 
 
 def zone_of(extract: Extract) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,7 +12,6 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from edgesite import storage
-from edgesite.storage import StorageError
 from recordings.alert_clips.models import AlertClip
 from recordings.extracts.models import Extract
 from recordings.models import SnapshotRequest
@@ -52,8 +53,12 @@ def without_owner() -> QuerySet[StoredObject]:
 
 @dataclass(slots=True)
 class Tidying:
-    """One thread calls `step`. What a look over all of them found is taken away in turns, without a look for each."""
+    """One thread calls `step`. What a look over all of them found is taken away in turns, without a look for each.
 
+    stop: ends a turn after the object that it is at; what is left of it is found again.
+    """
+
+    stop: threading.Event = field(default_factory=threading.Event)
     _found: list[int] = field(default_factory=list)
 
     def step(self, *, now: datetime | None = None) -> bool:
@@ -61,7 +66,7 @@ class Tidying:
         if not self._found:
             self._found = list(without_owner().values_list("pk", flat=True)[:MOST_FOUND])
         turn, self._found = self._found[:AT_ONCE], self._found[AT_ONCE:]
-        return _remove(turn, now or timezone.now()) or bool(self._found)
+        return _remove(turn, now or timezone.now(), self.stop) or bool(self._found)
 
 
 def step(*, now: datetime | None = None) -> bool:
@@ -69,7 +74,7 @@ def step(*, now: datetime | None = None) -> bool:
     return Tidying().step(now=now)
 
 
-def _remove(pks: list[int], now: datetime) -> bool:
+def _remove(pks: list[int], now: datetime, stop: threading.Event) -> bool:
     """Those of them that still nothing refers to. Raises StorageError."""
 
     def remove(row: StoredObject) -> bool:
@@ -80,7 +85,8 @@ def _remove(pks: list[int], now: datetime) -> bool:
     def later(row: StoredObject) -> None:
         StoredObject.objects.filter(pk=row.pk).update(tried_at=now)
 
-    removed = remove_each(without_owner().filter(pk__in=pks), remove=remove, later=later)
+    rows = itertools.takewhile(lambda _: not stop.is_set(), without_owner().filter(pk__in=pks))
+    removed = remove_each(rows, remove=remove, later=later)
     if removed:
         log.info("objects removed to which nothing refers", objects=removed)
     return bool(removed)

@@ -10,8 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from cameras.admin.chips import chip
+from cameras.choices import RequestState
 from cameras.models import Camera
 from edgesite.told import told
+from recordings.models import SnapshotOrigin, SnapshotRequest
 from recordings.snapping.models import SnapshotTurn
 from recordings.snapping.services import is_open
 
@@ -32,6 +34,14 @@ def on_schedule(camera: Camera, *, now: datetime) -> dict[str, Any] | None:
         "failed_at": turn.failed_at if turn else None,
         "problem": told(turn.problem) if turn else "",
     }
+
+
+def is_filmed(camera: Camera) -> bool:
+    """Whether there is, or will be, anything to make a time-lapse of."""
+    if camera.snap_every:
+        return True
+    taken = SnapshotRequest.objects.filter(camera=camera, origin=SnapshotOrigin.SCHEDULE, state=RequestState.READY)
+    return taken.exists()
 
 
 def _chip(camera: Camera, turn: SnapshotTurn | None, now: datetime) -> SafeString:

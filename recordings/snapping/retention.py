@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -27,10 +28,10 @@ ONE = timedelta(days=1)
 
 
 class SnapshotRetention:
-    """One thread calls `step`. monotonic: for tests."""
+    """One thread calls `step`. stop: ends a step after the object that it is at. monotonic: for tests."""
 
-    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
+    def __init__(self, stop: threading.Event | None = None, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._stop, self._monotonic = stop or threading.Event(), monotonic
         self._sweep_due = 0.0
         self._folders: list[str] = []
 
@@ -42,9 +43,9 @@ class SnapshotRetention:
         if self._monotonic() >= self._sweep_due:
             self._folders = storage.folders_in(SCHEDULED)
             self._sweep_due = self._monotonic() + SWEEP_S
-        removed = _remove(_over(now))
+        removed = _remove(_over(now), self._stop)
         if self._folders:
-            _clear_folder(self._folders.pop(), now)
+            _clear_folder(self._folders.pop(), now, self._stop)
         return removed >= AT_ONCE or bool(self._folders)
 
 
@@ -61,9 +62,11 @@ def _scheduled() -> QuerySet[SnapshotRequest]:
     return SnapshotRequest.objects.filter(origin=SnapshotOrigin.SCHEDULE, state=RequestState.READY)
 
 
-def _remove(rows: Iterable[SnapshotRequest]) -> int:
+def _remove(rows: Iterable[SnapshotRequest], stop: threading.Event) -> int:
     gone, problem = list[SnapshotRequest](), None
     for row in rows:
+        if stop.is_set():
+            break
         try:
             storage.remove(row.key)
             gone.append(row)
@@ -78,14 +81,14 @@ def _remove(rows: Iterable[SnapshotRequest]) -> int:
     return len(gone)
 
 
-def _clear_folder(name: str, now: datetime) -> None:
+def _clear_folder(name: str, now: datetime, stop: threading.Event) -> None:
     """Takes away days of a camera of which no row is left: what a box stored after it was given up, or a camera left behind."""
     days = {unique_name(code): kept for code, kept in Camera.objects.values_list("pk", "snap_days")}
     oldest = now.astimezone(UTC) - timedelta(days=days.get(name, 0)) - 2 * ONE
     folder = f"{SCHEDULED}/{name}"
     left = storage.folders_in(folder)
     for day in left:
-        if day < f"{oldest:%Y%m%d}":
-            storage.remove_folder(f"{folder}/{day}")
+        if day < f"{oldest:%Y%m%d}" and not stop.is_set():
+            storage.remove_folder(f"{folder}/{day}", stop=stop)
     if not left and name not in days:
         storage.remove_folder(folder)

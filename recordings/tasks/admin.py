@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -16,12 +17,12 @@ from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from cameras.admin.base import VisibleOnly
 from cameras.admin.chips import chip
-from cameras.admin.deletion import GoesWithAnother
+from cameras.admin.deletion import GoesWithAnother, deletion_notes
 from cameras.models import Camera
 from cameras.selectors import visible_cameras
 from edgesite.told import told
@@ -43,6 +44,20 @@ KINDS = {
     "failed": "bad",
 }  # fmt: skip
 SEE, OPERATE = "cameras.view_camera", "cameras.change_camera"
+
+
+def protected_clips(cameras: Iterable[Camera]) -> list[str]:
+    """For the pages that delete cameras: their recordings go with them, protected or not."""
+    count = RecordingTask.objects.filter(camera__in=cameras, protected=True, removed_at=None).count()
+    text = ngettext(
+        "%(count)d protected recording goes too. Download it first if it is needed.",
+        "%(count)d protected recordings go too. Download first what is needed of them.",
+        count,
+    )
+    return [text % {"count": count}] if count else []
+
+
+deletion_notes.append(protected_clips)
 
 
 class StartForm(TaskForm):

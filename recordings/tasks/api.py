@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from django.http import HttpRequest
 from ninja import Router, Schema
@@ -17,6 +17,9 @@ from recordings.core.tasks import NO_FFMPEG, PLAIN, answer
 from recordings.tasks import services
 from recordings.tasks.models import RecordingTask, TaskState
 from recordings.tasks.selectors import newest_task, task_message
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 router = Router()
 
@@ -68,6 +71,10 @@ def _camera(request: HttpRequest, camera_id: str, permission: str) -> Camera:
     return camera
 
 
+def _user(request: HttpRequest) -> User:
+    return cast("User", request.user)  # the API is never reached without authentication
+
+
 @router.post(
     "/start_task", response={**ANSWERS, 500: Problem}, exclude_unset=True, tags=["recordings"], auth=permitted(OPERATE)
 )
@@ -100,7 +107,7 @@ def stop_task(request: HttpRequest, task: TaskIn) -> dict[str, Any]:
         return answer(
             status="task_mismatch", camera_id=camera.pk, task_name=task.task_name, running_task=running.task_name
         )
-    found = running or newest_task(camera, task_name=task.task_name)
+    found = running or newest_task(_user(request), camera, task_name=task.task_name)
     if found is None:
         return answer(status="not_running", camera_id=camera.pk, task_name=task.task_name)
     return task_message(services.stop_task(found, author=author))
@@ -110,7 +117,7 @@ def stop_task(request: HttpRequest, task: TaskIn) -> dict[str, Any]:
 def query_task(request: HttpRequest, task: TaskIn) -> dict[str, Any]:
     """The camera's newest task of that name, else `not_found`."""
     camera = _camera(request, task.camera_id, "cameras.view_camera")
-    found = newest_task(camera, task_name=task.task_name)
+    found = newest_task(_user(request), camera, task_name=task.task_name)
     if found is None:
         return answer(status="not_found", camera_id=camera.pk, task_name=task.task_name)
     return task_message(found)
@@ -120,5 +127,5 @@ def query_task(request: HttpRequest, task: TaskIn) -> dict[str, Any]:
 def status(request: HttpRequest, camera_id: str) -> dict[str, Any]:
     """The camera's running task, else its newest one, else `idle`."""
     camera = _camera(request, camera_id, "cameras.view_camera")
-    found = services.running_task(camera) or newest_task(camera)
+    found = services.running_task(camera) or newest_task(_user(request), camera)
     return answer(status="idle", camera_id=camera.pk) if found is None else task_message(found)

@@ -9,9 +9,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 
 from cameras.models import Camera, Device
-from cameras.selectors import visible_cameras
 from recordings.core.names import clip_folder
 from recordings.core.tasks import answer
+from recordings.extracts.selectors import of_own_sites
 from recordings.tasks.models import RecordingTask, TaskState
 
 if TYPE_CHECKING:
@@ -22,8 +22,10 @@ STORED = (TaskState.UPLOADED, TaskState.COMPLETED)
 
 
 def visible_tasks(user: User | AnonymousUser) -> QuerySet[RecordingTask]:
-    """Tasks of cameras that the person may see, whoever started them."""
-    return RecordingTask.objects.filter(camera__in=visible_cameras(user).order_by().values("pk"))
+    """Tasks of cameras that the person may see, whoever started them, on boxes of the person's sites: a camera that moves to
+    another site takes none of its pictures there.
+    """
+    return RecordingTask.objects.filter(of_own_sites(user))
 
 
 def may_see_recording(user: User | AnonymousUser, key: str) -> bool:
@@ -37,9 +39,9 @@ def may_store_recording(device: Device, key: str) -> bool:
     return any(key.startswith(f"{clip_folder(c)}/") for c in tasks.values_list("camera_id", flat=True))
 
 
-def newest_task(camera: Camera, *, task_name: str = "") -> RecordingTask | None:
-    """The camera's newest task, of that name if one is given."""
-    tasks = RecordingTask.objects.filter(camera=camera)
+def newest_task(user: User | AnonymousUser, camera: Camera, *, task_name: str = "") -> RecordingTask | None:
+    """The camera's newest task that the person may see, of that name if one is given."""
+    tasks = visible_tasks(user).filter(camera=camera)
     return (tasks.filter(task_name=task_name) if task_name else tasks).order_by("-pk").first()
 
 

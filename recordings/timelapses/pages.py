@@ -24,6 +24,7 @@ from edgesite.told import told
 from recordings.core.days import day_at
 from recordings.core.films import RATES, SECONDS, UNDER_WAY
 from recordings.extracts.logbook import steps_of
+from recordings.snapping.presenting import is_filmed
 from recordings.timelapses.models import TimeLapse
 from recordings.timelapses.selectors import file_name, film_message, film_url, visible_films
 from recordings.timelapses.services import FilmError, delete_film, request_film
@@ -93,7 +94,7 @@ def films(request: HttpRequest, camera_id: str) -> HttpResponse:
     shown = visible_films(user).filter(camera=camera)[:SHOWN]
     return _render(
         request, "films.html", camera, _("Time-lapses of %(camera)s") % {"camera": camera}, form=form,
-        films=[_line(film) for film in shown], may_operate=may_operate,
+        films=[_line(film) for film in shown], may_operate=may_operate, filmable=form.is_bound or is_filmed(camera),
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from edgesite.told import told
 from recordings.core.days import day_of
 from recordings.models import SnapshotOrigin, SnapshotRequest
 from recordings.selectors import snapshot_url, visible_snapshots
-from recordings.snapping.presenting import on_schedule
+from recordings.snapping.presenting import is_filmed, on_schedule
 from recordings.snapshots import SNAPSHOTS, request_snapshot
 from recordings.timeline.cameras import camera_of
 from recordings.timeline.selectors import zone_of
@@ -58,6 +58,7 @@ def gallery(request: HttpRequest, camera_id: str) -> HttpResponse:
         "narrowed": f"{urlencode(chosen)}&" if chosen else "",
         "scheduled": on_schedule(camera, now=timezone.now()),
         "may_operate": request.user.has_perm(OPERATE),
+        "filmable": is_filmed(camera),
         "waiting": wanted if wanted and wanted.state == RequestState.WAITING else None,
         "problem": told(wanted.message) if wanted and wanted.state == RequestState.ERROR else "",
     }

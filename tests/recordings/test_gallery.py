@@ -63,7 +63,7 @@ def test_taking_one_asks_the_box_and_waits_on_the_page(
     cloud: FakeRedis, django_capture_on_commit_callbacks: Any
 ) -> None:
     client = browser("viewer")
-    assert "There is none yet" in text(client.get(f"{PAGE}vid1/"))
+    assert "There is no snapshot of this camera yet" in text(client.get(f"{PAGE}vid1/"))
     with django_capture_on_commit_callbacks(execute=True):
         answer = client.post(f"{PAGE}vid1/")
     request = SnapshotRequest.objects.get()
@@ -82,3 +82,23 @@ def test_a_foreign_camera_has_no_gallery() -> None:
     assert client.post(f"{PAGE}vid2/").status_code == 404
     assert "kim 1" not in text(client.get(f"{PAGE}vid1/", {"asked": theirs.request_id}))
     assert SnapshotRequest.objects.count() == 1
+
+
+def test_what_is_empty_says_what_to_do_and_offers_no_film_of_nothing() -> None:
+    operator, viewer = browser("operator"), browser("viewer")
+    settings_link = "/admin/cameras/camera/vid1/change/#id_snap_every"
+    page, films = (text(operator.get(f"/admin/recordings/{what}/vid1/")) for what in ("snapshots", "timelapses"))
+    assert "There is no snapshot of this camera yet. “Take a snapshot” above" in page
+    assert "To have them taken by themselves, choose how often" in page
+    assert "time-lapses are made of them" in page
+    assert "Make a time-lapse" not in page
+    assert "none are taken of this camera" in films
+    assert settings_link in films
+    assert 'type="date"' not in films
+    assert "choose how often" not in text(viewer.get(f"{PAGE}vid1/"))
+    Camera.objects.filter(pk="vid1").update(snap_every=60)
+    assert "Make a time-lapse" in text(operator.get(f"{PAGE}vid1/"))
+    assert 'type="date"' in text(operator.get("/admin/recordings/timelapses/vid1/"))
+    Camera.objects.filter(pk="vid1").update(snap_every=0)
+    stored(origin="schedule")  # of what was taken before a film can be made
+    assert "Make a time-lapse" in text(operator.get(f"{PAGE}vid1/"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from edgesite import storage
 from edgesite.storage import StorageError
 from recordings.models import SnapshotRequest
 from recordings.objects import services as objects
+from recordings.objects.models import StoredObject
 from recordings.objects.services import answer_for
 from recordings.snapping import retention
 from recordings.snapping.retention import SWEEP_S, SnapshotRetention
@@ -136,3 +138,39 @@ def test_a_storage_that_is_away_loses_no_row(monkeypatch: pytest.MonkeyPatch) ->
     assert SnapshotRequest.objects.count() == 2
     run()
     assert [stands(key) for key in keys] == [(False, False)] * 2
+
+
+def test_a_hub_that_ends_does_not_wait_for_a_slow_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    Camera.objects.update(snap_days=1)
+    keys = [taken(3 + number / 100) for number in range(3)]
+    left = [f"{scheduled_folder('gone')}/20261001/{number}.jpg" for number in range(3)]
+    for key in left:
+        default_storage.save(key, ContentFile(b"jpeg"))
+    stop = threading.Event()
+    real = type(default_storage._wrapped).delete  # type: ignore[attr-defined]  # of a lazy object
+
+    def slow(self: Any, name: str) -> None:
+        real(self, name)
+        stop.set()  # the hub is told to end while the first one is being removed
+
+    keeper = SnapshotRetention(stop)
+    monkeypatch.setattr(type(default_storage._wrapped), "delete", slow)  # type: ignore[attr-defined]
+    keeper.step(now=NOW)
+    assert sum(stands(key)[0] for key in keys) == 2
+    assert SnapshotRequest.objects.count() == 2
+    assert all(default_storage.exists(key) for key in left)
+    stop.clear()
+    Camera.objects.update(snap_days=30)
+    keeper.step(now=NOW)
+    SnapshotRetention(stop).step(now=NOW)
+    assert sum(default_storage.exists(key) for key in left) == 2
+    stop.clear()
+    monkeypatch.undo()
+    for key in (one for one in keys if stands(one)[0]):
+        answer_for(key)
+    SnapshotRequest.objects.all().delete()
+    tidying = objects.Tidying(stop)
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "remove", lambda key: stop.set())
+        tidying.step()
+    assert StoredObject.objects.count() == 1

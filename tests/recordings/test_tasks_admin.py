@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.html import escape
 
-from cameras.models import Camera, Site
+from cameras.models import Camera, Device, Site
 from edgesite.ids import uuid7
 from recordings.tasks import services
 from recordings.tasks.models import RecordingTask
@@ -138,3 +138,18 @@ def test_cameras_chosen_in_the_list_go_with_their_recordings() -> None:
     chosen = {"action": "delete_selected", "_selected_action": ["vid1", "vid2"], "post": "yes"}
     browser("operator").post(path(Camera), chosen)
     assert (RecordingTask.objects.count(), Camera.objects.count()) == (0, 0)
+
+
+def test_who_deletes_a_camera_is_told_of_its_protected_recordings() -> None:
+    camera = Camera.objects.get(pk="vid1")
+    client = browser("admin")
+    sentence = "2 protected recordings go too."
+    task(state="completed", object_name=KEY)
+    assert "protected recording" not in text(client.get(path(Camera, "delete", camera)))
+    for _ in range(2):
+        task(state="completed", object_name=KEY, protected=True)
+    task(state="completed", object_name=KEY, protected=True, removed_at=timezone.now())
+    assert sentence in text(client.get(path(Camera, "delete", camera)))
+    assert sentence in text(client.get(path(Device, "delete", camera.device)))
+    chosen = {"action": "delete_selected", "_selected_action": ["vid1", "vid2"]}
+    assert sentence in text(client.post(path(Camera), chosen))
