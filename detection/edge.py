@@ -132,7 +132,7 @@ class EdgeWorker:
             self._loop("keep", self.lead.only(every(STEP_SECONDS, self.keeper.step)), idle_s=1.0),
             self._loop("tell coverage", self.lead.only(teller.step), idle_s=5.0),
             self._loop("sweep", self.lead.only(every(SWEEP_SECONDS, self._sweep)), idle_s=1.0),
-            self._loop("presence", every(BEAT_SECONDS, self.presence.beat), idle_s=1.0),
+            self._loop("presence", every(BEAT_SECONDS, self._be_present), idle_s=1.0),
             self._loop("model on the disk", self.model_watch.step, idle_s=LOOK_SECONDS),
         ]
         self.loops += [self._loop(name, step, idle_s=idle_s) for name, step, idle_s in self._command_loops()]
@@ -250,6 +250,11 @@ class EdgeWorker:
             if self.stop.wait(0.1):
                 break
         return self.lead.held()
+
+    def _be_present(self) -> None:
+        """Raises EdgeStoreError."""
+        self.presence.beat()
+        self.sync.documents.note_detector()
 
     def close(self, *, timeout: float = 4.0) -> bool:
         """Ends everything; True when all ended in time. The stop event must be set."""

@@ -149,6 +149,16 @@ class DocumentStore:
                 count = max(0, int(row["value"].removeprefix(name)) - 1)
                 db.execute("INSERT OR REPLACE INTO meta VALUES ('boots', ?)", (f"{name}{count}",))
 
+    def note_detector(self) -> None:
+        """A detector runs on this box: from now on documents with cameras to analyse are for detectors to judge."""
+        if not self.knows_detector():
+            with self.database.transaction() as db:
+                db.execute("INSERT OR REPLACE INTO meta VALUES ('detector', '1')")
+
+    def knows_detector(self) -> bool:
+        """Whether one ever ran here."""
+        return bool(self.database.rows("SELECT 1 FROM meta WHERE key = 'detector'"))
+
     def ending_of(self, *, epoch: str, version: int, sha256: str) -> tuple[str, str]:
         """`(state, reason)` of this very document; both empty when it was never seen."""
         rows = self.database.rows(

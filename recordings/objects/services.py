@@ -12,6 +12,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from edgesite import storage
+from edgesite.storage import StorageError
 from recordings.alert_clips.models import AlertClip
 from recordings.extracts.models import Extract
 from recordings.models import SnapshotRequest

@@ -7,6 +7,7 @@ import importlib
 import shutil
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -49,6 +50,7 @@ from recordings.recorder.uploads import Uploads
 log = structlog.get_logger(__name__)
 
 EXPECTED = (RedisError, EdgeStoreError)
+ALONE_SECONDS = 60.0  # a detector that is installed with the recorder has been started by then
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ class RecorderWorker:
 
     settings: RecorderSettings
     stop: threading.Event
+    monotonic: Callable[[], float] = time.monotonic
     threads: list[threading.Thread] = field(default_factory=list)
     loops: list[Loop] = field(init=False)
     record: Loop = field(init=False)
@@ -107,9 +110,10 @@ class RecorderWorker:
     database: EdgeDatabase = field(init=False)
     telling: RecorderHealth = field(init=False)
     _lock: IO[bytes] = field(init=False)
+    _began: float = field(init=False)
 
     def __post_init__(self) -> None:
-        s = self.settings
+        s, self._began = self.settings, self.monotonic()
         s.output.mkdir(parents=True, exist_ok=True)
         lock = try_lock(s.output / "recorder")
         if lock is None:
@@ -212,12 +216,16 @@ class RecorderWorker:
         return report_losses(self.database, now=time.time())
 
     def _may_confirm(self) -> bool:
-        """Whether the document needs no detector to be judged, or one has judged it since. Raises EdgeStoreError."""
+        """Whether the document needs no detector to be judged, or one has judged it since, or none ever ran on this box and
+        none comes. Raises EdgeStoreError.
+        """
         running = self.sync.running
         if running.current is None or not any(c.enabled and c.analyse for c in running.current.content.cameras):
             return True
         stored = self.sync.documents.confirmed()
-        return stored is not None and stored.text == running.text
+        if stored is not None and stored.text == running.text:
+            return True
+        return self.monotonic() - self._began >= ALONE_SECONDS and not self.sync.documents.knows_detector()
 
     def _loop(self, name: str, step: Step, *, idle_s: float) -> Loop:
         expected = (*EXPECTED, OSError) if name == "health" else EXPECTED

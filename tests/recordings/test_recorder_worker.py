@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from edgesite.edge_store.database import EdgeDatabase
 from edgesite.edge_store.documents import DocumentStore
 from edgesite.edge_store.losses import note_losses
 from edgesite.edge_store.outbox import Outbox
-from recordings.recorder.worker import RecorderSettings, RecorderWorker
+from recordings.recorder.worker import ALONE_SECONDS, RecorderSettings, RecorderWorker
 from tests.cameras.documents import DEVICE, EPOCH, content, document
 from tests.fakes import Clock
 from tests.servers.process import free_port
@@ -65,7 +66,26 @@ def after_a_window(worker: RecorderWorker, meanwhile: str = "") -> str:
 
 
 def test_a_recorder_that_leads_confirms_no_document_that_only_a_detector_can_judge(folder: Path) -> None:
-    assert after_a_window(worker_on(folder)) == "applied"
+    worker = worker_on(folder)
+    worker.sync.documents.note_detector()
+    worker.monotonic = lambda: time.monotonic() + 10 * ALONE_SECONDS
+    assert after_a_window(worker) == "applied"
+
+
+def test_where_no_detector_ever_ran_the_recorder_confirms_when_none_came_for_a_minute(folder: Path) -> None:
+    worker, later = worker_on(folder), [0.0]
+    worker.monotonic = lambda: time.monotonic() + later[0]
+    clock = Clock()
+    worker.sync.window.monotonic = clock
+    worker.sync.boot(leads=False)
+    try:
+        assert watch(worker, clock) == "applied"  # one may be about to start
+        later[0] = ALONE_SECONDS
+        assert watch(worker, clock) == "confirmed"
+        assert worker.sync.report.confirmed == 7
+    finally:
+        worker.stop.set()
+        assert worker.close()
 
 
 @pytest.mark.parametrize("camera", [{"analyse": False}, {"enabled": False}])
