@@ -46,10 +46,10 @@ class ModelWatch:
         self.mark = "" if problem else mark
         self._started = self._started or self.mark
         before, self.notice = self.notice, self._notice(problem)
-        if self.notice != before:
+        if self.notice != before and self._started:  # before that, who waits for the model logs why
             if self.notice:
                 log.warning("detection model on the disk", notice=self.notice)
-            else:
+            elif not before.startswith(NONE):
                 log.info("detection model on the disk is the one that runs")
         return self.notice != before
 

@@ -43,7 +43,7 @@ def said(*words: str) -> tuple[str, str]:
 def test_a_model_that_is_right(folder: Path, *, named: bool) -> None:
     out, err = said(*(["forklifts"] if named else []))
     assert f"small 1 (decoded, 3 classes, MIT) in {folder}" in out
-    assert "fp32: a.onnx runs on CPUExecutionProvider, " in out
+    assert "fp32: a.onnx runs on CPU, " in out
     assert "a detector takes fp32; rules may name: forklift, person, pallet" in out
     assert err == ""
     assert model_is_there(None) == []

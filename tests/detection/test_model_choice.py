@@ -14,11 +14,12 @@ from cameras.core.algorithms import RegionParameters, registry
 from detection.backtest import work
 from detection.edge import EdgeWorker
 from detection.edge_settings import EdgeSettings
-from detection.executors.group_worker import GroupWorker
+from detection.executors.group_worker import GroupWorker, Lifeline
+from detection.executors.seat import Seat
 from detection.inference.manifest import DEFAULT_MODEL
 from detection.inference.pool import DetectorPool
 from detection.management.commands import run_detector
-from detection.model_choice import detection_model, known_classes
+from detection.model_choice import detection_model, known_classes, model_mark
 from tests.detection.model_families import CASES, load_family
 from tests.servers.clips import make_clip
 
@@ -74,13 +75,25 @@ def test_analysis_processes_and_their_parent_take_it_too(
     worker.stop.set()
     assert worker.close()
 
-    class Seat:
+    class NoOrder:
         def order(self) -> None:
             return None
 
     monkeypatch.setattr(DetectorPool, "load", found)
     with pytest.raises(FoundError, match="forklifts"):
-        GroupWorker(given, "cpu", threading.Event(), cast("Any", Seat()))
+        GroupWorker(given, "cpu", threading.Event(), cast("Any", NoOrder()))
+
+
+def test_a_process_that_waits_for_its_model_tells_which_one(chosen: Path, tmp_path: Path) -> None:
+    seat = Seat(tmp_path / "run", "g1")
+    assert seat.take()
+    life = Lifeline(seat, threading.Event())
+    life.trouble = "the model is broken"
+    life.step()
+    status = seat.folder.status("g1")
+    seat.release()
+    assert status is not None
+    assert (status.report.waiting, status.report.model) == ("the model is broken", model_mark())
 
 
 def test_analyse_video_lists_what_the_chosen_model_finds(chosen: Path, tmp_path: Path) -> None:

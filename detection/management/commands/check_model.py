@@ -64,7 +64,9 @@ class Command(BaseCommand):
                 self.stderr.write(f"{weights}: {error}")
                 continue
             found[weights] = detector
-            self.stdout.write(f"{weights}: {detector.file} runs on {detector.provider}, {took * 1000:.1f} ms a picture")
+            told = detector.describe()
+            place = f"{told['provider']} {told['device']}".strip()
+            self.stdout.write(f"{weights}: {detector.file} runs on {place}, {took * 1000:.1f} ms a picture")
         if not found:
             raise errors[0]
         first = next(iter(found.values()))
@@ -96,7 +98,11 @@ def _picture(file: Path | None) -> NDArray[np.uint8] | None:
     """BGR ``(h, w, 3)``. Raises CommandError."""
     if file is None:
         return None
-    picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    try:
+        content = np.frombuffer(file.read_bytes(), np.uint8)
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}.") from None
+    picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
     if picture is None:
         raise CommandError(f"{file} is no picture that can be read.")
     return np.asarray(picture, np.uint8)
