@@ -15,6 +15,7 @@ from django.core.files.base import File
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
 
+from edgesite import storage
 from edgesite.multipart import Multipart
 
 if TYPE_CHECKING:
@@ -131,6 +132,31 @@ class BucketStorage(S3Storage):  # type: ignore[misc]  # django-storages has no 
                 raise FileNotFoundError(name) from error
             raise
         return File(cast("IO[bytes]", reader), name)
+
+    def _save(self, name: str, content: File[bytes]) -> str:
+        """A small object is one request; the upload that suits large ones starts threads for it, and asks first."""
+        if self.gzip or content.size >= storage.LARGE:
+            return str(super()._save(name, content))
+        cleaned = clean_name(name)
+        key = self._normalize_name(cleaned)
+        content.seek(0)
+        body, about = content.read(), self._get_write_parameters(key, content)
+        _again(lambda: self.client.put_object(Bucket=self.bucket_name, Key=key, Body=body, **about))
+        return str(cleaned)
+
+    def url(
+        self,
+        name: str,
+        parameters: dict[str, Any] | None = None,
+        expire: int | None = None,
+        http_method: str | None = None,
+    ) -> str:
+        """Signed by the client that is there: django-storages makes another one in every thread."""
+        if parameters or http_method or self.custom_domain or not self.querystring_auth:
+            return str(super().url(name, parameters, expire, http_method))
+        about = {"Bucket": self.bucket_name, "Key": self._normalize_name(clean_name(name))}
+        seconds = self.querystring_expire if expire is None else expire
+        return self.client.generate_presigned_url("get_object", Params=about, ExpiresIn=seconds)
 
     # -- edgesite.storage.InParts ----------------------------------------------------------------------------------------
 

@@ -73,12 +73,14 @@ def last_entry(client: Client, stream: str) -> str:
 def read_group(
     client: Client, streams: list[str], *, group: str, consumer: str, count: int, block_ms: int | None
 ) -> dict[str, list[Entry]]:
-    """Entries for this consumer: new ones, waiting up to `block_ms`; with None its own unacknowledged ones, at once.
+    """Entries for this consumer: new ones, waiting up to `block_ms` (0: not at all); with None its own unacknowledged
+    ones, at once.
 
     Raises RedisError.
     """
     place = "0" if block_ms is None else ">"
-    answer = client.xreadgroup(group, consumer, dict.fromkeys(streams, place), count=count, block=block_ms)
+    # To Redis a wait of 0 is one without end.
+    answer = client.xreadgroup(group, consumer, dict.fromkeys(streams, place), count=count, block=block_ms or None)
     return {stream: entries for stream, entries in cast(Any, answer) or [] if entries}
 
 

@@ -51,35 +51,39 @@ def request_snapshot(
     folder: str = SNAPSHOTS,
     request_id: str = "",
     seconds: float = ANSWER_SECONDS,
+    ordered: bool = False,
 ) -> SnapshotRequest:
     """Asks the camera's box for a picture, to be stored under `key` (empty: a name of our own in `folder`).
 
     Whatever goes wrong, also at once, is the request's answer: state `error` with a message. The same request_id again is
-    the same request, and asks nothing. seconds: until its deadline. In a transaction the box is asked after its commit.
+    the same request, and asks nothing. seconds: until its deadline. ordered: an order refers to it, and takes it away
+    some time. In a transaction the box is asked after its commit.
     """
-    now = timezone.now()
-    request_id = request_id or uuid7()
+    now, name = timezone.now(), request_id or uuid7()
     problem = _key_problem(key) or _problem(camera)
-    request, new = SnapshotRequest.objects.get_or_create(
-        request_id=request_id,
-        defaults={
-            "camera": camera,
-            "device_id": camera.device_id,
-            "requested_by": author[:150],
-            "requested_at": now,
-            "deadline": now + timedelta(seconds=seconds),
-            "key": ("" if _key_problem(key) else key) or _own_key(camera.pk, folder, request_id, now),
-            "origin": SnapshotOrigin.SCHEDULE if folder == SCHEDULED else SnapshotOrigin.REQUEST,
-            "state": RequestState.ERROR if problem else RequestState.WAITING,
-            "message": problem,
-        },
-    )
+    values = {
+        "camera": camera,
+        "device_id": camera.device_id,
+        "requested_by": author[:150],
+        "requested_at": now,
+        "deadline": now + timedelta(seconds=seconds),
+        "key": ("" if _key_problem(key) else key) or _own_key(camera.pk, folder, name, now),
+        "origin": SnapshotOrigin.SCHEDULE if folder == SCHEDULED else SnapshotOrigin.REQUEST,
+        "state": RequestState.ERROR if problem else RequestState.WAITING,
+        "message": problem,
+    }
+    if request_id:
+        request, new = SnapshotRequest.objects.get_or_create(request_id=name, defaults=values)
+    else:  # a name that was made just now needs no look
+        request, new = SnapshotRequest.objects.create(request_id=name, **values), True
     if new:
-        log.info("snapshot asked for", camera=camera.pk, request_id=request_id, author=author, problem=problem)
-        keep_newest(SnapshotRequest.objects.filter(camera=camera, state=RequestState.ERROR, order=None))
+        log.info("snapshot asked for", camera=camera.pk, request_id=name, author=author, problem=problem)
+        if not ordered:
+            keep_newest(SnapshotRequest.objects.filter(camera=camera, state=RequestState.ERROR, order=None))
         if not problem:
             transaction.on_commit(partial(ask_again, request))
-    request.refresh_from_db()
+    if not (new and transaction.get_connection().in_atomic_block):  # there nobody has been asked yet
+        request.refresh_from_db()
     return request
 
 
@@ -129,12 +133,18 @@ def ask_again(request: SnapshotRequest) -> None:
         ask(request, kind=KIND, seconds=left, body={"key": request.key})
 
 
-def take_answer(answer: SnapshotAnswer, *, device_id: str) -> bool:
-    """What a box answered; whether it was news. Repeated, late, of a request that is gone or of another box: it is not."""
+def take_answer(answer: SnapshotAnswer, *, device_id: str) -> SnapshotRequest | None:
+    """What a box answered; the request, as it was, if it was news. Repeated, late, of a request that is gone or of another
+    box: it is not.
+    """
     request = asked_for(SnapshotRequest, answer, device_id=device_id)
     if request is None:
-        return False
+        return None
     transaction.on_commit(answered.set)
+    return request if _settled(request, answer) else None
+
+
+def _settled(request: SnapshotRequest, answer: SnapshotAnswer) -> bool:
     if answer.status == "error" or answer.at is None:
         return settle(request, state=RequestState.ERROR, message=answer.message)
     if answer.key != request.key or timezone.now() > request.deadline:

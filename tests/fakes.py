@@ -272,6 +272,9 @@ class GroupPipeline:
     def xadd(self, stream: str, fields: dict[str, str], **options: Any) -> None:
         self.acts.append(lambda: self.redis.xadd(stream, fields))
 
+    def set(self, key: str, value: str, **options: Any) -> None:
+        self.acts.append(lambda: self.redis.set(key, value, **options))
+
     def xack(self, stream: str, group: str, *ids: str) -> None:
         def act() -> None:
             for one in ids:
@@ -319,6 +322,12 @@ class FakeS3:
         if upload_id not in self.uploads:
             raise self.error("NoSuchUpload", 404)
         return self.uploads[upload_id]
+
+    def put_object(self, **given: Any) -> dict[str, Any]:
+        told = self._begin("put", given)
+        assert isinstance(given["Body"], bytes)
+        self.objects[given["Key"]] = given["Body"]
+        return told
 
     def create_multipart_upload(self, **given: Any) -> dict[str, Any]:
         answer = self._begin("create", given)

@@ -36,7 +36,7 @@ from recordings.core.tasks import AlertClipReport, RecordingReport
 from recordings.evidence.services import record_evidence, take_loss
 from recordings.extracts.services import take_report as take_extract_report
 from recordings.objects.services import answer_for, remove_now
-from recordings.snapshots import take_answer
+from recordings.orders.services import take_picture
 from recordings.spans.services import take_recorded_hour
 from recordings.tasks.services import take_report
 
@@ -232,7 +232,7 @@ def _take_answer(
 ) -> None:
     """Of a command or a task. One that nobody waits for any more is no error: the device need not keep it."""
     if isinstance(answer, SnapshotAnswer):
-        take_answer(answer, device_id=device_id)
+        take_picture(answer, device_id=device_id)
     elif isinstance(answer, RecordingReport):
         take_report(answer, device_id=device_id)
     elif isinstance(answer, RecordedHour):

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from recordings.core.orders import WITHIN_S
+from recordings.core.orders import WITHIN_S, NoAnswerError, Order, parse_order
 from recordings.orders.delivery import Call
 from recordings.orders.models import SnapshotOrder
 
@@ -41,6 +41,15 @@ class Flight:
     delivered: bool = False
     _thread: threading.Thread | None = None
     _over: bool = field(default=False)
+
+    def unasked(self) -> Order | None:
+        """What it asks for, when nobody has read it before and nothing was done about it yet."""
+        if self.again or self.tries or not self.fields or self.row is not None or self.answer is not None:
+            return None
+        try:
+            return parse_order(self.fields)
+        except NoAnswerError:
+            return None
 
     def is_calling(self) -> bool:
         return self._thread is not None and self._thread.is_alive()

@@ -7,13 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from cameras.asking import outcome, settle
 from cameras.choices import RequestState
 from cameras.models import Camera
+from edgesite import storage
 from edgesite.storage import StorageError
+from recordings import snapshots
 from recordings.core.orders import (
     EXPIRED,
     FAILED,
@@ -26,6 +30,7 @@ from recordings.core.orders import (
     Order,
     answer_body,
 )
+from recordings.core.snapshots import SnapshotAnswer
 from recordings.models import SnapshotRequest
 from recordings.orders.links import NotHereError, can_link, link_to
 from recordings.orders.models import ReceivedAnswer, SnapshotOrder
@@ -43,33 +48,83 @@ class ConflictError(Exception):
     """Something else stands under this request_id."""
 
 
-def open_order(order: Order, *, age: float, again: bool = False) -> SnapshotOrder:
+def open_order(order: Order, *, age: float, again: bool = False, url: str = "") -> SnapshotOrder:
     """Asks the box of the camera, or notes at once why not. The same request_id again is the same order.
 
     age: seconds since it was written. again: whoever read the entry before may have ended before the box was told; it is
-    told once more and obeys a request once. In a transaction the box is asked after its commit. Raises django.db.Error.
+    told once more and obeys a request once. url: of `sign_early`. In a transaction the box is asked after its commit.
+    Raises django.db.Error.
     """
-    with transaction.atomic():
-        row, new = SnapshotOrder.objects.select_related("snapshot").get_or_create(
-            request_id=order.request_id,
-            defaults={"camera_code": order.camera_code, "received_at": timezone.now()},
-        )
-        if new:
-            _ask(row, order, age)
-    if not new and again and row.snapshot is not None:
+    row = _found(order)
+    if row is None:
+        try:
+            with transaction.atomic():
+                return _opened(order, age, url)
+        except IntegrityError:
+            row = _found(order)
+            if row is None:
+                raise
+    if again and row.snapshot is not None:  # else: it came twice, or another hub was quicker
         ask_again(row.snapshot)
     return row
 
 
-def _ask(row: SnapshotOrder, order: Order, age: float) -> None:
+def sign_early(order: Order) -> str:
+    """The URL that the picture will have in its bucket, so that it is there when the picture is; "" where only who looks
+    for the picture can make one. To be called outside a transaction: keys may have to be fetched first.
+    """
+    if not settings.S3_BUCKET or order.lacking():
+        return ""
+    try:
+        return storage.presigned_url(order.cos_path, seconds=LINK_S)
+    except StorageError:  # tried again, and told, when the picture is there
+        return ""
+
+
+def _found(order: Order) -> SnapshotOrder | None:
+    return SnapshotOrder.objects.select_related("snapshot").filter(request_id=order.request_id).first()
+
+
+def _opened(order: Order, age: float, url: str) -> SnapshotOrder:
+    row = SnapshotOrder(request_id=order.request_id, camera_code=order.camera_code, received_at=timezone.now())
     camera = Camera.objects.select_related("device__status").filter(pk=order.camera_code).first()
     problem = order.lacking() or (EXPIRED if age >= LATE_S else "") or ("" if camera else UNKNOWN_CAMERA)
     problem = problem or ("" if can_link() else NO_LINK)
     if problem or camera is None:
         row.state, row.message = RequestState.ERROR, problem
     else:
-        row.snapshot = request_snapshot(camera=camera, author=AUTHOR, key=order.cos_path, seconds=TAKE_S - age)
-    row.save(update_fields=["state", "message", "snapshot"])
+        asked = request_snapshot(camera=camera, author=AUTHOR, key=order.cos_path, seconds=TAKE_S - age, ordered=True)
+        row.snapshot, row.state, row.message = asked, asked.state, asked.message
+        row.url = url if asked.state == RequestState.WAITING else ""
+    row.save(force_insert=True)
+    return row
+
+
+def make_stand(rows: Iterable[SnapshotOrder]) -> None:
+    """Answers that were stored by `soon_durable` survive a power cut from here on: before it nobody may be told of them."""
+    answered = [row.pk for row in rows if row.state != RequestState.WAITING]
+    if answered:
+        SnapshotOrder.objects.filter(pk__in=answered).update(state=F("state"))
+
+
+def take_picture(answer: SnapshotAnswer, *, device_id: str) -> None:
+    """What a box answered, ordered or not. Where nothing is left to find out for an order, its answer stands with it, in
+    the same transaction; else `answer_of` finds it out.
+    """
+    request = snapshots.take_answer(answer, device_id=device_id)
+    if request is None:
+        return
+    waiting = SnapshotOrder.objects.filter(snapshot=request, state=RequestState.WAITING)
+    if answer.status == "error":
+        waiting.update(state=RequestState.ERROR, message=answer.message)
+    elif settings.S3_BUCKET:
+        waiting.exclude(url="").update(state=RequestState.READY)
+
+
+def answered_among(rows: Iterable[SnapshotOrder]) -> dict[int, SnapshotOrder]:
+    """By their keys those of the rows whose answer stands by now. Raises django.db.Error."""
+    mine = SnapshotOrder.objects.filter(pk__in=[row.pk for row in rows])
+    return {row.pk: row for row in mine.exclude(state=RequestState.WAITING)}
 
 
 def still_waiting(rows: Iterable[SnapshotOrder], *, now: datetime) -> set[int]:
@@ -93,7 +148,8 @@ def answer_of(row: SnapshotOrder) -> dict[str, Any] | None:
             return answer_body(request_id=row.request_id, camera_code=row.camera_code, message=UNKNOWN_CAMERA)
     if row.state == RequestState.WAITING:
         return None
-    return answer_body(request_id=row.request_id, camera_code=row.camera_code, url=row.url, message=row.message)
+    url = row.url if row.state == RequestState.READY else ""
+    return answer_body(request_id=row.request_id, camera_code=row.camera_code, url=url, message=row.message)
 
 
 def _settle(row: SnapshotOrder) -> None:

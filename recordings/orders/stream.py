@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
@@ -36,7 +36,7 @@ class OrderStream:
     _history: bool = field(default=True)
 
     def read(self, *, count: int, wait_ms: int, claim: bool) -> list[Read]:
-        """At most so many entries, after `wait_ms` perhaps none. claim: also those that a reader who is gone left.
+        """At most so many entries, after `wait_ms` (0: at once) perhaps none. claim: also those that a reader who is gone left.
 
         What this consumer read before it was started comes first, and at once.
         """
@@ -84,14 +84,17 @@ class OrderStream:
 
     def keep_answer(self, answer: Mapping[str, Any]) -> None:
         """Where the integrator looks for it."""
-        key = redis_keys.snap_result(str(answer["request_id"]))
-        self.client.set(key, json.dumps(answer, ensure_ascii=False), ex=redis_keys.SNAP_RESULT_SECONDS)
+        _keep(self.client, answer)
 
-    def done(self, entry_id: str) -> None:
-        """Acknowledged, and out of the stream: it holds nothing but what is still to be answered."""
+    def done(self, entry_ids: Sequence[str], answers: Iterable[Mapping[str, Any]] = ()) -> None:
+        """Acknowledged, and out of the stream: it holds nothing but what is still to be answered. With it, at once, the
+        answers that integrators look for.
+        """
         with self.client.pipeline(transaction=True) as pipe:
-            pipe.xack(STREAM, GROUP, entry_id)
-            pipe.xdel(STREAM, entry_id)
+            for answer in answers:
+                _keep(pipe, answer)
+            pipe.xack(STREAM, GROUP, *entry_ids)
+            pipe.xdel(STREAM, *entry_ids)
             pipe.execute()
 
     def bury(self, entry_id: str, fields: Mapping[str, str], *, reason: str) -> None:
@@ -103,3 +106,8 @@ class OrderStream:
             pipe.xack(STREAM, GROUP, entry_id)
             pipe.xdel(STREAM, entry_id)
             pipe.execute()
+
+
+def _keep(client: Client, answer: Mapping[str, Any]) -> None:
+    key = redis_keys.snap_result(str(answer["request_id"]))
+    client.set(key, json.dumps(answer, ensure_ascii=False), ex=redis_keys.SNAP_RESULT_SECONDS)

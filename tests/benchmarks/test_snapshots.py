@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ import cv2
 import httpx
 import pytest
 import redis
+from av.video.reformatter import VideoReformatter
 from botocore.config import Config
 
 from detection.commanding import SNAPSHOT_THREADS
@@ -46,13 +48,17 @@ class Bare:
     def __init__(self, s3: S3Server, clip: Path) -> None:
         with av.open(str(clip)) as container:
             self.picture = next(container.decode(video=0))
+        self.scalers = threading.local()  # a picture's own is for one thread
         self.client = boto3.client(
             "s3", endpoint_url=s3.env()["S3_ENDPOINT_URL"], region_name=REGION, aws_access_key_id=KEY,
             aws_secret_access_key=SECRET, config=Config(s3={"addressing_style": "path"}, signature_version="s3v4"),
         )  # fmt: skip
 
     def encode(self) -> bytes:
-        return bytes(cv2.imencode(".jpg", self.picture.to_ndarray(format="bgr24"), QUALITY)[1])
+        if not hasattr(self.scalers, "mine"):
+            self.scalers.mine = VideoReformatter()
+        pixels = self.scalers.mine.reformat(self.picture, format="bgr24").to_ndarray()
+        return bytes(cv2.imencode(".jpg", pixels, QUALITY)[1])
 
     def shoot(self, name: str) -> str:
         key = f"bare/{name}.jpg"
@@ -61,10 +67,15 @@ class Bare:
 
 
 class Integrator:
-    """Asks through Redis, and looks for answers there."""
+    """Asks through Redis, and is told by it when an answer is there: looking again and again would cost a share of the
+    machine that the product then lacks.
+    """
 
     def __init__(self, url: str) -> None:
         self.redis: Any = redis.Redis.from_url(url, decode_responses=True, protocol=2)
+        self.redis.config_set("notify-keyspace-events", "K$")
+        self.news: Any = self.redis.pubsub(ignore_subscribe_messages=True)
+        self.news.psubscribe(f"__keyspace@*__:{redis_keys.snap_result('*')}")
 
     def ask(self, name: str) -> None:
         self.redis.xadd(
@@ -75,7 +86,7 @@ class Integrator:
         end = time.monotonic() + 10
         while (text := self.redis.get(redis_keys.snap_result(name))) is None:
             assert time.monotonic() < end, f"no answer to {name}"
-            time.sleep(0.0005)
+            self.news.get_message(timeout=0.5)
         return dict(json.loads(text))
 
     def shoot(self, name: str) -> str:
@@ -110,6 +121,7 @@ def sides(street: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
             integrator.shoot(f"warm{number}")
             bare.shoot(f"warm{number}")
         yield integrator, bare
+        integrator.news.close()
         integrator.redis.close()
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from redis.exceptions import RedisError
@@ -16,7 +18,7 @@ from cameras import asking
 from cameras.asking import LATE, SILENT
 from cameras.models import Camera, Device, DeviceStatus
 from detection import snapshots as box_words
-from edgesite import redis_keys
+from edgesite import redis_keys, storage
 from recordings import snapshots
 from recordings.core import orders as words
 from recordings.core.orders import NO_ID, Order
@@ -307,3 +309,128 @@ def test_no_more_is_taken_on_than_can_be_under_way(desk: Desk, monkeypatch: pyte
     desk.step()
     desk.step()
     assert len(desk.commands()) == 4
+
+
+def use_bucket(settings: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A bucket that signs; what it signed for."""
+    signed: list[str] = []
+
+    def sign(key: str, *, seconds: int) -> str:
+        signed.append(key)
+        return f"https://s3.example.org/{key}?{len(signed)}&{seconds}"
+
+    settings.S3_BUCKET = "shop"
+    monkeypatch.setattr(storage, "presigned_url", sign)
+    return signed
+
+
+def test_with_a_bucket_the_answer_stands_with_what_the_box_said(
+    desk: Desk, settings: Any, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    signed = use_bucket(settings, monkeypatch)
+    desk.ask()
+    with django_assert_max_num_queries(14):
+        desk.step()
+    waiting = SnapshotOrder.objects.get()
+    assert (waiting.state, services.answer_of(waiting)) == ("waiting", None)  # the URL alone is no answer
+    desk.box_answers(store=False)
+    assert SnapshotOrder.objects.get().state == "ready"  # the hub may end here
+    desk.restart()
+    desk.run()
+    assert desk.result()["url"] == f"https://s3.example.org/{KEY}?1&3600"
+    desk.ask(request_id="r2")
+    desk.step()
+    desk.box_answers("r2", status="error", at=None, message="The disk is full.")
+    row = SnapshotOrder.objects.get(request_id="r2")
+    assert (row.state, row.message) == ("error", "The disk is full.")
+    desk.run()
+    assert desk.result("r2") == failed("The disk is full.", request_id="r2")
+    assert len(signed) == 2
+    desk.ask(request_id="r3", camera_code="nope")
+    desk.run()
+    assert SnapshotOrder.objects.get(request_id="r3").url == ""
+
+
+def test_many_at_once_share_commits_and_calls(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    finished: list[int] = []
+    real = stream.OrderStream.done
+
+    def done(self: Any, entry_ids: Any, answers: Any = ()) -> None:
+        finished.append(len(entry_ids))
+        real(self, entry_ids, answers)
+
+    monkeypatch.setattr(stream.OrderStream, "done", done)
+    begun: list[str] = []
+    real_open = services.open_order
+
+    def opened(order: Order, **values: Any) -> Any:
+        begun.append(order.request_id)
+        return real_open(order, **values)
+
+    monkeypatch.setattr(services, "open_order", opened)
+    for number in range(worker.TOGETHER + 4):
+        desk.ask(request_id=f"r{number}", cos_path=f"a/{number}.jpg")
+    desk.ask(request_id="r0")  # twice in one turn
+    desk.ask(request_id="wrong", camera_code="nope")
+    desk.step()
+    assert len(desk.commands()) == worker.TOGETHER + 4
+    assert len(begun) == worker.TOGETHER + 6
+    assert desk.result("wrong")["status"] == "error"
+    assert finished == [1]
+    for number in range(worker.TOGETHER + 4):
+        desk.box_answers(f"r{number}")
+    desk.step()
+    assert finished == [1, worker.TOGETHER + 5]
+    assert all(desk.result(f"r{number}")["status"] == "ok" for number in range(worker.TOGETHER + 4))
+    assert (desk.waiting(), desk.pending()) == ([], {})
+
+
+def test_a_database_that_fails_a_turn_asks_nobody_and_the_next_one_does(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, tries = services.open_order, [0]
+
+    def failing(order: Order, **values: Any) -> Any:
+        tries[0] += 1
+        if tries[0] == 3:
+            raise OperationalError("database is locked")
+        return real(order, **values)
+
+    monkeypatch.setattr(services, "open_order", failing)
+    for number in range(4):
+        desk.ask(request_id=f"r{number}", cos_path=f"a/{number}.jpg")
+    with pytest.raises(OperationalError):
+        desk.step()
+    assert (desk.commands(), SnapshotOrder.objects.count()) == ([], 0)
+    desk.step()
+    assert len(desk.commands()) == 4
+    for number in range(4):
+        desk.box_answers(f"r{number}")
+    desk.run()
+    assert all(desk.result(f"r{number}")["status"] == "ok" for number in range(4))
+
+
+def test_one_that_ends_the_worker_takes_none_with_it_that_came_before(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = services.open_order
+
+    def ends(order: Order, **values: Any) -> Any:
+        if order.request_id == "bad":
+            raise SystemExit
+        return real(order, **values)
+
+    monkeypatch.setattr(services, "open_order", ends)
+    for request_id in ("a", "bad"):
+        desk.ask(request_id=request_id, camera_code="nope")
+    ended = 0
+    while desk.waiting() and ended < 50:
+        desk.restart()
+        try:
+            desk.run()
+        except SystemExit:
+            ended += 1
+    assert ended == worker.DELIVERIES
+    assert desk.result("a")["message"] == words.UNKNOWN_CAMERA
+    assert desk.result("bad")["message"] == words.FAILED
+    assert json.loads(desk.dead()[0]["fields"])["request_id"] == "bad"

@@ -59,7 +59,7 @@ RETENTION_SECONDS = 60.0
 REPORT_SECONDS = 600.0
 TRIAL_SECONDS = 2.0
 ORDER_SECONDS = 0.0  # each step waits by itself
-INGEST_SECONDS = 0.02  # each step waits by itself, and an alert of an idle installation should not wait for the next
+INGEST_SECONDS = 0.0  # each step waits by itself, and an alert or a picture should not wait for the next
 END_SECONDS = 4.0  # for all loops together
 EXPECTED = (RedisError, DatabaseProblem, StorageError)
 
@@ -123,11 +123,11 @@ class Command(BaseCommand):
             ("report rows", lambda: reports.step(now=timezone.now()), REPORT_SECONDS),
             ("extracts", extracts.step, EXTRACT_SECONDS),
             ("retention of extracts", extract_retention.step, RETENTION_SECONDS),
-            ("objects of nobody", objects.Tidying().step, objects.LOOK_SECONDS),
+            ("objects of nobody", objects.Tidying(stop).step, objects.LOOK_SECONDS),
             ("unfinished uploads", stale_uploads.step, stale_uploads.LOOK_SECONDS),
             ("retention of clips", clip_retention.step, RETENTION_SECONDS),
             ("scheduled snapshots", snapping.step, SNAP_SECONDS),
-            ("retention of snapshots", SnapshotRetention().step, RETENTION_SECONDS),
+            ("retention of snapshots", SnapshotRetention(stop).step, RETENTION_SECONDS),
             ("time-lapses", FilmMaker(stop).step, FILM_SECONDS),
             ("retention of time-lapses", film_retention.step, RETENTION_SECONDS),
             ("brokers", brokers.step, BROKER_SECONDS),
