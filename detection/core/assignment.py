@@ -7,7 +7,33 @@ from numpy.typing import NDArray
 
 Gains = NDArray[np.float64]
 
+LEAST_GAIN = 0.02  # a poor pair is better than none
 LARGEST_EXACT = 64  # of one crowd whose members all touch; in a larger one best first is good enough, and quick
+
+
+def pair(
+    fit: Gains,
+    penalty: Gains,
+    least: float,
+    *,
+    free: NDArray[np.bool_],
+    wanted: NDArray[np.bool_],
+    rows: NDArray[np.intp],
+) -> None:
+    """Pair free tracks (rows of `fit`) with wanted, unpaired detections (columns); marks `free`, `rows`.
+
+    Only pairs that fit by `least` are made. The sum of the squares of `fit` less `penalty` ``(m, 1)`` is made largest: one
+    pair that fits well counts more than two that hardly do.
+    """
+    open_columns = wanted & (rows < 0)
+    if not open_columns.any():
+        return
+    allowed = (fit >= least) & free[:, None] & open_columns[None, :]
+    tracks, columns = np.nonzero(allowed)
+    if not _nobody_competes(tracks, columns):
+        tracks, columns = best_pairs(np.where(allowed, np.maximum(fit - penalty, LEAST_GAIN) ** 2, 0.0))
+    free[tracks] = False
+    rows[columns] = tracks
 
 
 def best_pairs(gains: Gains) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -18,8 +44,8 @@ def best_pairs(gains: Gains) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     more than 64 that hangs together is paired best first instead.
     """
     rows, columns = np.nonzero(gains > 0)
-    if len(rows) == len(set(rows.tolist())) == len(set(columns.tolist())):
-        return rows, columns  # nobody competes
+    if _nobody_competes(rows, columns):
+        return rows, columns
     pairs = _certain(gains)
     if pairs:
         gains = gains.copy()
@@ -33,6 +59,11 @@ def best_pairs(gains: Gains) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     pairs.sort()
     made = np.array(pairs, np.intp).reshape(-1, 2)
     return made[:, 0], made[:, 1]
+
+
+def _nobody_competes(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> bool:
+    """Whether of these possible pairs all can be made: no row and no column is in two of them."""
+    return len(rows) == len(set(rows.tolist())) == len(set(columns.tolist()))
 
 
 def _certain(gains: Gains) -> list[tuple[int, int]]:

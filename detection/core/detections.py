@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -19,6 +19,7 @@ class Detections:
 
     boxes: float32 ``(n, 4)``, x1, y1, x2, y2 as shares (0..1) of the picture's width and height, x1 <= x2, y1 <= y2.
     scores: float32 ``(n,)``, 0..1. class_ids: int32 ``(n,)``, indexes into the model's class names.
+    checked: for rows of another one, which were looked at when that one was made.
 
     Raises ValueError when the shapes disagree or a value is not finite.
     """
@@ -26,8 +27,11 @@ class Detections:
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
     class_ids: NDArray[np.int32]
+    checked: InitVar[bool] = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, checked: bool) -> None:
+        if checked:
+            return
         count = len(self.scores)
         if self.boxes.shape != (count, 4) or self.scores.shape != (count,) or self.class_ids.shape != (count,):
             raise ValueError(
@@ -47,7 +51,7 @@ class Detections:
 
     def pick(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Detections:
         """The detections that a mask or an index array selects, in its order."""
-        return Detections(self.boxes[keep], self.scores[keep], self.class_ids[keep])
+        return Detections(self.boxes[keep], self.scores[keep], self.class_ids[keep], checked=True)
 
 
 @functools.lru_cache(maxsize=256)

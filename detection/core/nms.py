@@ -20,12 +20,11 @@ def nms(
     O(n) memory.
     """
     order = np.argsort(-scores, kind="stable")
-    low, high = boxes[order, :2].T.copy(), boxes[order, 2:].T.copy()
-    kinds = class_ids[order]
+    corners = boxes[order].T.copy()
+    low, high, kinds = corners[:2], corners[2:], class_ids[order]
     mixed = len(order) > 0 and bool((kinds != kinds[0]).any())
     # shared / (a + b - shared) > t is the same as shared > t / (1 + t) * (a + b): no division, nothing to guard.
     weighted = (high[0] - low[0]) * (high[1] - low[1]) * np.float32(iou_threshold / (1.0 + iou_threshold))
-    together = len(order) <= ALL_PAIRS
 
     def beaten(best: slice, rest: slice) -> NDArray[np.bool_]:
         """Which of `rest` a box `best` leaves no room for: ``(best, rest)``."""
@@ -37,13 +36,16 @@ def nms(
             result &= kinds[None, rest] == kinds[best, None]
         return result
 
-    pairs = beaten(slice(None), slice(None)) if together else None
-    alive = np.ones(len(order), np.bool_)
-    kept: list[int] = []
-    for best in range(len(order)):
-        if not alive[best]:
-            continue
-        kept.append(best)
-        rest = slice(best + 1, None)
-        alive[rest] &= ~(pairs[best, rest] if pairs is not None else beaten(slice(best, best + 1), rest)[0])
-    return order[np.asarray(kept, np.intp)]
+    gone = np.zeros(len(order), np.bool_)
+    if len(order) <= ALL_PAIRS:
+        pairs = beaten(slice(None), slice(None))
+        np.fill_diagonal(pairs, val=False)
+        # A box that is not gone is beaten by no better one that stays, so none of those that it beats did stay.
+        for best in range(len(order)):
+            if not gone[best]:
+                gone |= pairs[best]
+    else:
+        for best in range(len(order)):
+            if not gone[best]:
+                gone[best + 1 :] |= beaten(slice(best, best + 1), slice(best + 1, None))[0]
+    return order[~gone]

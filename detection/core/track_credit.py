@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.core.track_motion import AXES
+
 SCORE_SLACK = 1e-6  # scores are float32: 0.7 arrives as 0.69999999
 
 
@@ -65,5 +67,5 @@ class Credit:
         comes back there and is doubted again.
         """
         self.good = (self.mean >= enough - SCORE_SLACK) | (self.good & (self.mean >= least - SCORE_SLACK))
-        gone = np.abs(centres - self.origin) / (sizes * np.array([1.0, 0.5]))
+        gone = np.abs(centres - self.origin) / (sizes * AXES)
         self.told = self.good | ((gone.max(axis=1, initial=0.0) >= way) & (self.mean >= least - SCORE_SLACK))

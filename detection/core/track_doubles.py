@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from detection.core.track_motion import area, shared
+
 FROM_SCORE = 0.1  # scores flicker: a box that is so much weaker still counts beside this one
 PART = 0.25  # who has less of the box than this is somebody at its side
 SPOTS = (np.arange(8) + 0.5) / 8  # of the box, both ways, at which is looked
@@ -23,11 +25,13 @@ def made_up(
     found = np.zeros(len(boxes), np.bool_)
     if len(boxes) < 3:  # one, and two of which it could be made
         return found
-    sides = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:]) - np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    np.maximum(sides, 0.0, out=sides)
-    area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
-    parts = sides[..., 0] * sides[..., 1] / np.maximum(area, 1e-12)[:, None]
-    counts = (parts >= PART) & (scores[None, :] >= scores[:, None] - FROM_SCORE) & (class_ids[:, None] == class_ids)
+    parts = shared(boxes, boxes) / np.maximum(area(boxes), 1e-12)[:, None]
+    has_part = parts >= PART
+    if not (
+        np.count_nonzero(has_part, axis=1) > 2
+    ).any():  # nearly always: nobody has a part of two others, and of itself
+        return found
+    counts = has_part & (scores[None, :] >= scores[:, None] - FROM_SCORE) & (class_ids[:, None] == class_ids)
     np.fill_diagonal(counts, val=False)
     for row in np.nonzero((counts.sum(axis=1) >= 2) & ((parts * counts).sum(axis=1) >= share))[0]:
         found[row] = _covered(boxes[row], boxes[counts[row]]) >= share

@@ -20,6 +20,24 @@ JITTER = 0.1  # units: how far a detector's box wanders on an object that stands
 SIZE_MEMORY_S = 0.3  # sizes follow within this time, so that one half hidden box does not spoil the prediction
 MAX_REACH = 1.0  # sizes: boxes are widened by at most this much on each side
 TINY = 1e-9
+AXES = np.array([1.0, 0.5])  # the unit, in sizes: upright objects move across the picture, not up and down in it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Expected:
+    """Where k tracks should be at one moment, worked out once for all that is asked of that frame.
+
+    unseen ``(k,)``: seconds since each was seen. centre ``(k, 2)``, boxes ``(k, 4)``. doubt ``(k, 3)``: as in `MotionModel`.
+    """
+
+    unseen: Floats
+    centre: Floats
+    boxes: Floats
+    doubt: Floats
+
+    def pick(self, keep: NDArray[np.bool_]) -> Expected:
+        """The tracks that a mask selects."""
+        return Expected(self.unseen[keep], self.centre[keep], self.boxes[keep], self.doubt[keep])
 
 
 @dataclass(slots=True, eq=False)
@@ -66,47 +84,60 @@ class MotionModel:
             np.concatenate([self.seen, other.seen]),
         )
 
-    def predict(self, now: float) -> tuple[Floats, Floats]:
-        """The boxes expected at `now` ``(k, 4)``, and the standard deviation of their place in units ``(k,)``."""
-        dt = now - self.seen
-        centre = self.centre + self.velocity * dt[:, None]
+    def predict(self, now: float) -> Expected:
+        """What is to be expected at `now`."""
+        unseen = now - self.seen
+        centre = self.centre + self.velocity * unseen[:, None]
         half = self.size / 2
-        variance = _grown(self.doubt, dt)[:, 0]
-        return np.concatenate([centre - half, centre + half], axis=1), np.sqrt(variance)
+        boxes = np.concatenate([centre - half, centre + half], axis=1)
+        return Expected(unseen, centre, boxes, _grown(self.doubt, unseen))
 
-    def measure(self, rows: NDArray[np.intp], boxes: Floats, now: float) -> None:
-        """Take in where the tracks `rows` (each at most once) were seen at `now`: boxes ``(len(rows), 4)``."""
-        dt = now - self.seen[rows]
-        grown = _grown(self.doubt[rows], dt)
-        total = grown[:, 0] + JITTER**2
-        gain, gain_speed = grown[:, 0] / total, grown[:, 1] / total
-        expected = self.centre[rows] + self.velocity[rows] * dt[:, None]
-        surprise = _centre(boxes) - expected
-        self.centre[rows] = expected + gain[:, None] * surprise
-        self.velocity[rows] += gain_speed[:, None] * surprise
-        self.doubt[rows, 0] = (1 - gain) * grown[:, 0]
-        self.doubt[rows, 1] = (1 - gain) * grown[:, 1]
-        self.doubt[rows, 2] = grown[:, 2] - gain_speed * grown[:, 1]
-        self.size[rows] += (1 - np.exp(-dt / SIZE_MEMORY_S))[:, None] * (_size(boxes) - self.size[rows])
+    def measure(self, rows: NDArray[np.intp], boxes: Floats, expected: Expected, now: float) -> None:
+        """Take in where the tracks `rows` (each at most once) were seen at `now`: boxes ``(len(rows), 4)``.
+
+        expected: what `predict` said of this moment.
+        """
+        centre, doubt = expected.centre[rows], expected.doubt[rows]
+        gain = doubt[:, :2] / (doubt[:, :1] + JITTER**2)  # of place, of speed
+        surprise = _centre(boxes) - centre
+        self.centre[rows] = centre + gain[:, :1] * surprise
+        self.velocity[rows] += gain[:, 1:] * surprise
+        doubt[:, 2] -= gain[:, 1] * doubt[:, 1]
+        doubt[:, :2] *= 1 - gain[:, :1]
+        self.doubt[rows] = doubt
+        size = self.size[rows]
+        follows = 1 - np.exp(-expected.unseen[rows] / SIZE_MEMORY_S)
+        self.size[rows] = size + follows[:, None] * (_size(boxes) - size)
         self.boxes[rows] = boxes
         self.seen[rows] = now
 
-    def reach(self, predicted: Floats, doubt: Floats, boxes: Floats) -> Floats:
-        """Overlap after widening both boxes by the doubt ``(k, n)``, with the predicted or the last seen place.
+    def reach(self, expected: Expected, boxes: Floats) -> Floats:
+        """Overlap after widening both boxes by the doubt ``(k, n)``, with the expected or the last seen place.
 
         Widened boxes after C-BIoU (Yang et al., "Hard to Track Objects with Irregular Motions", WACV 2023).
         """
-        share = np.minimum(2 * doubt, MAX_REACH)
-        # One unit is half a height: upright objects move across the picture, not up and down in it.
-        margin = self.size * share[:, None] * np.array([1.0, 0.5])
+        share = np.minimum(2 * np.sqrt(expected.doubt[:, 0]), MAX_REACH)
+        margin = self.size * share[:, None] * AXES
         widening = np.concatenate([-margin, margin], axis=1)
-        wide = boxes[None, :, :] + widening[:, None, :]
-        return np.maximum(_overlap(predicted + widening, wide), _overlap(self.boxes + widening, wide))
+        wide = _across(boxes) + _down(widening)
+        return np.maximum(
+            _overlap(_down(expected.boxes + widening), wide), _overlap(_down(self.boxes + widening), wide)
+        )
 
 
 def overlap(one: Floats, other: Floats) -> Floats:
     """Intersection over union of boxes ``(k, 4)`` and ``(n, 4)``: ``(k, n)``, 0..1; 0 where both are empty."""
-    return _overlap(one, other[None, :, :])
+    return _overlap(_down(one), _across(other))
+
+
+def area(boxes: Floats) -> Floats:
+    """Of boxes ``(n, 4)``: ``(n,)``."""
+    return _area(boxes.T)
+
+
+def shared(one: Floats, other: Floats) -> Floats:
+    """The area that boxes ``(k, 4)`` and ``(n, 4)`` have in common: ``(k, n)``."""
+    return _shared(_down(one), _across(other))
 
 
 def shared_of_smaller(one: Floats, other: Floats, *, alike: float) -> Floats:
@@ -114,28 +145,42 @@ def shared_of_smaller(one: Floats, other: Floats, *, alike: float) -> Floats:
 
     0 where the smaller one has less than `alike` of the larger one's area.
     """
-    sides = np.minimum(one[:, None, 2:], other[None, :, 2:]) - np.maximum(one[:, None, :2], other[None, :, :2])
-    np.maximum(sides, 0.0, out=sides)
-    mine, theirs = _area(one)[:, None], _area(other)[None, :]
+    mine, theirs = area(one)[:, None], area(other)[None, :]
     smaller, larger = np.minimum(mine, theirs), np.maximum(mine, theirs)
-    share: Floats = sides[..., 0] * sides[..., 1] / np.maximum(smaller, 1e-12)
-    return np.where(smaller >= alike * larger, share, 0.0)
+    return np.where(smaller >= alike * larger, shared(one, other) / np.maximum(smaller, 1e-12), 0.0)
+
+
+# Below, the four numbers of a box come first, so that numpy's inner loops go over many boxes instead of two numbers.
+
+
+def _down(boxes: Floats) -> Floats:
+    """Boxes ``(k, 4)`` as the rows of a table: ``(4, k, 1)``."""
+    return boxes.T.copy()[:, :, None]
+
+
+def _across(boxes: Floats) -> Floats:
+    """Boxes ``(n, 4)`` as its columns: ``(4, 1, n)``."""
+    return boxes.T.copy()[:, None, :]
 
 
 def _overlap(one: Floats, other: Floats) -> Floats:
-    """The same where each of the k boxes has its own n others: ``other`` is ``(1 or k, n, 4)``."""
-    first = one[:, None, :]
-    sides = np.minimum(first[..., 2:], other[..., 2:]) - np.maximum(first[..., :2], other[..., :2])
+    """Intersection over union in each place of the table. other: ``(4, 1, n)``, or its own for each place."""
+    common = _shared(one, other)
+    union = _area(one) + _area(other) - common
+    result: Floats = common / np.maximum(union, 1e-12)
+    return result
+
+
+def _shared(one: Floats, other: Floats) -> Floats:
+    sides = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
     np.maximum(sides, 0.0, out=sides)
-    shared = sides[..., 0] * sides[..., 1]
-    union = _area(first) + _area(other) - shared
-    result: Floats = shared / np.maximum(union, 1e-12)
+    result: Floats = sides[0] * sides[1]
     return result
 
 
 def _area(boxes: Floats) -> Floats:
-    area: Floats = (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
-    return area
+    result: Floats = (boxes[2] - boxes[0]) * (boxes[3] - boxes[1])
+    return result
 
 
 def _centre(boxes: Floats) -> Floats:
@@ -150,7 +195,8 @@ def _grown(doubt: Floats, dt: Floats) -> Floats:
     """Doubt after `dt` seconds unseen: ``(k, 3)``."""
     grown = np.empty_like(doubt)
     place, both, speed = doubt[:, 0], doubt[:, 1], doubt[:, 2]
-    grown[:, 0] = place + dt * (2 * both + dt * speed) + ACCELERATION * dt**3 / 3
-    grown[:, 1] = both + dt * speed + ACCELERATION * dt**2 / 2
+    by_speed = dt * speed
+    grown[:, 0] = place + dt * (2 * both + by_speed) + ACCELERATION * dt**3 / 3
+    grown[:, 1] = both + by_speed + ACCELERATION * dt**2 / 2
     grown[:, 2] = speed + ACCELERATION * dt
     return grown

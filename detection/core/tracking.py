@@ -12,14 +12,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detection.core.assignment import best_pairs
+from detection.core.assignment import pair
 from detection.core.detections import Detections
 from detection.core.nms import nms
 from detection.core.track_credit import SCORE_SLACK, Credit
 from detection.core.track_doubles import made_up
-from detection.core.track_motion import MotionModel, overlap, shared_of_smaller
+from detection.core.track_motion import Expected, MotionModel, overlap, shared_of_smaller
 
-LEAST_GAIN = 0.02  # a poor pair is better than none
 ALIKE = 1 / 3  # a box smaller than this share of another one is not a part of that person, but somebody farther off
 
 
@@ -158,22 +157,16 @@ class OverlapTracker:
         if media_time < self._time:
             self.reset()
         self._time = media_time
-        self._end_lost(media_time)
+        expected = self._end_lost(self._model.predict(media_time)) if len(self._ids) else None
         if len(detections) == 0:
             return Tracks.empty()
-        detections = detections.pick(
-            np.sort(nms(detections.boxes, detections.scores, detections.class_ids, self.settings.max_overlap))
-        )
+        detections = self._clear_ones(detections)
         boxes = detections.boxes.astype(np.float64)
         strong = detections.scores >= self._start_score - SCORE_SLACK
-        rows = self._associate(boxes, detections, strong, media_time)
-        matched = np.nonzero(rows >= 0)[0]
-        ids = np.zeros(len(detections), np.int64)
-        if len(matched):
-            since = media_time - self._model.seen[rows[matched]]
-            self._credit.measure(rows[matched], detections.scores[matched], since / self.settings.score_memory_s)
-            self._model.measure(rows[matched], boxes[matched], media_time)
-            ids[matched] = self._ids[rows[matched]]
+        rows, ids = np.full(len(detections), -1, np.intp), np.zeros(len(detections), np.int64)
+        if expected is not None:
+            rows = self._associate(boxes, detections, strong, expected)
+            self._follow(boxes, detections, rows, expected, ids)
         fresh = self._startable(self._fresh(boxes, detections, rows, strong), detections.scores, media_time)
         if len(fresh):
             ids[fresh] = self._start(boxes[fresh], detections.class_ids[fresh], detections.scores[fresh], media_time)
@@ -185,7 +178,12 @@ class OverlapTracker:
             way=self.settings.trust_way,
         )
         told = (ids[:, None] == self._ids[self._credit.told]).any(axis=1)
-        return Tracks(ids[told], detections.pick(told))
+        return Tracks(ids, detections) if told.all() else Tracks(ids[told], detections.pick(told))
+
+    def _clear_ones(self, detections: Detections) -> Detections:
+        """Of those that overlap too much for two objects the best."""
+        stay = nms(detections.boxes, detections.scores, detections.class_ids, self.settings.max_overlap)
+        return detections if len(stay) == len(detections) else detections.pick(np.sort(stay))
 
     @property
     def _trust_score(self) -> float:
@@ -193,40 +191,54 @@ class OverlapTracker:
         return min(self._start_score * self.settings.trust_share, (1 + self._start_score) / 2)
 
     def _associate(
-        self, boxes: NDArray[np.float64], detections: Detections, strong: NDArray[np.bool_], now: float
+        self, boxes: NDArray[np.float64], detections: Detections, strong: NDArray[np.bool_], expected: Expected
     ) -> NDArray[np.intp]:
         """The row of the track that each detection continues, -1 for none: ``(n,)``."""
-        rows = np.full(len(detections), -1, np.intp)
-        if len(self._ids) == 0:
-            return rows
-        settings = self.settings
+        rows, settings = np.full(len(detections), -1, np.intp), self.settings
         weak = ~strong & (detections.scores >= settings.continue_score - SCORE_SLACK)
         both = strong & made_up(boxes, detections.scores, detections.class_ids, share=settings.max_made_up)
         single = strong & ~both
         same_class = self._classes[:, None] == detections.class_ids[None, :]
-        predicted, doubt = self._model.predict(now)
         # Of two tracks that fit alike, the one that was seen last is likelier to be the object in front.
-        penalty = 0.1 * (now - self._model.seen)[:, None]
-        near = overlap(predicted, boxes) * same_class
+        penalty = 0.1 * expected.unseen[:, None]
+        near = overlap(expected.boxes, boxes) * same_class
         free = np.ones(len(self._ids), np.bool_)
-        _pair(near, penalty, settings.min_overlap, free=free, wanted=single, rows=rows)
-        _pair(near, penalty, settings.min_overlap, free=free, wanted=both, rows=rows)
-        _pair(near, penalty, settings.min_overlap_low, free=free, wanted=weak, rows=rows)
+        pair(near, penalty, settings.min_overlap, free=free, wanted=single, rows=rows)
+        pair(near, penalty, settings.min_overlap, free=free, wanted=both, rows=rows)
+        pair(near, penalty, settings.min_overlap_low, free=free, wanted=weak, rows=rows)
         if free.any() and (single & (rows < 0)).any():
-            reach = self._model.reach(predicted, doubt, boxes) * same_class
-            _pair(reach, penalty, settings.min_reach, free=free, wanted=single, rows=rows)
+            reach = self._model.reach(expected, boxes) * same_class
+            pair(reach, penalty, settings.min_reach, free=free, wanted=single, rows=rows)
         return rows
 
-    def _end_lost(self, now: float) -> None:
-        unseen = now - self._model.seen
+    def _follow(
+        self,
+        boxes: NDArray[np.float64],
+        detections: Detections,
+        rows: NDArray[np.intp],
+        expected: Expected,
+        ids: NDArray[np.int64],
+    ) -> None:
+        """Takes in what continues tracks, and puts their ids into `ids` ``(n,)``."""
+        (matched,) = np.nonzero(rows >= 0)
+        if len(matched):
+            rows = rows[matched]
+            self._credit.measure(rows, detections.scores[matched], expected.unseen[rows] / self.settings.score_memory_s)
+            self._model.measure(rows, boxes[matched], expected, self._time)
+            ids[matched] = self._ids[rows]
+
+    def _end_lost(self, expected: Expected) -> Expected:
+        """Ends the tracks that were unseen for too long; what is expected of the others."""
+        unseen = expected.unseen
         if not (unseen > min(self.settings.outside_gap_s, self.settings.max_gap_s)).any():
-            return
-        predicted, _ = self._model.predict(now)
-        centre = (predicted[:, :2] + predicted[:, 2:]) / 2
+            return expected
+        centre = (expected.boxes[:, :2] + expected.boxes[:, 2:]) / 2
         outside = ((centre < 0) | (centre > 1)).any(axis=1)
         # Whoever comes in there afterwards is likelier somebody else.
         limit = np.where(outside, self.settings.outside_gap_s, self.settings.max_gap_s)
-        self._keep(unseen <= limit)
+        keep = unseen <= limit
+        self._keep(keep)
+        return expected if keep.all() else expected.pick(keep)
 
     def _fresh(
         self, boxes: NDArray[np.float64], detections: Detections, rows: NDArray[np.intp], strong: NDArray[np.bool_]
@@ -269,27 +281,3 @@ class OverlapTracker:
         if not keep.all():
             self._ids, self._classes = self._ids[keep], self._classes[keep]
             self._credit, self._model = self._credit.pick(keep), self._model.pick(keep)
-
-
-def _pair(
-    fit: NDArray[np.float64],
-    penalty: NDArray[np.float64],
-    least: float,
-    *,
-    free: NDArray[np.bool_],
-    wanted: NDArray[np.bool_],
-    rows: NDArray[np.intp],
-) -> None:
-    """Pair free tracks (rows of `fit`) with wanted, unpaired detections (columns); marks `free`, `rows`.
-
-    The sum of the squares is made largest: one pair that fits well counts more than two that hardly do.
-    """
-    open_columns = wanted & (rows < 0)
-    if not open_columns.any():
-        return
-    allowed = (fit >= least) & free[:, None] & open_columns[None, :]
-    if not allowed.any():
-        return
-    tracks, columns = best_pairs(np.where(allowed, np.maximum(fit - penalty, LEAST_GAIN) ** 2, 0.0))
-    free[tracks] = False
-    rows[columns] = tracks

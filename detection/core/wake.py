@@ -8,6 +8,7 @@ small lasting rise. No clock is read here: moments come in as arguments.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterable
 
@@ -29,6 +30,35 @@ def median(values: Iterable[float]) -> float:
     return ordered[len(ordered) // 2]
 
 
+class Window:
+    """The last so many values, kept in order of size as well: this runs for every packet of every camera."""
+
+    def __init__(self, most: int) -> None:
+        self._values: deque[float] = deque(maxlen=most)
+        self._ordered: list[float] = []
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def add(self, value: float) -> None:
+        """The oldest one goes when there are too many."""
+        if len(self._values) == self._values.maxlen:
+            del self._ordered[bisect_left(self._ordered, self._values[0])]
+        self._values.append(value)
+        insort(self._ordered, value)
+
+    @property
+    def median(self) -> float:
+        """As the function. Raises IndexError for none."""
+        return self._ordered[len(self._ordered) // 2]
+
+    @property
+    def deviation(self) -> float:
+        """The median distance from the median. Raises IndexError for none."""
+        middle = self.median
+        return median([abs(value - middle) for value in self._ordered])
+
+
 class SizeMeter:
     """Watches the sizes of one stream's coded pictures. Feed it every packet in order.
 
@@ -43,7 +73,7 @@ class SizeMeter:
         self._places: list[deque[int]] = []
         self._place = -1
         self._sizes: deque[int] = deque(maxlen=LEVEL)
-        self._recent: deque[float] = deque(maxlen=SPREAD)
+        self._latest, self._recent = Window(LEVEL), Window(SPREAD)
         self._before: deque[tuple[int, float]] = deque(maxlen=EPISODE // 2)
         self._episode: list[tuple[int, float]] = []
         self._since = EPISODE
@@ -127,12 +157,11 @@ class SizeMeter:
         history.append(size)
         self._sizes.append(size)
         if known:  # only these make a baseline
-            self._recent.append(residual)
+            self._latest.add(residual)
+            self._recent.add(residual)
             self._count += 1
         return residual
 
     def _measure(self) -> None:
-        recent = list(self._recent)
-        self._level = median(recent[-LEVEL:])
-        middle = median(recent)
-        self._spread = 1.4826 * median(abs(value - middle) for value in recent)  # of a normal distribution
+        self._level = self._latest.median
+        self._spread = 1.4826 * self._recent.deviation  # of a normal distribution

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from typing import Literal
 
 import av
@@ -58,12 +59,12 @@ class AdaptiveDecoder:
         self._meter, self._change, self._heartbeat = SizeMeter(), ChangeMeter(), Heartbeat()
         self._backlog = Backlog(context, on_damage)
         self._delay, self._shedding = Delay(), Shedding()
-        self._catching = False
         self._mode: Mode = "idle" if sleeps else "awake"
         self._active_at = self._slept_at = self._woke_at = self._key_at = float("-inf")
         self._sampled_at = self._cost_at = self._learning_until = float("-inf")
-        self._spent, self._blank, self._readable, self._refused = 0.0, 0, False, False
+        self._spent, self._blank, self._catching, self._readable, self._refused = 0.0, 0, False, False, False
         self._promptness, self._late = Delay(SLOW_DRIFT), float("inf")
+        self._unit: Fraction | None = None  # of the connection's stamps, in seconds
         # Many cameras that start at once must not all be decoded at once: the budget decides who is, until sizes are known.
         if sleeps:
             budget.join(self)
@@ -114,11 +115,12 @@ class AdaptiveDecoder:
 
     def _place(self, item: Kept) -> None:
         """When it was sent, by its own stamp: who reads late because there is too much to do must not do more for it."""
-        packet = item.packet
-        stamp = None if packet.pts is None or packet.time_base is None else float(packet.pts * packet.time_base)
+        if self._unit is None:  # one and the same for all packets, but PyAV makes it anew each time it is asked
+            self._unit = item.packet.time_base
+        unit, pts = self._unit, item.packet.pts
+        stamp = None if pts is None or unit is None else pts * unit.numerator / unit.denominator
         item.behind = self._delay.behind(item.arrived, stamp)
-        late = self._promptness.behind(item.arrived, stamp)
-        self._late = float("inf") if stamp is None else late
+        self._late = float("inf") if stamp is None else self._promptness.behind(item.arrived, stamp)
 
     def _sheds(self, item: Kept) -> bool:
         """Whether the packet is left out because the machine has too much to do."""

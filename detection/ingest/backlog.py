@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
 import av
@@ -19,7 +19,7 @@ Packet: TypeAlias = "av.Packet[VideoStream]"  # av's own class knows no paramete
 
 @dataclass(slots=True, eq=False)
 class Kept:
-    """A packet with the moment it came (monotonic and Unix seconds). shown: its picture went on, or need not.
+    """A packet with the moment it came (monotonic and Unix seconds). shown: its picture went on, or need not. key: frame.
 
     behind: seconds, as in Frame.
     """
@@ -29,10 +29,10 @@ class Kept:
     wall: float
     shown: bool = False
     behind: float = 0.0
+    key: bool = field(init=False)
 
-    @property
-    def key(self) -> bool:
-        return self.packet.is_keyframe
+    def __post_init__(self) -> None:
+        self.key = self.packet.is_keyframe
 
     @property
     def sent(self) -> float:

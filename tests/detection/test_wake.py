@@ -6,10 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from detection.core.heartbeat import HEARTBEAT_S, Heartbeat
 from detection.core.motion import ChangeMeter
-from detection.core.wake import SizeMeter
+from detection.core.wake import SizeMeter, Window, median
 
 GROUP = 50
 
@@ -131,3 +133,14 @@ def test_what_always_flickers_is_learned_and_beside_it_nothing_is_lost() -> None
     assert "changed" not in verdicts[60:]
     picture[60:70, 100:103] += 20
     assert meter.update(picture, 240.0) == "changed"
+
+
+@given(st.lists(st.integers(-50, 50), min_size=1, max_size=40), st.integers(1, 12))
+def test_a_window_knows_the_medians_of_its_last_values(values: list[int], most: int) -> None:
+    window = Window(most)
+    for value in values:
+        window.add(value)
+    last = values[-most:]
+    assert len(window) == len(last)
+    assert window.median == median(last)
+    assert window.deviation == median(abs(value - median(last)) for value in last)
