@@ -74,7 +74,7 @@ class Integrator:
     def __init__(self, url: str) -> None:
         self.redis: Any = redis.Redis.from_url(url, decode_responses=True, protocol=2)
         self.redis.config_set("notify-keyspace-events", "K$")
-        self.news: Any = self.redis.pubsub(ignore_subscribe_messages=True)
+        self.news: Any = self.redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         self.news.psubscribe(f"__keyspace@*__:{redis_keys.snap_result('*')}")
 
     def ask(self, name: str) -> None:

@@ -76,7 +76,7 @@ def left() -> set[str]:
     found = set()
     for kind in retention.KINDS:
         for row in kind._default_manager.all():
-            assert storage.exists(row.object_name) == (not row.gone)  # type: ignore[attr-defined]
+            assert storage.exists(row.object_name) == (not row.gone)
             assert row.gone == (row.removed_at is not None)
             if not row.gone:
                 found.add(getattr(row, "alert_id", "") or row.task_name)  # type: ignore[attr-defined]
