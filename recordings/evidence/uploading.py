@@ -92,11 +92,12 @@ class Uploads:
             self._lost(picture, UNKNOWN)
 
     def _lost(self, picture: KeptPicture, reason: str) -> None:
-        log.error("a picture is lost", event_id=picture.event_id, key=picture.key, reason=reason)
-        report_picture(
+        told = report_picture(
             self.outbox, event_id=picture.event_id, key=picture.key, reason=reason[:500],
             content=picture.content, keep=False,
             now=self.clock(),
         )  # fmt: skip
+        if told:  # else the box gave it up meanwhile, which was said
+            log.error("a picture is lost", event_id=picture.event_id, key=picture.key, reason=reason)
         self.spool.remove(picture.key)
         self.wake()

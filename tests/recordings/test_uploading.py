@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from edgesite.core.chain import Content
 from edgesite.destination import ObjectStorage, destination
 from edgesite.edge_store.database import EdgeDatabase
-from edgesite.edge_store.evidence import EvidenceStore
+from edgesite.edge_store.evidence import EvidenceStore, KeptPicture
 from edgesite.edge_store.outbox import NewAlert, Outbox
 from edgesite.hub_upload import HubUpload, NotExpectedError
 from edgesite.spool import Spool
@@ -176,6 +176,23 @@ def test_a_picture_that_was_damaged_on_the_box_is_told_as_lost_with_its_place(be
     assert bench.settled() == [("e1", "lost", DAMAGED)]
     assert [e["event"] for e in logs] == ["a picture is lost"]
     assert '"n": 1' in bench.outbox.head("vid1", 9)[-1].body
+
+
+def test_what_the_box_gave_up_meanwhile_is_not_told_once_more(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, look = bench.picture("e1"), EvidenceStore.to_upload
+
+    def given_up(store: EvidenceStore, limit: int) -> list[KeptPicture]:
+        found = look(store, limit)
+        with bench.database.transaction() as db:
+            db.execute("DELETE FROM evidence")
+        bench.spool.remove(key)
+        return found
+
+    monkeypatch.setattr(EvidenceStore, "to_upload", given_up)
+    with capture_logs() as logs:
+        bench.drain()
+    assert bench.settled() == []
+    assert logs == []
 
 
 def test_the_picture_of_a_dead_letter_waits_for_a_person(bench: Bench) -> None:
