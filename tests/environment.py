@@ -6,7 +6,10 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = Path(os.environ.get("EDGESITE_TEST_CACHE") or ROOT / "var" / "test-cache")  # kept between runs
 INSIDE = "EDGESITE_TESTS"
 # Empty counts as unset, and keeps `.env` from filling it in.
 UNSET = (

@@ -21,7 +21,7 @@ QUERIES = 40
 
 def test_a_million_alerts(redis_server: RedisServer, tmp_path: Path) -> None:
     with Stack(tmp_path, redis_server.url) as stack:
-        stack.manage("migrate", "-v0")
+        stack.migrate()
         command = [sys.executable, "-m", "tests.benchmarks.alert_list", str(ROWS)]
         done = subprocess.run(command, cwd=ROOT, env=stack.env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

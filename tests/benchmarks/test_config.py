@@ -27,7 +27,7 @@ P99_SECONDS = 0.25
 
 def test_a_thousand_devices(redis_server: RedisServer, tmp_path: Path) -> None:
     with Stack(tmp_path, redis_server.url) as stack:
-        stack.manage("migrate", "-v0")
+        stack.migrate()
         command = [sys.executable, "-m", "tests.benchmarks.config", str(DEVICES)]
         done = subprocess.run(command, cwd=ROOT, env=stack.env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -123,7 +123,7 @@ def test_memory_is_flat_in_the_number_of_versions(redis_server: RedisServer, tmp
     numbers = (1, 100, 2000)
     peaks: list[float] = []
     with Stack(tmp_path, redis_server.url) as stack:
-        stack.manage("migrate", "-v0")
+        stack.migrate()
         stack.manage("shell", "-v0", "-c", "from tests.benchmarks.config import fill; fill(1)")
         for before, number in zip((0, *numbers), numbers, strict=False):
             stack.manage("shell", "-v0", "-c", ISSUE.format(first=before, last=number))

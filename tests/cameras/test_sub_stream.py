@@ -202,7 +202,8 @@ def test_a_rollback_keeps_the_present_one_and_brings_back_that_of_a_camera_that_
     Camera.objects.filter(pk="vid1").update(sub_url=PATH)
     first = issue_version(device_id="box-1", author="kim", reason="x")
     assert first is not None
-    Camera.objects.filter(pk="vid1").update(sub_url="/stream3")
+    Camera.objects.filter(pk="vid1").update(sub_url="/stream3", location="Hall 9")
+    issue_version(device_id="box-1", author="kim", reason="x")
     roll_back(device_id="box-1", version=first.version, author="kim", reason="x")
     assert stored() == "/stream3"
     Camera.objects.filter(pk="vid1").delete()

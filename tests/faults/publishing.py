@@ -13,7 +13,6 @@ from typing import Any, cast
 from unittest import mock
 
 import redis
-from django.core.management import call_command
 from django.db import connections
 from django.test import override_settings
 
@@ -29,6 +28,7 @@ from cameras.selectors import device_rows
 from edgesite import ids, redis_keys
 from edgesite.redis_clients import connect
 from tests.rows import SQUARE, make_all
+from tests.servers.migrated import migrated
 from tests.servers.redis import RedisServer
 from tests.servers.stack import wait_until
 
@@ -83,7 +83,7 @@ class Hub:
         self.client = connect(server.url())
         self.raw = redis.Redis.from_url(server.url())
         self.reconciler = Reconciler(self.client)
-        call_command("migrate", verbosity=0)
+        self.restore_database(migrated())
         for number, device_id in enumerate(DEVICES, 1):
             make_all(device_id, number=number)
         self.save_database(self.empty)

@@ -207,7 +207,7 @@ def test_two_publishers_make_two_versions_each_and_redis_ends_with_the_newest(
     redis_server: RedisServer, client: Client, tmp_path: Path
 ) -> None:
     with Stack(tmp_path, redis_server.url) as stack:
-        stack.manage("migrate", "-v0")
+        stack.migrate()
         stack.manage("shell", "-v0", "-c", "from tests.rows import make_all; make_all()")
         writers = [
             subprocess.Popen(

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from edgesite.edge_store.database import EdgeDatabase
+from tests.servers.migrated import migrated
 from tests.servers.process import ServerError, end_process, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,9 +115,16 @@ class Stack:
             raise ServerError(f"manage.py {' '.join(arguments)} failed: {done.stderr[-3000:]}")
         return done.stdout
 
+    def migrate(self) -> None:
+        """Its database and its edge store, as `manage.py migrate` would make them."""
+        file = self.folder / "edgesite.sqlite3"
+        shutil.copyfile(migrated(), file)
+        file.chmod(0o600)
+        EdgeDatabase(self.folder / "edge.sqlite3").close()
+
     def prepare(self, source: str, *, shapes: str = "street") -> None:
         """Migrates and seeds the demo's rows with this camera; `access` holds user, password and token."""
-        self.manage("migrate", "-v0")
+        self.migrate()
         self.access = json.loads(self.manage("seed_demo", "--shapes", shapes, SEED_SOURCE=source))
 
     def start(self, *names: str) -> None:
