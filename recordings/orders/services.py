@@ -135,6 +135,17 @@ def still_waiting(rows: Iterable[SnapshotOrder], *, now: datetime) -> set[int]:
     return {asked[pk] for pk in waiting.values_list("pk", flat=True)}
 
 
+def settle_together(rows: Iterable[SnapshotOrder]) -> None:
+    """As `answer_of` does with each of them, in one transaction: many that are late at once are told in time all the same.
+    Raises django.db.Error.
+    """
+    many = list(rows)
+    if len(many) > 1:
+        with transaction.atomic():
+            for row in many:
+                _settle(row)
+
+
 def answer_of(row: SnapshotOrder) -> dict[str, Any] | None:
     """The answer to the order, which never changes afterwards; None while the box may still say something.
 
@@ -165,7 +176,7 @@ def _settle(row: SnapshotOrder) -> None:
         settle(row, state=RequestState.ERROR, message=request.message)
     elif request.state == RequestState.READY:
         try:
-            settle(row, state=RequestState.READY, url=link_to(request))
+            settle(row, state=RequestState.READY, url=row.url or link_to(request))
         except (NotHereError, StorageError) as error:
             log.warning("no URL for a snapshot", request_id=row.request_id, reason=str(error))
             message = str(error) if isinstance(error, NotHereError) else NOT_SIGNED

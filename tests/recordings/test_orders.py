@@ -434,3 +434,44 @@ def test_one_that_ends_the_worker_takes_none_with_it_that_came_before(
     assert desk.result("a")["message"] == words.UNKNOWN_CAMERA
     assert desk.result("bad")["message"] == words.FAILED
     assert json.loads(desk.dead()[0]["fields"])["request_id"] == "bad"
+
+
+def test_many_that_are_late_at_once_are_told_with_one_commit(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        desk.ask(request_id=f"r{number}", cos_path=f"a/{number}.jpg")
+    desk.step()
+    desk.box_answers("r0")
+    SnapshotRequest.objects.filter(state="waiting").update(deadline=timezone.now() - timedelta(seconds=0.1))
+    alone: list[str] = []
+    real = services.answer_of
+
+    def answer(row: SnapshotOrder) -> Any:
+        if SnapshotOrder.objects.get(pk=row.pk).state == "waiting":
+            alone.append(row.request_id)
+        return real(row)
+
+    monkeypatch.setattr(services, "answer_of", answer)
+    desk.step()
+    assert desk.result("r0")["status"] == "ok"
+    assert [desk.result(f"r{number}") for number in range(1, 5)] == [
+        failed(LATE, request_id=f"r{number}") for number in range(1, 5)
+    ]
+    assert alone == []
+
+
+def test_one_that_cannot_be_looked_at_holds_up_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        desk.ask(request_id=f"r{number}", cos_path=f"a/{number}.jpg")
+    desk.step()
+    for number in range(3):
+        desk.box_answers(f"r{number}")
+    real = services._settle
+
+    def broken(row: SnapshotOrder) -> None:
+        if row.request_id == "r1":
+            raise ValueError("defect")
+        real(row)
+
+    monkeypatch.setattr(services, "_settle", broken)
+    desk.run()
+    assert [desk.result(f"r{number}")["status"] for number in range(3)] == ["ok", "error", "ok"]
