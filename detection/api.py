@@ -93,6 +93,10 @@ class AlertOut(Schema):
     """The event's fields (DESIGN 5.5) and the hub's own. `ended_at` is null while it goes on and where a rule tells of no
     end; `end_data` is what the rule said then. `capture_url` is null until the picture can be fetched there.
 
+    `full_capture_url`: of a camera whose sub-stream is analysed, a picture of the main stream, taken shortly after the
+    analysed one: at `full_capture_at`, null when the box did not tell. Boxes drawn on the first fit the second by shares of
+    its own size.
+
     `part_of`: the alert that this one repeats and stands as. Of an alert with repeats `occurrences` counts it and them,
     `last_at` is the last beginning, `whole_ended_at` and `whole_duration_s` tell of all together."""
 
@@ -115,6 +119,8 @@ class AlertOut(Schema):
     capture: str | None
     capture_url: str | None
     capture_problem: str
+    full_capture_url: str | None
+    full_capture_at: float | None
     state: Literal["open", "acknowledged", "resolved"]
     acknowledged_by: str
     acknowledged_at: float | None

@@ -116,7 +116,7 @@ class FullPictures:
         try:
             self.captures.outbox.promise(
                 event_id=event_id, camera_id=alert.camera_id, key=key,
-                severity=str(alert.body.get("severity", "")), now=self.clock(),
+                severity=str(alert.body.get("severity", "")), now=self.clock(), taken_at=round(picture.timestamp, 3),
             )  # fmt: skip
         except EdgeStoreError as error:
             self._missed(alert, str(error))

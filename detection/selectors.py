@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -48,11 +50,36 @@ def capture_url(alert: Alert) -> str | None:
     return f"/api/media/{quote(alert.capture)}" if alert.capture and alert.capture_ready else None
 
 
-def full_url(alert: Alert) -> str | None:
-    """Where its full picture can be fetched; None when there is none, or its time was over. One query."""
-    stored = Evidence.objects.filter(event_id=full_id(alert.event_id), device_id=alert.device_id, lost=False)
-    key = stored.filter(removed_at=None).values_list("key", flat=True).first() if alert.capture else None
-    return f"/api/media/{quote(key)}" if key else None
+LONGEST_LATER_S = 60.0  # a box whose clock jumped in between, or that was taken over, may tell any moment
+
+
+@dataclass(frozen=True, slots=True)
+class FullPicture:
+    """The second picture of an alert. url: root-relative. taken_at: its own moment; None of older boxes."""
+
+    url: str
+    taken_at: datetime | None
+
+    def later_s(self, alert: Alert) -> float | None:
+        """Seconds after the analysed picture; None when that is not known."""
+        later = (self.taken_at - alert.timestamp).total_seconds() if self.taken_at else -1.0
+        return later if 0 <= later <= LONGEST_LATER_S else None
+
+
+def full_pictures(alerts: Iterable[Alert]) -> dict[str, FullPicture]:
+    """By event ID the full pictures that can be fetched; an alert whose first picture is still on its way has none yet.
+
+    One query, none where no alert can have one.
+    """
+    wanted = {full_id(a.event_id): a for a in alerts if a.capture and (a.capture_ready or a.capture_problem)}
+    if not wanted:
+        return {}
+    stored = Evidence.objects.filter(event_id__in=wanted, lost=False, removed_at=None).order_by("pk")
+    return {
+        wanted[event_id].event_id: FullPicture(f"/api/media/{quote(key)}", taken_at)
+        for event_id, device_id, key, taken_at in stored.values_list("event_id", "device_id", "key", "taken_at")
+        if device_id == wanted[event_id].device_id
+    }
 
 
 def may_see_capture(user: User | AnonymousUser, key: str) -> bool:
@@ -74,7 +101,7 @@ def _seconds(at: datetime | None) -> float | None:
     return at.timestamp() if at else None
 
 
-def alert_message(alert: Alert, *, camera_name: str = "") -> dict[str, Any]:
+def alert_message(alert: Alert, *, camera_name: str = "", full: FullPicture | None = None) -> dict[str, Any]:
     """The alert as the API and the live page give it: the event's fields (DESIGN 5.5) and the hub's own."""
     return {
         "type": "event",
@@ -96,6 +123,8 @@ def alert_message(alert: Alert, *, camera_name: str = "") -> dict[str, Any]:
         "capture": alert.capture or None,
         "capture_url": capture_url(alert),
         "capture_problem": alert.capture_problem,
+        "full_capture_url": full.url if full else None,
+        "full_capture_at": _seconds(full.taken_at) if full else None,
         "state": alert.state,
         "acknowledged_by": alert.acknowledged_by,
         "acknowledged_at": _seconds(alert.acknowledged_at),

@@ -22,13 +22,13 @@ from detection.alert_life.errors import AlertLifeError, InvalidInputError
 from detection.alert_life.evidence import views_of
 from detection.alert_life.forms import ActForm
 from detection.alert_life.overlays import overlay
-from detection.alert_life.presenting import permanent_link, shown, told_occurrences, told_steps
+from detection.alert_life.presenting import later, permanent_link, shown, told_occurrences, told_steps
 from detection.alert_life.selectors import assignable_people, occurrences_of, steps_of
 from detection.alert_life.services import ACT, first_of
 from detection.alert_life.texts import page_texts
 from detection.models import Alert
 from detection.places import own_cameras
-from detection.selectors import full_url, visible_alerts
+from detection.selectors import full_pictures, visible_alerts
 
 
 def one_page(request: HttpRequest, alert: Alert) -> HttpResponse:
@@ -36,7 +36,7 @@ def one_page(request: HttpRequest, alert: Alert) -> HttpResponse:
     now, user = timezone.now(), request.user
     camera = own_cameras([alert]).get(alert.event_id)
     told = shown(alert, camera, now)
-    first = first_of(alert)
+    first, full = first_of(alert), full_pictures([alert]).get(alert.event_id)
     others = visible_alerts(user).filter(part_of=None).order_by("id")
     context = {
         **admin.site.each_context(request),
@@ -48,8 +48,9 @@ def one_page(request: HttpRequest, alert: Alert) -> HttpResponse:
         "binding": _binding(alert, camera),
         "link": permanent_link(alert),
         "link_shown": request.build_absolute_uri(permanent_link(alert)),
-        "overlay": overlay(alert, camera) if told["picture"] else {},
-        "full": full_url(alert),
+        "overlay": overlay(alert, camera) if told["picture"] or full else {},
+        "full": full.url if full else "",
+        "full_later": later(full.later_s(alert)) if full else "",
         "part_of": permanent_link(first) if first is not alert else "",
         "occurrences": told_occurrences(occurrences_of(first), told["zone"], now) if first.occurrences > 1 else [],
         "steps": told_steps(alert, list(steps_of(first)), told["zone"], now),

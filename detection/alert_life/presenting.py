@@ -108,6 +108,11 @@ def told_occurrences(alerts: Sequence[Alert], zone: str, now: datetime) -> list[
     ]
 
 
+def later(seconds: float | None) -> str:
+    """How long after the analysed picture another was taken; "" when that is not known."""
+    return "" if seconds is None else _("{seconds} s later").replace("{seconds}", f"{seconds:.1f}")
+
+
 def _no_picture(alert: Alert) -> str:
     if alert.capture_problem:
         return _("No picture: {reason}").replace("{reason}", alert.capture_problem)

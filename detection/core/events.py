@@ -94,7 +94,8 @@ class PlaceInChain(BaseModel):
 class EvidenceEvent(BaseModel):
     """The picture of an alert is stored under its key, or is lost for a reason.
 
-    link: its place in the chain, also of one that was lost on its way; older boxes tell none.
+    link: its place in the chain, also of one that was lost on its way; older boxes tell none. taken_at: of which moment it
+    is where that is not its alert's, Unix seconds; older boxes tell none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -108,6 +109,7 @@ class EvidenceEvent(BaseModel):
     bytes: int = Field(default=0, ge=0)
     reason: Annotated[str, Field(max_length=500)] = ""
     link: PlaceInChain | None = None
+    taken_at: float | None = Field(default=None, ge=0, lt=253_402_214_400, allow_inf_nan=False)
 
 
 class TrialEvent(BaseModel):

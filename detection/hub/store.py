@@ -270,6 +270,7 @@ def _store_evidence(event: EvidenceEvent, device_id: str) -> str | None:
         fresh = record_evidence(
             device_id=device_id, event_id=event.alert_id, key=event.key, sha256=event.sha256, size=event.bytes,
             link=None if place is None else Link(place.chain, place.n, place.previous, place.link), lost=not ready,
+            taken_at=None if event.taken_at is None else datetime.fromtimestamp(event.taken_at, UTC),
         )  # fmt: skip
     if alert is None:  # deleted meanwhile: its picture goes too, its place in the chain stays
         let_picture_go(event.key, timezone.now())

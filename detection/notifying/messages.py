@@ -20,7 +20,7 @@ from detection.models import Alert
 from detection.notifying.models import Channel, Delivery
 from detection.notifying.trial_models import TrialAlert
 from detection.places import own_cameras
-from detection.selectors import alert_message, capture_url
+from detection.selectors import FullPicture, alert_message, full_pictures
 from edgesite.ids import uuid7
 from edgesite.told import told
 
@@ -70,8 +70,8 @@ def message_of(delivery: Delivery) -> Message | None:
     alerts, count = alerts_of(delivery)
     if not alerts:
         return None
-    cameras = own_cameras(alerts)
-    data = [_data(alert, cameras.get(alert.event_id)) for alert in alerts]
+    cameras, full = own_cameras(alerts), full_pictures(alerts)
+    data = [_data(alert, cameras.get(alert.event_id), full.get(alert.event_id)) for alert in alerts]
     body: dict[str, Any] = {
         "format": FORMAT,
         "type": "alert" if count == 1 else "alerts",
@@ -123,13 +123,13 @@ def _trial_message(delivery: Delivery, trial: TrialAlert) -> Message:
     return Message(delivery.key, body, subject, problem, ())
 
 
-def _data(alert: Alert, camera: Camera | None) -> dict[str, Any]:
+def _data(alert: Alert, camera: Camera | None, full: FullPicture | None) -> dict[str, Any]:
     site = camera.device.site if camera else None
-    fields = alert_message(alert, camera_name=str(camera or ""))
+    fields = alert_message(alert, camera_name=str(camera or ""), full=full)
     del fields["cursor"]
-    path = capture_url(alert)
+    pictures = {name: fields[name] for name in ("capture_url", "full_capture_url")}
     return fields | {
-        "capture_url": link(path) or path if path else None,
+        **{name: link(path) or path if path else None for name, path in pictures.items()},
         "site": site.name if site else None,
         "time_zone": site.time_zone if site else "UTC",
         "url": link(reverse("admin:detection_alert_change", args=[alert.pk])) or None,

@@ -80,10 +80,12 @@ class Outbox:
                     _promise(db, alert.event_id, alert.camera_id, alert.capture, now, self.owner, severity)
             db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", notes)
 
-    def promise(self, *, event_id: str, camera_id: str, key: str, severity: str, now: float) -> None:
-        """A picture more than the alert promised. Raises EdgeStoreError."""
+    def promise(
+        self, *, event_id: str, camera_id: str, key: str, severity: str, now: float, taken_at: float | None = None
+    ) -> None:
+        """A picture more than the alert promised. taken_at: its own moment, Unix seconds. Raises EdgeStoreError."""
         with self.database.transaction() as db:
-            _promise(db, event_id, camera_id, key, now, self.owner, severity)
+            _promise(db, event_id, camera_id, key, now, self.owner, severity, taken_at)
 
     def settle_evidence(
         self,
@@ -98,12 +100,13 @@ class Outbox:
         """Reports the picture of an alert as stored or lost, once: False when that was done before.
 
         content: the picture, where there is one; it gets its place in the chain of evidence, unless it has one, and the body
-        says which.
+        says which, and of which moment the picture is, where that is not its alert's.
         keep: the reference stays, because a copy of the picture does; else it goes in the same transaction.
         """
         with self.database.transaction() as db:
             row = db.execute(
-                "SELECT camera_id, severity, link FROM evidence WHERE event_id = ? AND settled_at IS NULL", (event_id,)
+                "SELECT camera_id, severity, link, taken_at FROM evidence WHERE event_id = ? AND settled_at IS NULL",
+                (event_id,),
             ).fetchone()
             if row is None:
                 return False
@@ -111,6 +114,8 @@ class Outbox:
             if content is not None and link is None:
                 link = extend_chain(db, content).message()
             told = body if link is None else {**body, "link": link}
+            if row["taken_at"] is not None:
+                told = {**told, "taken_at": row["taken_at"]}
             if keep:
                 db.execute("UPDATE evidence SET settled_at = ? WHERE event_id = ?", (now, event_id))
             else:
@@ -176,11 +181,13 @@ class Outbox:
 
 
 def _promise(
-    db: sqlite3.Connection, event_id: str, camera_id: str, key: str, now: float, owner: str, severity: str
-) -> None:
+    db: sqlite3.Connection, event_id: str, camera_id: str, key: str, now: float, owner: str, severity: str,
+    taken_at: float | None = None,
+) -> None:  # fmt: skip
     db.execute(
-        "INSERT INTO evidence (event_id, camera_id, key, created_at, owner, severity) VALUES (?, ?, ?, ?, ?, ?)",
-        (event_id, camera_id, key, now, owner, severity),
+        "INSERT INTO evidence (event_id, camera_id, key, created_at, owner, severity, taken_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (event_id, camera_id, key, now, owner, severity, taken_at),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 9
+SCHEMA_VERSION = 10
 RECORDINGS = """
 CREATE TABLE segments (
     path TEXT PRIMARY KEY,           -- below OUTPUT_DIR/segments
@@ -74,6 +74,8 @@ CREATE INDEX coverage_age ON coverage (hour);
 """
 # Every look asks for them; without an index it read a million rows to find none.
 DOOMED = "CREATE INDEX segments_doomed ON segments (path) WHERE doomed;"
+# Of which moment a picture is, where that is not its alert's.
+TAKEN = "ALTER TABLE evidence ADD COLUMN taken_at REAL;"
 SCHEMA = f"""
 CREATE TABLE documents (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -130,7 +132,7 @@ CREATE TABLE commands (
     request_id TEXT NOT NULL UNIQUE,
     at REAL NOT NULL
 );
-{RECORDINGS}{REASONS}{COVERAGE}{DOOMED}PRAGMA user_version = 9;
+{RECORDINGS}{REASONS}{COVERAGE}{DOOMED}{TAKEN}PRAGMA user_version = 10;
 """
 # What brings a file of that schema to the next one; SCHEMA says the same for a new file.
 UPGRADES = {
@@ -164,4 +166,5 @@ UPGRADES = {
     6: REASONS + "PRAGMA user_version = 7",
     7: COVERAGE + "PRAGMA user_version = 8",
     8: DOOMED + "PRAGMA user_version = 9",
+    9: TAKEN + "PRAGMA user_version = 10",
 }

@@ -9,7 +9,8 @@ from django.utils.translation import gettext_lazy as _
 class Evidence(models.Model):
     """A stored picture. chain, number, previous, link: its place (`edgesite.core.chain`), chain "" when the box told none.
 
-    event_id: the alert's. lost: the box had it and gave it up before it was stored here; the place in the chain counts.
+    event_id: the alert's. taken_at: of which moment it is; None where that is its alert's, or the box did not tell.
+    lost: the box had it and gave it up before it was stored here; the place in the chain counts.
     removed_at: when its time was over or its alert deleted; gone: the object was taken away, too. No reference to device or
     alert: evidence that something was here outlives both.
     """
@@ -25,6 +26,7 @@ class Evidence(models.Model):
     size = models.PositiveBigIntegerField(_("bytes"))
     received_at = models.DateTimeField(_("received"), auto_now_add=True)
     lost = models.BooleanField(_("lost"), default=False)
+    taken_at = models.DateTimeField(_("taken"), null=True)
     removed_at = models.DateTimeField(_("removed"), null=True)
     gone = models.BooleanField(default=False)
 

@@ -14,16 +14,18 @@ log = structlog.get_logger(__name__)
 
 
 def record_evidence(
-    *, device_id: str, event_id: str, key: str, sha256: str, size: int, link: Link | None, lost: bool
-) -> bool:
-    """A picture with its place in the box's chain; False when it is known. event_id: the alert's."""
+    *, device_id: str, event_id: str, key: str, sha256: str, size: int, link: Link | None, lost: bool,
+    taken_at: datetime | None = None,
+) -> bool:  # fmt: skip
+    """A picture with its place in the box's chain; False when it is known. event_id: the alert's. taken_at: when it is of
+    another moment than the alert."""
     place = {} if link is None else {
         "chain": link.chain, "number": link.number, "previous": link.previous, "link": link.value,
     }  # fmt: skip
     _, created = Evidence.objects.get_or_create(
         event_id=event_id,
         sha256=sha256,
-        defaults={"device_id": device_id, "key": key, "size": size, "lost": lost, **place},
+        defaults={"device_id": device_id, "key": key, "size": size, "lost": lost, "taken_at": taken_at, **place},
     )
     return created
 

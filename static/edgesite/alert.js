@@ -63,17 +63,26 @@ function swap(id, fresh) {
   wire();
 }
 
+const toggles = () => [...document.querySelectorAll(".overlay-toggle")];
+const pressed = (button) => button.getAttribute("aria-pressed") === "true";
+
 function wire() {
-  document.getElementById("overlay-toggle")?.addEventListener("click", toggle);
+  for (const button of toggles()) button.addEventListener("click", toggled);
 }
 
-function toggle() {
-  const button = document.getElementById("overlay-toggle");
-  const overlay = document.getElementById("alert-overlay");
-  if (!button || !overlay) return;
-  const shown = button.getAttribute("aria-pressed") !== "true";
+function toggled(event) {
+  draw(event.currentTarget, !pressed(event.currentTarget));
+}
+
+// The key: over both pictures, on while any of them has none.
+function toggleAll() {
+  const shown = !toggles().every(pressed);
+  for (const button of toggles()) draw(button, shown);
+}
+
+function draw(button, shown) {
   button.setAttribute("aria-pressed", String(shown));
-  overlay.toggleAttribute("hidden", !shown);
+  document.getElementById(button.getAttribute("aria-controls"))?.toggleAttribute("hidden", !shown);
 }
 
 function resolving() {
@@ -85,7 +94,7 @@ const follow = (id) => document.getElementById(id)?.click();
 keys({
   a: () => follow("act-ack"),
   r: resolving,
-  o: toggle,
+  o: toggleAll,
   j: () => follow("alert-older"),
   k: () => follow("alert-newer"),
 });

@@ -14,6 +14,7 @@ import redis
 
 from edgesite import redis_keys
 from edgesite.ids import uuid7
+from recordings.core.names import full_id, full_key
 
 
 def picture(colour: tuple[int, int, int], text: str = "", *, width: int = 640, height: int = 360) -> bytes:
@@ -69,9 +70,19 @@ class FakeBox:
         path = self.media / alert["capture"]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(jpeg)
+        self._stored(alert["event_id"], alert["capture"])
+
+    def full_picture(self, alert: dict[str, Any], jpeg: bytes, *, later_s: float) -> None:
+        """The same with a picture of the main stream, taken so long after the first."""
+        key = full_key(alert["capture"])
+        (self.media / key).write_bytes(jpeg)
+        self._stored(full_id(alert["event_id"]), key, taken_at=alert["timestamp"] + later_s)
+
+    def _stored(self, alert_id: str, key: str, **more: Any) -> None:
         event_id = uuid7()
-        body = {"event_id": event_id, "alert_id": alert["event_id"], "key": alert["capture"], "status": "stored"}
-        self._send(event_id, "evidence", body)
+        self._send(
+            event_id, "evidence", {"event_id": event_id, "alert_id": alert_id, "key": key, "status": "stored"} | more
+        )
 
     def _send(self, event_id: str, kind: str, body: dict[str, Any]) -> None:
         entry: Any = {"event_id": event_id, "kind": kind, "body": json.dumps(body)}

@@ -63,6 +63,28 @@ def look_at_the_overlay(page: Page) -> None:
     expect_to_fit(page, (390, 844), (820, 1180), (1440, 900))
 
 
+def look_at_the_full_picture(page: Page) -> None:
+    """It came by itself, later and larger: its boxes fill it as they do the first one, and each picture has its own switch."""
+    full, first = page.locator("#alert-full"), page.locator("#alert-picture")
+    expect(full).to_have_js_property("naturalWidth", 1280)
+    expect(page.locator("#alert-full-later")).to_have_text("0.8 s later")
+    full.scroll_into_view_if_needed()
+    assert full.bounding_box() == page.locator("#alert-full-overlay").bounding_box()
+    one, other = (
+        page.locator(f"{name} .alert-box").bounding_box() for name in ("#alert-overlay", "#alert-full-overlay")
+    )
+    assert one is not None
+    assert other is not None
+    assert (one["x"], one["width"], one["height"]) == (other["x"], other["width"], other["height"])
+    page.click("#full-overlay-toggle")
+    expect(page.locator("#alert-full-overlay")).to_be_hidden()
+    expect(page.locator("#alert-overlay")).to_be_visible()
+    page.keyboard.press("o")
+    for name in ("#alert-overlay", "#alert-full-overlay"):
+        expect(page.locator(name)).to_be_visible()
+    first.scroll_into_view_if_needed()
+
+
 def false_alarms(page: Page) -> int:
     """As the report of these days tells them."""
     page.goto(REPORT)
@@ -88,6 +110,8 @@ def test_the_operators_way(visitor: Visitor, lee: Visitor, box: FakeBox) -> None
 
     open_it(page, alert["event_id"])
     look_at_the_overlay(page)
+    box.full_picture(alert, picture((60, 120, 40), "full", width=1280, height=720), later_s=0.8)
+    look_at_the_full_picture(page)
 
     theirs = lee.log_in("lee", PASSWORD, to=LIST)
     other_row = theirs.locator(f'[data-event="{alert["event_id"]}"]')

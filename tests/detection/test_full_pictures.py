@@ -24,7 +24,9 @@ from detection.full_pictures import LATEST_S, LONGEST_REST_S, QUEUED, FullPictur
 from detection.hub.store import store_event
 from detection.ingest.frame import Frame
 from detection.models import Alert
-from detection.selectors import full_url
+from detection.notifying.messages import message_of
+from detection.notifying.models import Delivery
+from detection.selectors import full_pictures
 from edgesite import storage
 from edgesite.edge_store.database import EdgeStoreError
 from edgesite.edge_store.evidence import EvidenceStore
@@ -34,8 +36,10 @@ from recordings.core.names import capture_of, full_key
 from recordings.evidence.captures import QUEUE
 from recordings.evidence.models import Evidence
 from tests.cameras.pages import browser, text
+from tests.detection.alerts import AT as ALERT_AT
 from tests.detection.alerts import alert_body, entry, evidence_body
-from tests.detection.calls import two_sites
+from tests.detection.calls import caller, get, two_sites
+from tests.detection.notifications import make_channel, make_rule
 from tests.detection.test_sink import AT, EVENT, PLAN, Bench, frame
 from tests.rows import make_person
 
@@ -117,6 +121,7 @@ def test_both_pictures_stand_with_their_hashes_in_one_chain(box: Box) -> None:
     assert capture_of(full.key) == small.key
     assert [size(box.folder / "media" / told.key) for told in (small, full)] == [(48, 64), (720, 1280)]
     first, second = sorted((small, full), key=lambda told: told.link.n if told.link else 0)
+    assert (small.taken_at, full.taken_at) == (None, AT + 0.5)
     assert first.link is not None
     assert second.link is not None
     assert (first.link.n, second.link.n, second.link.previous) == (1, 2, first.link.link)
@@ -273,9 +278,74 @@ def test_the_page_shows_both_and_says_which_is_which(hub: None) -> None:
     assert Evidence.objects.count() == 2
     shown = page()
     assert "Analysed picture" in shown
-    assert f'id="alert-full" class="evidence" src="/api/media/{FULL}"' in shown
+    assert f'id="alert-full" src="/api/media/{FULL}"' in shown
     Evidence.objects.filter(key=FULL).update(removed_at="2026-11-22T12:00Z")
-    assert full_url(Alert.objects.get()) is None
+    assert full_pictures(Alert.objects.all()) == {}
+
+
+@pytest.mark.parametrize(
+    ("taken_at", "later"),
+    [
+        (ALERT_AT + 0.84, "0.8 s later"),
+        (ALERT_AT, "0.0 s later"),
+        (None, ""),  # an older box
+        (ALERT_AT - 5, ""),  # clocks that jumped: no number that nobody believes
+        (ALERT_AT + 3600, ""),
+    ],
+)
+def test_the_page_says_how_long_after_the_analysed_picture_it_was_taken(
+    hub: None, taken_at: float | None, later: str
+) -> None:
+    told(**({} if taken_at is None else {"taken_at": taken_at}))
+    shown = page()
+    assert ("alert-full-later" in shown) == bool(later)
+    assert f"Of the camera’s main stream, {later or 'at most two seconds after'}" in shown
+
+
+@pytest.mark.parametrize("taken_at", [-1, "noon", 1e300])
+def test_a_moment_that_is_none_is_refused(hub: None, taken_at: Any) -> None:
+    with pytest.raises(EventError, match="taken_at"):
+        told(taken_at=taken_at)
+
+
+def test_region_and_boxes_are_offered_over_both(hub: None) -> None:
+    Alert.objects.update(data={"box": [0.2, 0.2, 0.5, 0.8]})
+    told()
+    shown = page()
+    for overlay, button in (("alert-overlay", "overlay-toggle"), ("alert-full-overlay", "full-overlay-toggle")):
+        assert f'<svg id="{overlay}" viewBox="0 0 100 100"' in shown
+        assert f'id="{button}" aria-pressed="true" aria-controls="{overlay}"' in shown
+    assert (
+        shown.count('<rect class="alert-box alert-box-about" x="20.00" y="20.00" width="30.00" height="60.00"/>') == 2
+    )
+    assert "what moves may have left its box" in shown
+
+
+def test_the_api_tells_where_it_is_and_when_it_was_taken(hub: None) -> None:
+    told(taken_at=ALERT_AT + 0.8)
+    [alert] = get(caller(), "alerts").json()["items"]
+    assert alert["full_capture_url"] == f"/api/media/{FULL}"
+    assert alert["full_capture_at"] == pytest.approx(ALERT_AT + 0.8)
+    Alert.objects.update(capture_ready=False)  # the first one comes first
+    [alert] = get(caller(), "alerts").json()["items"]
+    assert (alert["full_capture_url"], alert["full_capture_at"]) == (None, None)
+    Alert.objects.update(capture_problem="too many")  # or is known never to come
+    Evidence.objects.filter(key=FULL).update(device_id="box-2")
+    assert get(caller(), "alerts").json()["items"][0]["full_capture_url"] is None
+
+
+def test_webhooks_name_it_beside_the_first_one(hub: None, settings: Any) -> None:
+    settings.PUBLIC_URL = "https://hub.example.org"
+    told(taken_at=ALERT_AT + 0.8)
+    rule = make_rule(make_channel())
+    delivery = Delivery(key="k", rule=rule, channel=rule.channels.get(), alert=Alert.objects.get())
+    delivery.save()
+    message = message_of(delivery)
+    assert message is not None
+    [alert] = message.body["alerts"]
+    assert alert["capture_url"] == f"https://hub.example.org/api/media/{capture_of(FULL)}"
+    assert alert["full_capture_url"] == f"https://hub.example.org/api/media/{FULL}"
+    assert alert["full_capture_at"] == pytest.approx(ALERT_AT + 0.8)
 
 
 def test_without_a_full_picture_the_page_speaks_of_one_only(hub: None) -> None:

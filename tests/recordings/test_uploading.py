@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,9 @@ class Bench:
     def full_picture(self, event_id: str) -> str:
         """Of an alert that is here."""
         key, content = f"captures/20261122/{event_id}_full.jpg", b"full" * 50
-        self.outbox.promise(event_id=f"{event_id}.full", camera_id="vid1", key=key, severity="info", now=1.0)
+        self.outbox.promise(
+            event_id=f"{event_id}.full", camera_id="vid1", key=key, severity="info", now=1.0, taken_at=1.75
+        )
         self.spool.put(key, content)
         assert EvidenceStore(self.database).spooled(Content(f"{event_id}.full", key, sha256(content), len(content)))
         return key
@@ -81,8 +84,6 @@ class Bench:
         raise AssertionError("it has no end")
 
     def settled(self) -> list[tuple[str, str, str]]:
-        import json
-
         bodies = [json.loads(r.body) for r in self.outbox.head("vid1", 99) if r.kind == "evidence"]
         return [(b["alert_id"], b["status"], b["reason"]) for b in bodies]
 
@@ -101,6 +102,14 @@ def test_pictures_are_brought_in_order_reported_once_and_stay_as_copies(bench: B
     assert bench.settled() == [("e1", "stored", ""), ("e2", "stored", "")]
     assert [bench.spool.path(k).exists() for k in keys] == [True, True]
     assert [p.event_id for p in EvidenceStore(bench.database).delivered(before=9.0, limit=9)] == ["e1", "e2"]
+
+
+def test_a_full_picture_is_told_with_its_own_moment_however_late_it_is_brought(bench: Bench) -> None:
+    bench.picture("e1")
+    bench.full_picture("e1")
+    bench.drain()
+    told = [json.loads(row.body) for row in bench.outbox.head("vid1", 99) if row.kind == "evidence"]
+    assert [(body["alert_id"], body.get("taken_at")) for body in told] == [("e1", None), ("e1.full", 1.75)]
 
 
 def test_a_storage_that_is_away_for_long_costs_no_picture(bench: Bench) -> None:
