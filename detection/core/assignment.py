@@ -46,13 +46,11 @@ def best_pairs(gains: Gains) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     rows, columns = np.nonzero(gains > 0)
     if _nobody_competes(rows, columns):
         return rows, columns
-    pairs = _certain(gains)
-    if pairs:
-        gains = gains.copy()
-        for row, column in pairs:
-            gains[row], gains[:, column] = 0.0, 0.0
-    rows, columns = np.nonzero(gains > 0)
-    for group_rows, group_columns in _groups(rows.tolist(), columns.tolist()):
+    possible = list(zip(rows.tolist(), columns.tolist(), gains[rows, columns].tolist(), strict=True))
+    pairs = _certain(possible)
+    done_rows, done_columns = {row for row, _ in pairs}, {column for _, column in pairs}
+    left = [(row, column) for row, column, _ in possible if row not in done_rows and column not in done_columns]
+    for group_rows, group_columns in _groups(left):
         part = gains[np.ix_(group_rows, group_columns)]
         solve = _exact if max(part.shape) <= LARGEST_EXACT else _best_first
         pairs.extend((group_rows[row], group_columns[column]) for row, column in solve(part) if part[row, column] > 0)
@@ -66,27 +64,43 @@ def _nobody_competes(rows: NDArray[np.intp], columns: NDArray[np.intp]) -> bool:
     return len(rows) == len(set(rows.tolist())) == len(set(columns.tolist()))
 
 
-def _certain(gains: Gains) -> list[tuple[int, int]]:
+def _certain(possible: list[tuple[int, int, float]]) -> list[tuple[int, int]]:
     """Pairs that gain no less than anything that row and column could have with others, even both: no best pairing
-    needs to do without them. They leave little to solve where people do not stand in each other's way."""
-    height, width = gains.shape
-    padded = np.zeros((height + 1, width + 1))  # a second best for everybody, also when there is only one
-    padded[:height, :width] = np.maximum(gains, 0.0)
-    rows = np.arange(height)
-    columns = padded[:height].argmax(axis=1)
-    best = padded[rows, columns]
-    second_in_row = np.partition(padded[:height], -2, axis=1)[:, -2]
-    ranked = np.partition(padded, -2, axis=0)
-    sure = (best > 0) & (best == ranked[-1, columns]) & (best >= second_in_row + ranked[-2, columns])
-    chosen, first = np.unique(columns[sure], return_index=True)  # of rows that are alike the first one
-    return list(zip(rows[sure][first].tolist(), chosen.tolist(), strict=True))
+    needs to do without them. They leave little to solve where people do not stand in each other's way.
+
+    possible: row, column and gain, in the order of rows and columns. Plain numbers: there are a few dozen of them.
+    """
+    in_row: dict[int, list[float]] = {}
+    in_column: dict[int, list[float]] = {}
+    for row, column, gain in possible:
+        in_row.setdefault(row, []).append(gain)
+        in_column.setdefault(column, []).append(gain)
+    best_of_row, next_of_row = _best_two(in_row)
+    best_of_column, next_of_column = _best_two(in_column)
+    row_of: dict[int, int] = {}  # by column
+    asked: set[int] = set()
+    for row, column, gain in possible:
+        if gain == best_of_row[row] and row not in asked:  # of columns that are alike the first one
+            asked.add(row)
+            if gain == best_of_column[column] and gain >= next_of_row[row] + next_of_column[column]:
+                row_of.setdefault(column, row)  # of rows that are alike the first one
+    return [(row, column) for column, row in row_of.items()]
 
 
-def _groups(rows: list[int], columns: list[int]) -> list[tuple[list[int], list[int]]]:
+def _best_two(gains: dict[int, list[float]]) -> tuple[dict[int, float], dict[int, float]]:
+    """The largest of each list, and the one after it, 0 where there is none."""
+    ranked = {place: sorted(each)[-2:] for place, each in gains.items()}
+    return (
+        {place: each[-1] for place, each in ranked.items()},
+        {place: each[0] if len(each) > 1 else 0.0 for place, each in ranked.items()},
+    )
+
+
+def _groups(pairs: list[tuple[int, int]]) -> list[tuple[list[int], list[int]]]:
     """The parts of the graph that hang together, by their first row: its rows and its columns, ascending."""
     by_row: dict[int, list[int]] = {}
     by_column: dict[int, list[int]] = {}
-    for row, column in zip(rows, columns, strict=True):
+    for row, column in pairs:
         by_row.setdefault(row, []).append(column)
         by_column.setdefault(column, []).append(row)
     groups, seen = [], set[int]()
