@@ -1,16 +1,17 @@
 """The detector over a stored video: its frames in order, each with what the model finds, as fast as the machine can.
 
-Inference of several frames runs side by side, one detector a thread.
+Inference of several frames runs side by side, one detector a thread; on one core one after the other in the caller's.
 """
 
 from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +20,15 @@ from detection.core.detections import Detections, ScoreLimit
 from detection.core.motion import REUSED_S
 from detection.core.stillness import StillGate
 from detection.core.view import Lens, shrunk
+from detection.cores import usable_cores
 from detection.inference.detector import Detector
 from detection.ingest.frame import Frame, small_grey
 from detection.ingest.timing import RateGate
 from detection.offline_video import VideoFile
 from detection.plan import START_SCORE
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 AHEAD = 3  # frames under way for each detector: enough that none waits, few enough that memory stays small
 
@@ -47,8 +52,17 @@ class Watched:
         return not view.step(self.small, frame.media_time, generation=frame.generation, recognised=recognised)
 
 
+class _AtOnce(Executor):
+    """Works in the caller's thread: on one core others would only take turns with it, and each other's place in the cache."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        done: Future[T] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
 class _Inference:
-    """Frames through detectors of one model side by side, one thread each."""
+    """Frames through detectors of one model side by side, one thread each. ahead: how many are to be under way."""
 
     def __init__(self, detectors: Sequence[Detector], min_score: ScoreLimit) -> None:
         self._idle: SimpleQueue[Detector] = SimpleQueue()
@@ -56,7 +70,10 @@ class _Inference:
             self._idle.put(detector)
         self._fit = detectors[0].fit
         self._min_score = min_score
-        self._pool = ThreadPoolExecutor(len(detectors), thread_name_prefix="offline")
+        self._pool: Executor = _AtOnce()
+        self.ahead = 0
+        if usable_cores() > 1:
+            self._pool, self.ahead = ThreadPoolExecutor(len(detectors), "offline"), AHEAD * len(detectors)
         self._latest: tuple[Frame, Future[Watched]] | None = None
 
     def submit(self, index: int, frame: Frame) -> Future[Watched]:
@@ -122,7 +139,7 @@ def watch(
                 yield again
                 continue
             under_way.append(inference.submit(index, frame))
-            if len(under_way) > AHEAD * len(detectors):  # meanwhile this thread decodes
+            if len(under_way) > inference.ahead:  # meanwhile this thread decodes
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()

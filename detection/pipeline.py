@@ -126,7 +126,6 @@ class CameraPipeline:
         self._notice(generation, reconnects, media_time)
         persons = count_persons(detections, self.class_names)
         events = self._end_dropped(media_time)
-        tracks = Tracks.empty()
         if visible or self._wall_time is None:
             self._wall_time = wall_time  # ages in a snapshot are those of the latest frame that rules could see
         if visible:
@@ -135,6 +134,7 @@ class CameraPipeline:
             events += self._look(scene, media_time, wall_time, look)
             self._count(scene, media_time)
         else:
+            tracks = Tracks.empty()
             events += self._each([], lambda running: running.unseen(media_time, wall_time))
             self.presence.unseen(media_time)
         self.raised.extend((event.bind_id, wall_time) for event in events if event.phase == "started")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,7 +12,7 @@ import pytest
 
 from cameras.core.document import Document
 from cameras.core.strict_json import DocumentError
-from detection import offline_rules
+from detection import offline_rules, offline_watch
 from detection.core.detections import Detections
 from detection.core.events import AlertEvent
 from detection.inference.detector import Detector
@@ -104,6 +105,21 @@ def test_any_number_of_detectors_gives_the_same_answer_in_order(clip: Path) -> N
     one = json.dumps(lines(clip, bare()))
     assert one == json.dumps(lines(clip, bare()))
     assert one == json.dumps(lines(clip, bare(), detectors=3))
+
+
+def test_one_core_gives_the_same_answer_without_threads(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(offline_watch, "usable_cores", lambda: 2)
+    several = lines(clip, bare(), detectors=2)
+    monkeypatch.setattr(offline_watch, "usable_cores", lambda: 1)
+    before = threading.active_count()
+    with VideoFile(clip) as video:
+        one = cast(Detector, FakeDetector(scene))
+        found = analyse(video, detectors=[one], document=bare(), registry=REGISTRY)
+        assert next(found).index == 0
+        assert threading.active_count() == before
+        assert len(cast(FakeDetector, one).limits) == 1  # no frame is taken before its turn
+        found.close()
+    assert lines(clip, bare()) == several
 
 
 def test_ids_of_events_tell_documents_apart(clip: Path) -> None:
