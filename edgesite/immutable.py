@@ -11,6 +11,8 @@ def never_changes(*, table: str, name: str, text: str) -> RunPython:
     """Refuses each UPDATE of the table with `text`, by a trigger called `name`, on SQLite, PostgreSQL and MySQL.
 
     A later migration that alters the table on SQLite remakes it without the trigger: it has to hold this operation again.
+    DELETE is let through: rows go with what they belong to (a device, an alert), children first, and a trigger that asked
+    whether that is going would name its table, which SQLite then refuses to remake in any later migration.
     """
     adding = {
         "sqlite": [
