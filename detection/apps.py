@@ -25,6 +25,7 @@ class DetectionConfig(AppConfig):
         from recordings import access  # noqa: PLC0415
         from recordings.alert_clips.selectors import FOLDER as CLIPS  # noqa: PLC0415
         from recordings.evidence import retention  # noqa: PLC0415
+        from recordings.objects import services as objects  # noqa: PLC0415
         from recordings.stored_clips import retention as clip_retention  # noqa: PLC0415
         from recordings.timeline import marks  # noqa: PLC0415
         from recordings.uploads import grants  # noqa: PLC0415
@@ -38,6 +39,7 @@ class DetectionConfig(AppConfig):
         access.register("captures", may_see_capture, note=note_viewed)
         grants.register("captures", CAPTURES)
         retention.register(captures_removed)
+        objects.register(self.get_model("Alert"), "capture")
         clip_retention.register(open_alerts)
         marks.register(alert_marks)
         access.register("backtests", may_see_picture)

@@ -22,7 +22,7 @@ from edgesite.storage import StorageError
 from recordings.alert_clips.services import forget_clips
 from recordings.core.names import full_key
 from recordings.evidence import services
-from recordings.objects.services import remove_now
+from recordings.objects.services import remove_now, unwanted
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser, User
@@ -78,9 +78,10 @@ def _delete(alert: Alert, author: str, reason: str, now: datetime) -> AlertStep:
     step = add_step(alert, StepKind.DELETED, author=author, now=now, note=reason, details=tombstone(alert))
     Alert.objects.filter(pk=alert.pk).delete()
     if let_picture_go(alert.capture, now):
-        transaction.on_commit(partial(_delete_picture, alert.capture))
-        if services.let_go(key=full_key(alert.capture), now=now):
-            transaction.on_commit(partial(_delete_picture, full_key(alert.capture)))
+        for key in (alert.capture, full_key(alert.capture)):
+            services.let_go(key=key, now=now)
+            unwanted(key, now=now)  # the box may have brought it and not told of it yet, or never will
+            transaction.on_commit(partial(_delete_picture, key))
     for clip in forget_clips(alert.event_id):
         transaction.on_commit(partial(remove_now, clip))
     return step
@@ -95,7 +96,7 @@ def let_picture_go(key: str, now: datetime) -> bool:
 
 
 def _delete_picture(key: str) -> None:
-    """At once. Where that fails retention tries again, once the box has told of the picture."""
+    """At once. Where that fails the look after unwanted objects tries again."""
     try:
         storage.remove(key)
     except StorageError as error:

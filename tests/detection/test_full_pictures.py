@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -35,6 +36,8 @@ from edgesite.edge_store.quota import drop_alert
 from recordings.core.names import capture_of, full_key
 from recordings.evidence.captures import QUEUE
 from recordings.evidence.models import Evidence
+from recordings.objects import services as objects
+from recordings.objects.models import StoredObject
 from tests.cameras.pages import browser, text
 from tests.detection.alerts import AT as ALERT_AT
 from tests.detection.alerts import alert_body, entry, evidence_body
@@ -392,6 +395,43 @@ def test_a_box_may_store_it_for_its_own_alert_only(hub: None) -> None:
     assert not CAPTURES.rule(Device.objects.get(pk="box-2"), FULL)
     with pytest.raises(EventError, match="another device's alert"):
         store_event(entry(alert_body("h1", device_id="box-2", capture=FULL)), device_id="box-2")
+
+
+def test_what_a_box_brought_of_a_deleted_alert_goes_although_it_never_told_of_it(
+    hub: None, django_capture_on_commit_callbacks: Any
+) -> None:
+    """Its bucket is its own way in: brought before the alert was deleted, and again after; then the box died."""
+    keys, now = (FULL, capture_of(FULL)), timezone.now()
+    Evidence.objects.all().delete()
+    for key in keys:
+        storage.put(key, b"picture")
+    with django_capture_on_commit_callbacks(execute=True):
+        delete_alert(event_id="e1", user=make_person("root", superuser=True), reason="test", now=now)
+    assert [storage.exists(key) for key in keys] == [False, False]
+    for key in keys:
+        storage.put(key, b"picture")
+    objects.step(now=now + timedelta(minutes=5))
+    assert [storage.exists(key) for key in keys] == [False, False]
+    storage.put(FULL, b"picture")
+    objects.step(now=now + timedelta(minutes=10))
+    assert storage.exists(FULL)  # not looked for all the time
+    objects.step(now=now + timedelta(hours=7))
+    assert not storage.exists(FULL)
+    objects.step(now=now + timedelta(days=31))
+    assert not StoredObject.objects.exists()  # nor for ever
+
+
+def test_a_picture_that_another_alert_shows_is_no_unwanted_one(
+    hub: None, django_capture_on_commit_callbacks: Any
+) -> None:
+    key, now = capture_of(FULL), timezone.now()
+    with django_capture_on_commit_callbacks(execute=True):
+        delete_alert(event_id="e1", user=make_person("root", superuser=True), reason="test", now=now)
+    store_event(entry(alert_body("e5", capture=key)), device_id="box-1")
+    storage.put(key, b"picture")
+    objects.step(now=now + timedelta(hours=7))
+    assert storage.exists(key)
+    storage.remove(key)
 
 
 def test_deleting_the_alert_takes_both_away(hub: None, django_capture_on_commit_callbacks: Any) -> None:
