@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import Max, Min, Q, QuerySet
+from django.db.models import Max, Min, Q, QuerySet, Value
+from django.db.models.functions import Concat
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.dateparse import parse_date
@@ -19,7 +20,7 @@ from cameras.models import ROI
 from cameras.selectors import visible_cameras, visible_devices
 from detection.alert_life.models import Verdict
 from detection.models import Alert, AlertState
-from detection.places import at_camera
+from detection.places import at_camera, places_at
 from detection.selectors import visible_alerts
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ LONGEST_VALUE = 200
 FEW = 5_000  # alerts of a period that are looked for by its index alone
 MOST_MATCHES = 500  # cameras, boxes or regions that one search word may name
 MOST_WORDS = 5
+APART = "\x1f"  # no ID holds it
 UNRESOLVED = "unresolved"
 ME, NOBODY = "me", "nobody"
 EACH = "each"
@@ -100,7 +102,8 @@ def known_query(given: QueryDict) -> str:
 
 
 def wanted_alerts(user: User | AnonymousUser, question: Question) -> QuerySet[Alert]:
-    """The rows that the person may see and asked for, unordered. Five queries beforehand at most, with search words eight."""
+    """The rows that the person may see and asked for, unordered. Five queries beforehand at most, for each search word seven
+    more."""
     rows = visible_alerts(user).order_by()
     if question.repeats != EACH:
         rows = rows.filter(part_of=None)
@@ -119,6 +122,7 @@ def wanted_alerts(user: User | AnonymousUser, question: Question) -> QuerySet[Al
         rows = rows.filter(verdict="" if question.verdict == "none" else question.verdict)
     if question.escalated:
         rows = rows.exclude(escalated_at=None)
+    rows = rows.alias(place=Concat("device_id", Value(APART), "camera_id"))
     for word in question.q.split()[:MOST_WORDS]:
         rows = rows.filter(_naming(user, word))
     return _within(rows, question)
@@ -156,13 +160,19 @@ def _midnight(day: date) -> datetime:
 
 
 def _naming(user: User | AnonymousUser, word: str) -> Q:
-    """Alerts of whatever the word is part of the name of; the names are looked up first, they are few."""
+    """Alerts of whatever the word is part of the name of; the names are looked up first, they are few.
+
+    A camera's names, and its regions', are those of the alerts that are at it (`detection.places`): what another box told of it
+    shows no such name, and is not found by it.
+    """
     devices, cameras = visible_devices(user), visible_cameras(user).select_related(None)
     named = devices.filter(Q(name__icontains=word) | Q(site__name__icontains=word) | Q(device_id__icontains=word))
     seen = cameras.filter(Q(name__icontains=word) | Q(location__icontains=word) | Q(camera_id__icontains=word))
     rois = ROI.objects.filter(Q(name__icontains=word) | Q(roi_id__icontains=word), camera__device__in=devices)
     codes = [a.code for a in registry.all() if word.casefold() in f"{a.code} {gettext(a.label)}".casefold()]
-    places = list(rois.values_list("roi_id", "camera_id")[:MOST_MATCHES])
+    regions = list(rois.values_list("roi_id", "camera_id")[:MOST_MATCHES])
+    seen_ids, region_ids = list(seen.values_list("pk", flat=True)[:MOST_MATCHES]), {camera for _, camera in regions}
+    here = Q(place__in=[APART.join(place) for place in places_at({*seen_ids, *region_ids})])
     return (
         Q(event_id=word)
         | Q(
@@ -173,7 +183,7 @@ def _naming(user: User | AnonymousUser, word: str) -> Q:
         | Q(bind_id=word)
         | Q(camera_id=word)  # also when the camera is gone
         | Q(device_id__in=list(named.values_list("pk", flat=True)[:MOST_MATCHES]))
-        | Q(camera_id__in=list(seen.values_list("pk", flat=True)[:MOST_MATCHES]))
+        | Q(camera_id__in=seen_ids) & here
         | Q(algo_code__in=codes)
-        | Q(roi_id__in={roi for roi, _ in places}, camera_id__in={camera for _, camera in places})
+        | Q(roi_id__in={roi for roi, _ in regions}, camera_id__in=region_ids) & here
     )

@@ -167,7 +167,7 @@ def test_list_and_page_ask_the_database_few_questions(
     client = browser("operator")
     with django_assert_max_num_queries(18):
         client.get(LIST)
-    with django_assert_max_num_queries(26):
+    with django_assert_max_num_queries(27):
         client.get(f"{LIST}?q=line&site={sites[0].pk}&since=2026-01-01&state=open")
     with django_assert_max_num_queries(24):
         page(client)

@@ -15,6 +15,7 @@ from django.utils import timezone
 from cameras.models import ROI, Binding, Camera, Device, Site
 from detection import live
 from detection.alert_life import services
+from detection.alert_life.asking import Question, wanted_alerts
 from detection.alert_life.escalation import due
 from detection.alert_life.escalation_models import EscalationRule
 from detection.alert_life.marks import alert_marks
@@ -25,7 +26,7 @@ from detection.models import Alert
 from detection.notifying import states
 from detection.notifying.messages import message_of
 from detection.notifying.models import Delivery
-from detection.places import boxes_of, own_cameras
+from detection.places import boxes_of, own_cameras, places_at
 from tests.cameras.pages import text
 from tests.detection.alerts import AT, alert_body, entry, evidence_body, make_alert
 from tests.detection.calls import exported, get, two_sites
@@ -147,6 +148,29 @@ def test_nothing_of_it_stands_at_the_camera(sites: list[Site]) -> None:
     assert sorted(ids(get(client, "alerts"))) == ["e1", "e2", "h1"]  # whoever sees all boxes sees it, at no camera
     told = {m["event_id"]: m["camera_name"] for m in live.newest_alerts(boss).messages}
     assert told == {"e1": "Vault", "e2": "Line 2", "h1": "vid1"}
+
+
+@pytest.mark.parametrize(
+    ("word", "wanted"),
+    [
+        ("Vault", ["e1"]), ("Safe", ["e1"]), ("Kitchen", ["e1"]), ("Warehouse", ["e2", "h1"]),
+        ("vid1", ["e1", "h1"]), ("Line", ["e2"]),
+    ],
+)  # fmt: skip
+def test_the_cameras_names_do_not_find_it_for_people_of_both_sites(
+    sites: list[Site], word: str, wanted: list[str]
+) -> None:
+    both = make_person("both", "viewer", sites=sites)
+    assert sorted(wanted_alerts(both, Question(q=word)).values_list("event_id", flat=True)) == wanted
+
+
+def test_a_camera_that_moved_within_its_site_is_found_by_its_name_also_for_earlier_alerts(sites: list[Site]) -> None:
+    vault = Camera.objects.get(pk="vid1")
+    vault.device = make_device("box-3", site=sites[0])
+    vault.save()
+    both = make_person("both", "viewer", sites=sites)
+    assert list(wanted_alerts(both, Question(q="Vault")).values_list("event_id", flat=True)) == ["e1"]
+    assert places_at(["vid1"]) == {("box-1", "vid1"), ("box-3", "vid1")}
 
 
 def test_brokers_are_told_nothing_of_it_for_the_camera(sites: list[Site]) -> None:
