@@ -23,7 +23,7 @@ from cameras.admin.list_filters import DiskFilter, SyncFilter
 from cameras.admin.model_words import model_list
 from cameras.admin.recorder_words import recorder_list
 from cameras.admin.sentences import problem_text
-from cameras.admin.waiting import waiting_list
+from cameras.admin.waiting import capture_list, waiting_list
 from cameras.issued import ConfigVersion
 from cameras.models import Device, DeviceStatus
 from cameras.states import with_newest_version
@@ -44,7 +44,8 @@ class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device])
     list_select_related = ["site", "status"]
     actions = ["publish_in_stages"]
     readonly_fields = [
-        "configuration", "version", "last_seen", "waits", "recorder", "detection_model", "epoch", "health", "revoked_at",
+        "configuration", "version", "last_seen", "waits", "captures", "recorder", "detection_model", "epoch", "health",
+        "revoked_at",
     ]  # fmt: skip
     fieldsets = [
         (None, {"fields": ["device_id", "name", "site", "publish_on_save"]}),
@@ -56,6 +57,7 @@ class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device])
                     "version",
                     "last_seen",
                     "waits",
+                    "captures",
                     "recorder",
                     "detection_model",
                     "health",
@@ -133,6 +135,11 @@ class DeviceAdmin(DeviceDeletion, AuditedAdmin[Device], PublishingAdmin[Device])
     def waits(self, device: Device) -> SafeString | str:
         status: DeviceStatus | None = getattr(device, "status", None)
         return waiting_list(status.health if status else None)
+
+    @admin.display(description=gettext_lazy("alerts' pictures"))
+    def captures(self, device: Device) -> SafeString | str:
+        status: DeviceStatus | None = getattr(device, "status", None)
+        return capture_list(status.health if status else None)
 
     @admin.display(description=gettext_lazy("recorder"))
     def recorder(self, device: Device) -> SafeString | str:

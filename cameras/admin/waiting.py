@@ -12,6 +12,8 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from cameras.admin.chips import chip
+
 MOST_CAMERAS = 5
 
 
@@ -47,6 +49,38 @@ def waiting_lines(health: object) -> list[str]:
 def waiting_list(health: object) -> SafeString | str:
     lines = waiting_lines(health)
     return format_html_join("", "<div>{}</div>", ((line,) for line in lines)) if lines else "–"
+
+
+def capture_lines(health: object) -> list[str]:
+    """How many pictures of alerts the box saved, could not save and still has to save; none where it does not report it.
+
+    What it could not save comes first: it is what somebody has to look into.
+    """
+    captures = as_dict(as_dict(health).get("captures"))
+    if not captures:
+        return []
+    saved, failed, queued, missed = (
+        as_count(captures.get(name)) for name in ("saved", "failed", "queued", "full_missed")
+    )
+    lines = []
+    if failed:
+        lines.append(ngettext("%(n)s could not be saved", "%(n)s could not be saved", failed) % {"n": failed})
+    lines.append(ngettext("%(n)s picture saved", "%(n)s pictures saved", saved) % {"n": saved})
+    if queued:
+        lines.append(ngettext("%(n)s is being saved", "%(n)s are being saved", queued) % {"n": queued})
+    if missed:
+        text = ngettext(
+            "%(n)s full picture did not come in time", "%(n)s full pictures did not come in time", missed
+        )  # fmt: skip
+        lines.append(text % {"n": missed})
+    return lines
+
+
+def capture_list(health: object) -> SafeString | str:
+    """Pictures that could not be saved are a chip."""
+    failed = as_count(as_dict(as_dict(health).get("captures")).get("failed"))
+    lines = [chip("warn", line) if failed and not n else line for n, line in enumerate(capture_lines(health))]
+    return format_html_join("", "<div>{}</div>", ((line,) for line in lines)) or "–"
 
 
 def as_dict(value: object) -> dict[str, Any]:

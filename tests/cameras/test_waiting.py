@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cameras.admin.waiting import waiting_lines
+from cameras.admin.waiting import capture_list, waiting_lines
 from cameras.models import Device, DeviceStatus
 from tests.cameras.pages import browser, path, two_sites, visible
 
@@ -26,6 +26,29 @@ def test_the_devices_page_says_what_waits() -> None:
     for text in ("7 events wait for the hub, the oldest for 2\xa0hours", "<div>vid2: 5</div>", "3 pictures wait"):
         assert text in page
     assert "1 event was refused by the hub" in page
+
+
+def test_the_devices_page_says_what_became_of_pictures() -> None:
+    two_sites()
+    captures = {"saved": 1204, "failed": 3, "queued": 1, "full_missed": 2}
+    DeviceStatus.objects.filter(pk="box-1").update(health={"captures": captures})
+    page = visible(browser("viewer"), path(Device, "change", Device.objects.get(pk="box-1")))
+    texts = ("3 could not be saved", "1204 pictures saved", "1 is being saved", "2 full pictures did not come in time")
+    places = [page.index(text) for text in texts]
+    assert places == sorted(places)
+    assert 'class="chip chip-warn"' in capture_list({"captures": captures})
+    assert capture_list({"captures": {"saved": 1, "failed": 0}}) == "<div>1 picture saved</div>"
+
+
+@pytest.mark.parametrize("health", [None, [], {}, {"captures": 7}, {"captures": None}, "x"])
+def test_a_box_that_says_nothing_of_pictures_shows_nothing(health: Any) -> None:
+    assert capture_list(health) == "–"
+
+
+@pytest.mark.parametrize("number", [-1, True, "7", None, 1.5])
+def test_a_number_that_is_none_counts_for_nothing(number: Any) -> None:
+    names = ("saved", "failed", "queued", "full_missed")
+    assert capture_list({"captures": dict.fromkeys(names, number)}) == "<div>0 pictures saved</div>"
 
 
 def test_the_cameras_with_most_come_first() -> None:
