@@ -75,7 +75,9 @@ def look_at_the_full_picture(page: Page) -> None:
     )
     assert one is not None
     assert other is not None
-    assert (one["x"], one["width"], one["height"]) == (other["x"], other["width"], other["height"])
+    assert [round(one[side]) for side in ("x", "width", "height")] == [
+        round(other[side]) for side in ("x", "width", "height")
+    ]
     page.click("#full-overlay-toggle")
     expect(page.locator("#alert-full-overlay")).to_be_hidden()
     expect(page.locator("#alert-overlay")).to_be_visible()
