@@ -2,7 +2,7 @@
 
 The long form: `ALERTS=1000 ALERT_SEEDS=1,2,random CUT_SECONDS=60 ALERT_STORAGE=s3 pytest tests/faults -k alerts`. A seed
 makes the same troubles in the same order; their moments are the machine's. ALERT_STORAGE: `hub` (over HTTP) or `s3`, which
-takes a real S3 server (`tests/servers/s3.py`), or both, separated by a comma.
+takes a real S3 server (`tests/servers/s3.py`), or both, separated by a comma. ALERT_TROUBLES: only these (`Troubles`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from recordings.evidence.captures import NOT_WRITTEN, STOPPED, TOO_MANY
+from recordings.evidence.uploading import DAMAGED
 from tests.faults.alerts_machine import Machine, per_camera, small_disk
+from tests.faults.alerts_troubles import Troubles
 from tests.servers.namespace import network_namespace
 from tests.servers.redis import RedisServer
 from tests.servers.s3 import S3Server
@@ -28,6 +30,7 @@ SEEDS = [
     for word in os.environ.get("ALERT_SEEDS", "1").split(",")
 ]
 
+TROUBLES = [name for name in os.environ.get("ALERT_TROUBLES", "").split(",") if name]
 STORAGES = os.environ.get("ALERT_STORAGE", "hub").split(",")
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(480 + 6 * ALERTS)]
@@ -45,11 +48,12 @@ def test_alerts_survive_everything_at_once(
         Stack(tmp_path, redis_server.url) as stack,
     ):
         stack.prepare(street_clip.as_uri())
-        machine = Machine(stack, redis_server, tmp_path / "disk", seed=seed, network=network, s3=s3)
+        machine = Machine(stack, redis_server, tmp_path / "disk", network=network, s3=s3)
+        troubles = Troubles(machine, seed=seed, small_disk=small, only=TROUBLES)
         try:
             machine.prepare(bindings=6)
             wait_until(stack.alerts, seconds=60, what="first alert on the hub")
-            machine.torment(until=lambda: len(machine.raised()) >= ALERTS, small_disk=small)
+            troubles.go_on(until=lambda: len(machine.raised()) >= ALERTS)
             raised = machine.raised()
             machine.settle(raised, seconds=180 + ALERTS)
             alerts = stack.alerts()
@@ -57,15 +61,21 @@ def test_alerts_survive_everything_at_once(
             assert [e for e in raised if e not in stored] == [], "lost"
             assert [e for e, times in stored.items() if times > 1] == [], "doubled"
             assert per_camera(alerts, set(raised)) == {"vid1": raised}, "out of order"
-            assert set(machine.dead_letters()) == set(machine.poison)
+            refused = machine.account().dead
+            assert set(refused) == set(machine.poison), "poison that was not refused, or refused that was none"
             pictures = machine.check_pictures()
             said = stack.manage("verify_evidence")
             assert "all is as it was" in said or "waiting" in said
-            lost = Counter(a["capture_problem"] for a in alerts if not a["capture_url"])
+            problems = {a["event_id"]: a["capture_problem"] for a in alerts if not a["capture_url"]}
+            lost = Counter(problems.values())
             print(f"\nseed {seed}, pictures to {storage}: {len(raised)} alerts, {pictures} pictures")
-            print(f"  done: {dict(machine.done)}, without a picture: {dict(lost)}")
+            print(f"  done: {dict(troubles.done)}, without a picture: {dict(lost)}")
             # A picture may go with a kill or a full disk before it stands in the spool. What stood there is never lost.
-            assert set(lost) - {""} <= {TOO_MANY, NOT_WRITTEN, STOPPED}  # "": raised just now, and on its way
+            expected = {"", TOO_MANY, NOT_WRITTEN, STOPPED}  # "": raised just now, and on its way
+            damaged = {e for e, problem in problems.items() if problem == DAMAGED}
+            assert damaged <= machine.spoiled, "pictures told as damaged that nobody spoiled"
+            assert set(lost) <= {*expected, DAMAGED}
             assert pictures >= len(raised) / 2
+            machine.check("the end")
         finally:
             machine.close()

@@ -19,6 +19,9 @@ class Cable:
         self.port = int(self._server.getsockname()[1])
         self._whole, self._stop = threading.Event(), threading.Event()
         self._whole.set()
+        self._answers = threading.Event()
+        self._answers.set()
+        self._asked = b""
         self._drops = 0
         self._threads: list[threading.Thread] = []
         self._run(self._accept)
@@ -31,8 +34,15 @@ class Cable:
         """Ends every connection; what was on its way is lost."""
         self._drops += 1
 
+    def hold_answers(self, asked: bytes) -> None:
+        """On a connection that asks for this every answer waits until the cable is mended; what is asked arrives."""
+        self._asked = asked
+        self._answers.clear()
+
     def mend(self) -> None:
         self._whole.set()
+        self._asked = b""
+        self._answers.set()
 
     def _run(self, act: object, *arguments: object) -> None:
         thread = threading.Thread(target=act, args=arguments, daemon=True)  # type: ignore[arg-type]
@@ -46,7 +56,7 @@ class Cable:
                 self._run(self._carry, near)
 
     def _carry(self, near: socket.socket) -> None:
-        drops = self._drops
+        drops, held = self._drops, False
         with near, selectors.DefaultSelector() as selector:
             try:
                 self._whole.wait()
@@ -64,6 +74,10 @@ class Cable:
                             assert isinstance(source, socket.socket)
                             data = source.recv(65_536)
                             self._whole.wait()
+                            if source is near:
+                                held = bool(self._asked) and (held or self._asked in data)
+                            elif held:
+                                self._answers.wait()
                             if not data or drops != self._drops:
                                 return
                             other[source].sendall(data)
@@ -75,7 +89,7 @@ class Cable:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
-        self._whole.set()
+        self.mend()
         with contextlib.suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()

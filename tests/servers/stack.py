@@ -112,7 +112,7 @@ class Stack:
             check=False,
         )
         if done.returncode:
-            raise ServerError(f"manage.py {' '.join(arguments)} failed: {done.stderr[-3000:]}")
+            raise ServerError(f"manage.py {' '.join(arguments)} failed: {done.stdout[-2000:]}{done.stderr[-3000:]}")
         return done.stdout
 
     def migrate(self) -> None:
