@@ -388,7 +388,10 @@ def test_an_alert_and_its_evidence_are_one_write(outbox: Outbox) -> None:
     with pytest.raises(sqlite3.IntegrityError):
         add(outbox, "e1", capture="captures/y.jpg")
     assert [p.key for p in outbox.pending_evidence()] == ["captures/x.jpg"]
-    assert outbox.count() == 1
+    outbox.promise(event_id="e2", camera_id="vid1", key="captures/z.jpg", severity="info", now=1.0)
+    with pytest.raises(sqlite3.IntegrityError):  # where the reference cannot be written the alert is not, either
+        add(outbox, "e2", capture="captures/z.jpg")
+    assert [r.event_id for r in outbox.head("vid1", 9)] == ["e1"]
 
 
 def test_evidence_is_settled_once_and_behind_its_alert(outbox: Outbox) -> None:
