@@ -18,7 +18,7 @@ import pytest
 from recordings.evidence.captures import NOT_WRITTEN, STOPPED, TOO_MANY
 from recordings.evidence.uploading import DAMAGED
 from tests.faults.alerts_machine import Machine, per_camera, small_disk
-from tests.faults.alerts_troubles import Troubles
+from tests.faults.alerts_troubles import CUT_SECONDS, Troubles
 from tests.servers.namespace import network_namespace
 from tests.servers.redis import RedisServer
 from tests.servers.s3 import S3Server
@@ -43,7 +43,7 @@ def test_alerts_survive_everything_at_once(
 ) -> None:
     with (
         S3Server() if storage == "s3" else contextlib.nullcontext() as s3,
-        small_disk(tmp_path / "disk", megabytes=24) as small,
+        small_disk(tmp_path / "disk", megabytes=24 + 2 * int(CUT_SECONDS)) as small,  # else a cut costs pictures
         network_namespace() as network,
         Stack(tmp_path, redis_server.url) as stack,
     ):
