@@ -12,6 +12,8 @@ from pathlib import Path
 
 import redis
 
+from recordings.evidence.uploading import DAMAGED
+
 SHOWN = 8  # faults in a message: the first ones say what went wrong
 
 
@@ -86,7 +88,7 @@ class Account:
         given_up = [
             f"picture lost: that of {a.event_id} stood whole in the box's spool, and the hub was told: {a.problem}"
             for a in self.alerts
-            if a.problem and a.event_id in stood and a.event_id not in spoiled
+            if a.event_id not in spoiled and (a.problem == DAMAGED or (a.problem and a.event_id in stood))
         ]
         return nowhere + given_up
 
