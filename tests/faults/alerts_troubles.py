@@ -163,15 +163,20 @@ class Troubles:
         wait_until(lambda: not events.intersection(self.machine.account().waiting), seconds=60, what=what, every=0.5)
 
     def lose_what_was_sent(self) -> None:
-        """Redis comes back empty while events are in its stream that the hub has not read."""
-        hub = self.stack.pid("hub")
+        """Redis comes back empty while events are in its stream that no hub has read: one that is only stopped may have."""
+        self.stack.end("hub", signal.SIGKILL)
         try:
-            sent = self._stop_hub()
+            sent = wait_until(self._under_way, seconds=60, what="event sent")
             self.server.kill()
             self.server.restart(wipe=True)
         finally:
-            os.kill(hub, signal.SIGCONT)
+            self.machine.start("hub")
         self._gone_from_box(sent, what="end of what Redis lost: the box sends it again")
+
+    def _under_way(self) -> set[str]:
+        """What is in Redis' stream, and waits in the outbox for its confirmation."""
+        account = self.machine.account()
+        return set(account.sent or ()).intersection(account.waiting)
 
     def fill_disk(self) -> None:
         """Not a byte is left where the box's store and spool are."""

@@ -43,7 +43,8 @@ def test_alerts_survive_everything_at_once(
 ) -> None:
     with (
         S3Server() if storage == "s3" else contextlib.nullcontext() as s3,
-        small_disk(tmp_path / "disk", megabytes=24 + 2 * int(CUT_SECONDS)) as small,  # else a cut costs pictures
+        # Room for what a slow machine has waiting, and for what a long cut makes wait.
+        small_disk(tmp_path / "disk", megabytes=90 + 2 * int(CUT_SECONDS)) as small,
         network_namespace() as network,
         Stack(tmp_path, redis_server.url) as stack,
     ):
