@@ -48,7 +48,7 @@ def model_lines(health: object) -> list[str]:
 def model_list(health: object) -> SafeString | str:
     """What a person should know of the model on the disk is a chip."""
     lines: list[SafeString | str] = [*model_lines(health)]
-    if notice := _text(as_dict(as_dict(health).get("inference")), "notice"):
+    if lines and (notice := _text(as_dict(as_dict(health).get("inference")), "notice").removeprefix(": ")):
         lines[0] = chip("bad" if notice.startswith(NONE) else "warn", str(lines[0]))
     return format_html_join("", "<div>{}</div>", ((line,) for line in lines)) or "–"
 

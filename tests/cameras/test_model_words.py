@@ -66,3 +66,8 @@ def test_nothing_is_taken_for_granted(health: Any) -> None:
 def test_every_sentence_of_the_box_is_named_for_translation() -> None:
     said = {model_watch.CHANGED, model_watch.UNUSABLE, model_watch.NONE, process_unit.OTHER_MODEL}
     assert {*model_words.TEXTS, model_words.NONE} == said
+
+
+def test_a_notice_that_says_nothing_breaks_no_page() -> None:
+    assert model_list({"inference": {"notice": ": "}}) == "–"
+    assert "chip" not in str(model_list({"inference": RUNS | {"notice": ": "}}))
