@@ -36,6 +36,7 @@ def migrated() -> Path:
             fcntl.flock(turn, fcntl.LOCK_EX)
             if not file.exists():
                 _make(file)
+    os.utime(file)  # a run of other code, which clears up, sees that it is in use
     return file
 
 
