@@ -14,15 +14,17 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from cameras.admin.chips import ago, sync_chip
+from cameras.admin.deletion import notes_on
 from cameras.admin.sentences import present_problem, problem_text, sentences
 from cameras.core.strict_json import DocumentError
 from cameras.issued import ConfigVersion
-from cameras.models import Device
+from cameras.models import Camera, Device
 from cameras.states import runs_older_release
 from cameras.versions import (
     VersionError,
     begin_epoch,
     changes_between,
+    content_of_version,
     content_sha256,
     discard_pending,
     pending_changes,
@@ -175,11 +177,18 @@ def rollback(request: HttpRequest, device: Device, number: str) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:cameras_device_discard", args=[device.pk]))
     try:
         changes, lost = sentences(changes_between(newest, target)), sentences(pending_changes(device))
+        notes = _notes(device, target)
     except DecryptionError as error:
         messages.error(request, problem_text(error))
         return _to_page(device)
     title = _("Roll %(device)s back to version %(version)s?") % {"device": device, "version": target.version}
-    return _page(request, device, "rollback.html", title, target=target, changes=changes, lost=lost)
+    return _page(request, device, "rollback.html", title, target=target, changes=changes, lost=lost, notes=notes)
+
+
+def _notes(device: Device, target: ConfigVersion) -> list[str]:
+    """What goes with the cameras that the version does not know. Raises DecryptionError."""
+    known = [camera["camera_id"] for camera in content_of_version(target)["cameras"]]
+    return notes_on(Camera.objects.filter(device=device).exclude(pk__in=known))
 
 
 def discard(request: HttpRequest, device: Device) -> HttpResponse:
@@ -190,12 +199,12 @@ def discard(request: HttpRequest, device: Device) -> HttpResponse:
     try:
         if request.method == "POST":
             return _discard(request, device)
-        lost, expected = sentences(pending_changes(device)), content_sha256(device)
+        lost, expected, notes = sentences(pending_changes(device)), content_sha256(device), _notes(device, target)
     except (DocumentError, VersionError, DecryptionError) as error:
         messages.error(request, _("Not discarded: %(problem)s") % {"problem": problem_text(error)})
         return _to_page(device)
     title = _("Discard the pending changes of %(device)s?") % {"device": device}
-    return _page(request, device, "discard.html", title, target=target, lost=lost, expected=expected)
+    return _page(request, device, "discard.html", title, target=target, lost=lost, expected=expected, notes=notes)
 
 
 def _discard(request: HttpRequest, device: Device) -> HttpResponse:

@@ -14,6 +14,7 @@ from django.utils import timezone, translation
 from cameras.issued import ConfigVersion
 from cameras.models import ROI, Binding, Camera, Device, Site
 from cameras.services import issue_version
+from recordings.tasks.models import RecordingTask
 from tests.cameras.pages import browser
 from tests.rows import PASSWORD, make_all, make_person
 from tests.servers.stack import Form
@@ -124,6 +125,19 @@ def test_pending_changes_can_be_discarded_after_a_question(device: Device) -> No
     assert "What was edited after version 1 is discarded." in answer
     assert "dwell_s" not in answer.partition("History")[0]
     assert (Binding.objects.get().params, ConfigVersion.objects.count()) == ({}, 1)
+
+
+def test_who_takes_a_camera_away_is_told_of_its_protected_recordings(device: Device) -> None:
+    new = Camera.objects.create(camera_id="vid9", name="Yard", device=device, rtsp_url="rtsp://192.0.2.9/1")
+    RecordingTask.objects.create(
+        task_id="t9", camera=new, device_id="box-1", task_name="shift", state="completed", protected=True,
+        requested_by="kim", requested_at=timezone.now(),
+    )  # fmt: skip
+    client, sentence = _operator(), "1 protected recording goes too."
+    assert sentence in page(client, "discard/")
+    assert issue_version(device_id="box-1", author="kim")
+    assert sentence in page(client, "rollback/1/")
+    assert sentence not in page(client, "discard/")
 
 
 def test_going_back_to_the_newest_version_is_discarding(device: Device) -> None:
