@@ -96,19 +96,8 @@ class Quota:
     def _delivered(self, over: Usage, now: float) -> dict[str, int]:
         if not over.size:
             return {}  # copies are no rows of the outbox
-        store, gone, freed = EvidenceStore(self.database), [], 0
-        for picture in store.delivered(before=now + 1, limit=AT_ONCE):
-            if freed >= over.size:
-                break
-            self.remove(picture.key)
-            gone.append(picture.event_id)
-            freed += picture.size
-        if not gone:
-            return {}
-        store.forget(gone)
-        with self.database.transaction() as db:
-            note_losses(db, now=now, delivered_pictures=len(gone))
-        return {"delivered_pictures": len(gone)}
+        gone = let_copies_go(self.database, self.remove, over.size, now=now)
+        return {"delivered_pictures": gone} if gone else {}
 
     def _dead_letters(self, over: Usage, now: float) -> dict[str, int]:
         with self.database.transaction() as db:
@@ -155,6 +144,25 @@ class Quota:
         for key in keys:  # after the commit: what a kill in between leaves, the next start removes
             self.remove(key)
         return counts
+
+
+def let_copies_go(database: EdgeDatabase, remove: Callable[[str], None], size: int, *, now: float) -> int:
+    """Copies of delivered pictures, the oldest first, until so many bytes are free; how many went. Raises EdgeStoreError.
+
+    Their files go first: on a full disk this makes the room to write the rest.
+    """
+    store, gone, freed = EvidenceStore(database), list[str](), 0
+    for picture in store.delivered(before=now + 1, limit=AT_ONCE):
+        if freed >= size:
+            break
+        remove(picture.key)
+        gone.append(picture.event_id)
+        freed += picture.size
+    if gone:
+        store.forget(gone)
+        with database.transaction() as db:
+            note_losses(db, now=now, delivered_pictures=len(gone))
+    return len(gone)
 
 
 @dataclass(slots=True)

@@ -15,9 +15,8 @@ from typing import Any
 import structlog
 
 from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
-from edgesite.edge_store.evidence import EvidenceStore
 from edgesite.edge_store.losses import note_losses
-from edgesite.edge_store.quota import RANK, tell_given_up
+from edgesite.edge_store.quota import RANK, let_copies_go, tell_given_up
 from edgesite.files import free_and_reserve
 
 log = structlog.get_logger(__name__)
@@ -43,7 +42,7 @@ class Room:
         self._short = self._short + 1 if missing else 0
         if not missing:
             return False
-        copies = self._let_copies_go(missing, now)
+        copies = let_copies_go(self.database, self.remove, missing, now=now)
         missing = self._missing() if copies else missing
         pictures = self._give_up(missing, now) if missing and self._short >= LOOKS else 0
         if copies or pictures:
@@ -53,20 +52,6 @@ class Room:
     def _missing(self) -> int:
         free, reserve = self.look(self.folder)
         return max(0, 2 * reserve - free)
-
-    def _let_copies_go(self, missing: int, now: float) -> int:
-        store, gone = EvidenceStore(self.database), list[str]()
-        for picture in store.delivered(before=now + 1, limit=AT_ONCE):
-            if missing <= 0:
-                break
-            self.remove(picture.key)  # first: on a full disk this makes the room to write the rest
-            gone.append(picture.event_id)
-            missing -= picture.size
-        if gone:
-            store.forget(gone)
-            with self.database.transaction() as db:
-                note_losses(db, now=now, delivered_pictures=len(gone))
-        return len(gone)
 
     def _give_up(self, missing: int, now: float) -> int:
         """Full pictures, which are an addition, then the lowest severity, of one severity the oldest."""
