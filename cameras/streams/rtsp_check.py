@@ -42,8 +42,8 @@ class Answer:
 
 
 @contextlib.contextmanager
-def checked_rtsp(target: Target, *, stop: StopSignal) -> Iterator[None]:
-    """Raises IngestError when the camera at `target` cannot be opened, or when `stop` is set meanwhile.
+def checked_rtsp(target: Target, *, stop: StopSignal) -> Iterator[tuple[str, int]]:
+    """The camera's address and port. Raises IngestError when it cannot be opened, or when `stop` is set meanwhile.
 
     Inside the context the question's connection stays open: a camera that saw its only viewer leave may be busy
     tearing the stream down just when FFmpeg asks for it (GStreamer's server then answers 503).
@@ -51,6 +51,7 @@ def checked_rtsp(target: Target, *, stop: StopSignal) -> Iterator[None]:
     url = urlsplit(target.location)
     with _connect(target) as sock:
         try:
+            address, port = sock.getpeername()[:2]
             talk = _Talk(sock, _without_login(url), stop)
             answer = talk.describe("")
             if answer.status == 401 and url.username is not None:
@@ -63,7 +64,7 @@ def checked_rtsp(target: Target, *, stop: StopSignal) -> Iterator[None]:
         except OSError:
             raise IngestError(f"{target.host} broke off the connection", retryable=True) from None
         _judge(answer, has_login=url.username is not None)
-        yield
+        yield str(address), int(port)
 
 
 def authorization(challenge: str, url: SplitResult, request_url: str) -> str:

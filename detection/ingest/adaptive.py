@@ -20,7 +20,7 @@ from detection.core.pace import Delay, Shedding
 from detection.core.stillness import HOLD_S, SAMPLE_S
 from detection.core.wake import SizeMeter
 from detection.ingest.attention import Attention, Watch, WatchBudget
-from detection.ingest.backlog import Backlog, Kept, Packet
+from detection.ingest.backlog import Backlog, Kept, Packet, offered
 from detection.ingest.frame import small_grey
 from detection.ingest.pictures import Decoded
 
@@ -131,12 +131,16 @@ class AdaptiveDecoder:
         return leaves_out
 
     @property
+    def catching_up(self) -> bool:
+        """Whether pictures that were kept are still to be decoded."""
+        return self._mode == "awake" and bool(self._backlog.kept)
+
+    @property
     def rest_s(self) -> float:
         """For how long who had to wait for the last packet need not read on; 0 for at once."""
         if self._mode == "idle" or self._shedding.leaving:
             return REST_ASLEEP_S if self._late < ABREAST_ASLEEP_S else 0.0
-        busy = self._mode == "awake" and self._backlog.kept
-        return 0.0 if busy or self._late >= ABREAST_AWAKE_S else REST_AWAKE_S
+        return 0.0 if self.catching_up or self._late >= ABREAST_AWAKE_S else REST_AWAKE_S
 
     def pump(self) -> Iterator[Decoded]:
         """Goes on with what is kept while awake, as far as the analyser has room for it."""
@@ -152,7 +156,7 @@ class AdaptiveDecoder:
                 self._backlog.renew()
                 self._backlog.linked = True
             for picture, item in self._backlog.decode(next_one):
-                yield _decoded(picture, item, keep=self._catching)
+                yield offered(picture, item, keep=self._catching)
         self._catching = self._catching and bool(kept)
 
     def close(self) -> None:
@@ -262,7 +266,7 @@ class AdaptiveDecoder:
             return
         for kept in self._backlog.kept:
             kept.shown = True
-        yield _decoded(picture, item, keep=verdict == "changed", look=verdict)
+        yield offered(picture, item, keep=verdict == "changed", look=verdict)
         self._backlog.trim(item)
         if verdict == "changed":  # what led to it cannot be decoded again; from here on everything is
             yield from self._wake(item, everything=False)
@@ -290,10 +294,3 @@ class AdaptiveDecoder:
             self._sleep(item, "idle")
         elif item.key and not self._backlog.light:
             self._backlog.renew(light=True)
-
-
-def _decoded(picture: av.VideoFrame, item: Kept, *, keep: bool = False, look: str = "") -> Decoded:
-    # Of a drained decoder's picture PyAV knows the number of its stamp, but not the unit.
-    base = item.packet.time_base
-    stamp = None if picture.pts is None or base is None else float(picture.pts * base)
-    return Decoded(picture, stamp, wall=item.wall, arrived=item.arrived, keep=keep, look=look, behind=item.behind)

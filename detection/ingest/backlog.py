@@ -11,6 +11,8 @@ import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
+from detection.ingest.pictures import Decoded
+
 MOST_KEPT, MOST_BYTES = 600, 8_000_000
 MOST_MOMENTS = 64  # more pictures than any decoder holds back; the rest belongs to damaged packets
 
@@ -199,3 +201,11 @@ class Backlog:
             else:
                 found.append((picture, kept))
         return found
+
+
+def offered(picture: av.VideoFrame, item: Kept, *, keep: bool = False, look: str = "") -> Decoded:
+    """A picture and the packet it came in, as a source yields it."""
+    # Of a drained decoder's picture PyAV knows the number of its stamp, but not the unit.
+    base = item.packet.time_base
+    stamp = None if picture.pts is None or base is None else float(picture.pts * base)
+    return Decoded(picture, stamp, wall=item.wall, arrived=item.arrived, keep=keep, look=look, behind=item.behind)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import av
 from av.container import InputContainer
@@ -18,14 +19,17 @@ from cameras.streams.rtsp_check import checked_rtsp
 from cameras.streams.stop import StopSignal
 from cameras.streams.target import Target, parse_target
 from detection.ingest.attention import Attention, WatchBudget
-from detection.ingest.live import READ_TIMEOUT_S, LiveSource
+from detection.ingest.live import READ_TIMEOUT_S, STALL_S, LiveSource
 from detection.ingest.loop import LoopingFile
 from detection.ingest.pictures import Source, video_stream
+from detection.ingest.stuck import OwnSockets, Peer
 
 OPEN_TIMEOUT_S = 4.0
 QUICK_REFUSAL_S = 2.0
 SECOND_TRY_S = 0.3
-SOCKET_TIMEOUT_US = 20_000_000  # FFmpeg's own, longer than ours, which is the one that counts
+SOCKET_TIMEOUT_US = round(STALL_S * 1e6)  # FFmpeg's own, of a socket in which nothing comes
+
+Opened = TypeVar("Opened")
 
 FORMATS = {"rtsp": "rtsp", "webcam": "v4l2", "file": None}
 FILE_FORMATS = "mov,matroska,avi,mpegts,mpeg,flv,asf,ogg,mxf"
@@ -53,7 +57,11 @@ def open_source(
     target = parse_target(url)
     if target.kind == "file" and not Path(target.location).is_file():
         raise IngestError(f"no such file: {target.location}", retryable=True)
-    container = open_container(target, transport, stop)
+    sockets: OwnSockets | None = None
+    if target.kind == "rtsp":
+        container, sockets = _open_for_long(target, transport, stop)
+    else:
+        container = open_container(target, transport, stop)
     try:
         stream = video_stream(container)
         if target.kind == "file":
@@ -69,6 +77,7 @@ def open_source(
             budget=budget or WatchBudget(),
             sleeps=idle and target.kind == "rtsp",
             rests=target.kind == "rtsp" and transport == "tcp",
+            sockets=sockets,
         )
     except IngestError:
         container.close()
@@ -76,21 +85,41 @@ def open_source(
 
 
 def open_container(target: Target, transport: str, stop: StopSignal, *, audio: bool = False) -> InputContainer:
-    """What the target names, with its video stream and, of RTSP, its sound only if `audio`. Raises IngestError."""
+    """What the target names, with its video stream and, of RTSP, its sound only if `audio`; each read of it returns after
+    READ_TIMEOUT_S at the latest. Raises IngestError.
+    """
     if target.kind != "rtsp":
         return _open(target, transport)
-    with checked_rtsp(target, stop=stop):
+    return _asked_first(target, stop, lambda _: _open(target, transport, audio=audio))
+
+
+def _open_for_long(target: Target, transport: str, stop: StopSignal) -> tuple[InputContainer, OwnSockets]:
+    """The same for a camera that is read for days: its reads last, and its connection can be cut."""
+
+    def opened(peer: Peer) -> tuple[InputContainer, OwnSockets]:
+        sockets = OwnSockets(peer)
+        container = _open(target, transport, read_timeout_s=None)
+        sockets.opened()
+        return container, sockets
+
+    return _asked_first(target, stop, opened)
+
+
+def _asked_first(target: Target, stop: StopSignal, opened: Callable[[Peer], Opened]) -> Opened:
+    with checked_rtsp(target, stop=stop) as peer:
         asked = time.monotonic()
         try:
-            return _open(target, transport, audio=audio)
+            return opened(peer)
         except IngestError as error:
             if not error.retryable or time.monotonic() - asked > QUICK_REFUSAL_S:
                 raise
     stop.wait(SECOND_TRY_S)  # a camera that serves one connection at a time refuses the second; the first is gone now
-    return _open(target, transport, audio=audio)
+    return opened(peer)
 
 
-def _open(target: Target, transport: str, *, audio: bool = False) -> InputContainer:
+def _open(
+    target: Target, transport: str, *, audio: bool = False, read_timeout_s: float | None = READ_TIMEOUT_S
+) -> InputContainer:
     # The monotonic clock proper, not the injected one: FFmpeg's limits are real seconds.
     started = time.monotonic()
     try:
@@ -100,7 +129,7 @@ def _open(target: Target, transport: str, *, audio: bool = False) -> InputContai
             "r",
             format=FORMATS[target.kind],
             options=_options(target, transport, audio=audio),
-            timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S),
+            timeout=(OPEN_TIMEOUT_S, read_timeout_s),
         )
     except av.FFmpegError as error:
         if target.kind == "file" and isinstance(error, av.error.InvalidDataError | av.error.ArgumentError):

@@ -41,7 +41,7 @@ def rss() -> float:
 
 
 def bare(url: str, mode: str, end: threading.Event, received: list[int], index: int) -> None:
-    with av.open(url, options=OPTIONS, timeout=(10, 5)) as container:
+    with av.open(url, options=OPTIONS, timeout=(10, None)) as container:
         stream = video_stream(container)
         for packet in container.demux(stream):
             received[index] += 1

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 import pytest
 
+from detection.ingest import stuck
 from detection.ingest.frame import Frame
 from detection.ingest.reader import CameraReader
 from detection.ingest.reader_state import CameraState
@@ -27,9 +28,10 @@ SMALL = Scene(size=(320, 240), gop=25, noise=0.7)
 
 
 class Watcher:
-    """Takes every frame; keeps its numbers, and only the newest picture."""
+    """Takes every frame; keeps its numbers, and only the newest picture. pause_s: after each."""
 
-    def __init__(self, url: str, *, idle: bool = False, max_fps: float = 1000.0) -> None:
+    def __init__(self, url: str, *, idle: bool = False, max_fps: float = 1000.0, pause_s: float = 0.0) -> None:
+        self.pause_s = pause_s
         self.newest: Frame | None = None
         self.times: list[float] = []
         self.generations: list[int] = []
@@ -60,6 +62,7 @@ class Watcher:
                 self.times.append(frame.media_time)
                 self.generations.append(frame.generation)
                 self.sizes.append((frame.width, frame.height))
+                self._end.wait(self.pause_s)
 
     def wait(self, condition: Callable[[], bool], seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -78,9 +81,9 @@ class Watcher:
 
 
 @contextmanager
-def watched(camera: PacketCamera, *, idle: bool = False) -> Iterator[Watcher]:
+def watched(camera: PacketCamera, *, idle: bool = False, pause_s: float = 0.0) -> Iterator[Watcher]:
     with camera:
-        watcher = Watcher(camera.url(), idle=idle)
+        watcher = Watcher(camera.url(), idle=idle, pause_s=pause_s)
         watcher.start()
         try:
             yield watcher
@@ -230,3 +233,45 @@ def test_ingest_asleep_wakes_for_what_is_shorter_than_a_group_of_pictures(units:
         assert woken >= asleep - 1
         assert steps[woken : woken + 22] == pytest.approx([0.04] * 22, abs=0.002)
         assert watcher.reader.counters().wakes == 1
+
+
+def test_ingest_asleep_shows_what_led_to_the_loss_of_a_camera(units: dict[str, list[bytes]]) -> None:
+    """Who cuts the cable is in the last pictures; an analyser of ten pictures a second has not taken them all by then."""
+    walk = units["walk"]
+    cut = 13 * FPS  # the walk begins at 12.7 s
+    camera = PacketCamera(lambda: at_rate(walk[:cut], FPS), lambda: [silence(60)])
+    with watched(camera, idle=True, pause_s=0.1) as watcher:
+        watcher.wait(lambda: bool(watcher.states) and watcher.states[-1].word == "lost", 30)
+        watcher.wait(lambda: not watcher.reader.waiting, 5)
+        steps = [round(b - a, 2) for a, b in pairwise(watcher.times)]
+        assert watcher.reader.counters().wakes == 1
+        assert steps[-24:] == [0.04] * 24  # all of them, from the key frame at 12 s on
+
+
+def test_ingest_of_a_camera_that_sends_and_sends_but_no_picture(
+    units: dict[str, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No socket is ever silent, no packet ever whole: FFmpeg would read on for ever."""
+    monkeypatch.setattr(stuck, "STUCK_S", 2.0)
+
+    def script() -> Iterator[Sent]:
+        yield from at_rate(units["small"][:50], FPS)
+        yield Sent(b"$\x00\xff\xff", 0.04, 0.0, bare=True)
+        for _ in range(2000):
+            yield Sent(b"\x00", 0.02, 0.0, bare=True)
+
+    camera = PacketCamera(script, lambda: at_rate(itertools.cycle(units["small"]), FPS))
+    with watched(camera) as watcher:
+        watcher.wait(lambda: [s.word for s in watcher.states] == ["live", "lost", "live"], 15)
+        assert "data comes, but no picture" in watcher.states[1].reason
+        assert camera.connections == 2
+
+
+def test_ingest_that_is_stopped_ends_at_once_though_the_camera_is_frozen(units: dict[str, list[bytes]]) -> None:
+    camera = PacketCamera(lambda: itertools.chain(at_rate(units["small"][:50], FPS), [silence(60)]))
+    with watched(camera) as watcher:
+        watcher.wait(lambda: len(watcher.times) > 45, 10)
+        time.sleep(0.3)
+        began = time.monotonic()
+        watcher.reader.stop(4.0)
+        assert time.monotonic() - began < 1.5

@@ -32,6 +32,7 @@ class Sent:
     after: float
     stamp: float
     raw: bool = False  # the bytes are one RTP payload as they are
+    bare: bool = False  # they go onto the connection as they are, in no RTP packet
 
 
 def access_units(clip: Path) -> list[bytes]:
@@ -132,6 +133,9 @@ class PacketCamera:
             due += sent.after
             if self._end.wait(max(0.0, due - time.monotonic())):
                 return
+            if sent.bare:
+                line.sendall(sent.unit)
+                continue
             parts = [sent.unit] if sent.raw else list(payloads(sent.unit, self._codec))
             block, stamp = b"", int(sent.stamp * RTP_CLOCK) & 0xFFFFFFFF
             for index, part in enumerate(parts):
