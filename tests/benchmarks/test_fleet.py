@@ -27,6 +27,7 @@ STILL = Scene(size=(1920, 1080), noise=1.0)
 LEAST_SHARE, LEAST_EVENNESS, LEAST_TOTAL = 0.8, 0.8, 0.85
 SHARES = (0.1, 0.25)
 SETTLE_S, SLOWED_S, MEASURE_S, CROWD_S = 5.0, 14.0, 8.0, 12.0
+AGAIN_S = 20.0  # after too many: what was left out comes back by some percent a second
 ASLEEP_S = 100.0  # the seam of the looping clip wakes a camera until it was mistaken twice
 
 
@@ -72,10 +73,12 @@ def ceiling(cost: float, run: Measured, cameras: int) -> float:
     return float((CORES - run.cores["others"]) / (cost + run.cores["beside"] / cameras))
 
 
-def tried(fleet: FleetProcess, active: Sequence[str], still: Sequence[str] = ()) -> Measured:
+def tried(
+    fleet: FleetProcess, active: Sequence[str], still: Sequence[str] = (), *, settle: float = SETTLE_S
+) -> Measured:
     """Measures, once more when it did not fit: a shared machine may have been busy with something else."""
-    for _ in range(2):
-        run = fleet.ask(active, still, settle=SETTLE_S, seconds=MEASURE_S)
+    for wait in (settle, AGAIN_S):
+        run = fleet.ask(active, still, settle=wait, seconds=MEASURE_S)
         print(run.line() + ("" if run.fits else "   does not fit"))
         if run.fits:
             break
@@ -88,7 +91,7 @@ def most_that_fit(fleet: FleetProcess, urls: Sequence[str], start: int) -> tuple
     best = tried(fleet, urls[:number])
     while not best.fits and number > 1:
         number -= 1
-        best = tried(fleet, urls[:number])
+        best = tried(fleet, urls[:number], settle=AGAIN_S)
     while start <= number < len(urls) and (more := tried(fleet, urls[: number + 1])).fits:
         best, number = more, number + 1
     return best, number
@@ -132,7 +135,7 @@ def test_some_cameras_active(cameras: RtspServer, urls: list[str], still: Path, 
             for part in (1.0, 0.9, LEAST_SHARE):  # downwards: who is asleep stays so
                 number = max(1, math.floor(part * most))
                 active = max(1, round(share * number))
-                run = tried(fleet, urls[:active], rest[: number - active])
+                run = tried(fleet, urls[:active], rest[: number - active], settle=AGAIN_S)
                 room = CORES - run.cores["others"]
                 if run.fits:
                     carried = number
