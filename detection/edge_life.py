@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import structlog
 
@@ -13,6 +14,8 @@ from detection.edge_settings import EdgeSettings
 from detection.inference.errors import ModelError
 from detection.inference.pool import DetectorPool
 from detection.waiting import wait_for
+from edgesite.edge_store.database import EdgeDatabase
+from edgesite.edge_store.documents import DocumentStore
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +29,7 @@ def run_edge(given: EdgeSettings, load: Load | None, stop: threading.Event) -> b
     without analysis syncs, delivers and reports what is wrong, and is replaced when the model has come. Raises EdgeStoreError
     that no waiting helps.
     """
+    wait_for(partial(_note_detector, given.store), stop)  # a first load may take minutes
     detector: DetectorPool | None = None
     while not stop.is_set():
         awaits = ""
@@ -49,6 +53,15 @@ def run_edge(given: EdgeSettings, load: Load | None, stop: threading.Event) -> b
             log.error("something did not end in time")
             return False
     return True
+
+
+def _note_detector(store: Path) -> None:
+    """For the recorder, which confirms documents itself where no detector ever ran. Raises EdgeStoreError."""
+    database = EdgeDatabase(store)
+    try:
+        DocumentStore(database).note_detector()
+    finally:
+        database.close()
 
 
 def _tell(worker: EdgeWorker) -> None:

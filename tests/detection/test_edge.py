@@ -119,6 +119,22 @@ def test_without_a_model_the_worker_does_all_else_and_says_why_until_the_model_c
     assert model.tries == 3
 
 
+def test_the_box_knows_its_detector_before_the_first_model_is_loaded(tmp_path: Path) -> None:
+    """A load may take longer than a recorder waits before it confirms documents by itself."""
+    store, stop, known = tmp_path / "edge.sqlite3", threading.Event(), []
+
+    def load() -> Any:
+        database = EdgeDatabase(store)
+        known.append(DocumentStore(database).knows_detector())
+        database.close()
+        stop.set()
+        return Model()
+
+    nowhere = f"redis://127.0.0.1:{free_port()}/0"
+    assert run_edge(EdgeSettings(DEVICE, store, nowhere, nowhere), load, stop)
+    assert known == [True]
+
+
 def test_what_lies_on_the_disk_is_in_the_report_of_a_worker_with_processes(tmp_path: Path, settings: Any) -> None:
     settings.VAR_DIR, settings.DETECTION_MODEL = tmp_path, "forklifts"
     apply_version_7(tmp_path / "edge.sqlite3")
