@@ -20,8 +20,8 @@ from cameras.core.rollout import Kind, Look
 from cameras.issued import ConfigVersion
 from cameras.models import Device
 from cameras.rollouts.models import DeviceState, Rollout, RolloutDevice, RolloutState
-from cameras.rollouts.reading import RUNNING, can_go_back, looks_at, not_answering, rows_of, shown_looks
-from cameras.rollouts.services import go_on_without, roll_back_rollout, stop_rollout, wait_on
+from cameras.rollouts.reading import RUNNING, can_go_back, digest_of, looks_at, not_answering, rows_of, shown_looks
+from cameras.rollouts.services import OthersMissingError, go_on_without, roll_back_rollout, stop_rollout, wait_on
 from cameras.rollouts.texts import loaded, translated
 from cameras.selectors import sites_are_limited, visible_devices
 from cameras.versions import changes_between, pending_changes
@@ -142,31 +142,60 @@ def stop(request: HttpRequest, rollout: Rollout) -> HttpResponse:
 
 
 def decide(request: HttpRequest, rollout: Rollout) -> HttpResponse:
-    """GET: says which canaries give no answer. POST: goes on `without` them, or waits on."""
+    """GET: says which canaries give no answer. POST: goes on `without` them, if they still are those, or waits on."""
     if not request.user.has_perm(PUBLISH):
         raise PermissionDenied
     if request.method == "POST":
-        without = request.POST.get("how") == "without"
-        act, said = (
-            (go_on_without, _("It goes on without the canaries that gave no answer."))
-            if without
-            else (wait_on, _("It waits for the canaries as long again."))
-        )
-        if act(rollout_id=rollout.pk, author=request.user.get_username()):
-            messages.success(request, said)
-        else:
-            messages.info(
-                request, _("Nothing was done: it does not wait for a decision any more, or no canary would be left.")
-            )
+        try:
+            _decide(request, rollout)
+        except OthersMissingError:
+            messages.warning(request, _changed(request, rollout))
+            return HttpResponseRedirect(reverse("admin:cameras_rollout_decide", args=[rollout.pk]))
         return _to_page(rollout)
     if rollout.state != RolloutState.ASKING:
         return _to_page(rollout)
+    named, missing = _missing(request, rollout)
+    title = _("How shall staged publish %(number)s go on?") % {"number": rollout}
+    more = {"missing": named, "hidden": len(missing) - len(named), "expected": digest_of(missing)}
+    waits, may_go_on = _waits(request, rollout), bool(missing)
+    return _confirm(request, rollout, "decide.html", title, waits=waits, may_go_on=may_go_on, **more)
+
+
+def _decide(request: HttpRequest, rollout: Rollout) -> None:
+    """Raises OthersMissingError."""
+    author = request.user.get_username()
+    if request.POST.get("how") == "without":
+        done = go_on_without(rollout_id=rollout.pk, author=author, expected=request.POST.get("expected", ""))
+        said = _("It goes on without the canaries that gave no answer.")
+    else:
+        done = wait_on(rollout_id=rollout.pk, author=author)
+        said = _("It waits for the canaries as long again.")
+    if done:
+        messages.success(request, said)
+    else:
+        text = _("Nothing was done: it does not wait for a decision any more, or no canary would be left.")
+        messages.info(request, text)
+
+
+def _missing(request: HttpRequest, rollout: Rollout) -> tuple[list[str], set[str]]:
+    """The canaries that give no answer: those that the person may see, and all."""
     missing = {x.part.device_id for x in not_answering(looks_at(rows_of(rollout), now=timezone.now()))}
     rows, _hidden = _visible_rows(request, rollout)
-    named = sorted(row.device_id for row in rows if row.device_id in missing)
-    title = _("How shall staged publish %(number)s go on?") % {"number": rollout}
-    more = {"missing": named, "hidden": len(missing) - len(named), "may_go_on": bool(missing)}
-    return _confirm(request, rollout, "decide.html", title, waits=_waits(request, rollout), **more)
+    return sorted(row.device_id for row in rows if row.device_id in missing), missing
+
+
+def _changed(request: HttpRequest, rollout: Rollout) -> str:
+    """Why it does not go on without those that the page named: what became of them since, as far as the person may see it."""
+    before, now = set(request.POST.getlist("missing")), set(_missing(request, rollout)[0])
+    mine = {row.device_id for row in _visible_rows(request, rollout)[0]}
+    told = []
+    if back := sorted(before & mine - now):
+        told.append(_("Not waited for any more: %(devices)s.") % {"devices": ", ".join(back)})
+    if new := sorted(now - before):
+        told.append(_("Without an answer now: %(devices)s.") % {"devices": ", ".join(new)})
+    if not told:
+        told.append(_("It is other devices now that give no answer, of sites that are not yours."))
+    return " ".join([_("Nothing was done, because this changed while you were looking at the page:"), *told])
 
 
 def roll_back(request: HttpRequest, rollout: Rollout) -> HttpResponse:

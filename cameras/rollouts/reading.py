@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
+from django.utils.crypto import salted_hmac
+
 from cameras.core.rollout import NOTHING, Kind, Look, Part, Plan, Seen, look_at
 from cameras.issued import ConfigVersion
 from cameras.models import Device, DeviceStatus
@@ -108,6 +110,11 @@ def not_answering(looks: Iterable[Look]) -> list[Look]:
     canaries = [x for x in looks if x.part.is_canary and x.kind not in (Kind.FAILED, Kind.ASIDE)]
     missing = [x for x in canaries if x.kind is not Kind.HEALTHY]
     return missing if len(missing) < len(canaries) else []
+
+
+def digest_of(device_ids: Iterable[str]) -> str:
+    """The same for the same devices; nobody can tell from it which they are."""
+    return salted_hmac("cameras.rollouts", "\n".join(sorted(device_ids)), algorithm="sha256").hexdigest()
 
 
 def can_go_back(row: RolloutDevice) -> bool:

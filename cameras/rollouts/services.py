@@ -28,7 +28,7 @@ from cameras.rollouts.models import (
     RolloutDevice,
     RolloutState,
 )
-from cameras.rollouts.reading import RUNNING, can_go_back, looks_at, not_answering, rollout_of, rows_of
+from cameras.rollouts.reading import RUNNING, can_go_back, digest_of, looks_at, not_answering, rollout_of, rows_of
 from cameras.rollouts.stepping import end
 from cameras.rollouts.texts import stored
 from cameras.selectors import device_rows
@@ -203,8 +203,15 @@ def _back_to_canaries(rollout_id: int) -> bool:
     return bool(mine.update(state=RolloutState.CANARIES, state_since=now, waits_since=now))
 
 
-def go_on_without(*, rollout_id: int, author: str) -> bool:
-    """Sets the canaries aside that give no answer; the others decide. False when it does not ask, or none would be left."""
+class OthersMissingError(Exception):
+    """The canaries that give no answer are not those that the person saw."""
+
+
+def go_on_without(*, rollout_id: int, author: str, expected: str) -> bool:
+    """Sets the canaries aside that give no answer; the others decide. False when it does not ask, or none would be left.
+
+    expected: the `digest_of` those that the person saw. Raises OthersMissingError; nothing is done then.
+    """
     with transaction.atomic():
         if not _back_to_canaries(rollout_id):  # the row is ours from here on
             return False
@@ -214,6 +221,8 @@ def go_on_without(*, rollout_id: int, author: str) -> bool:
         if not missing:
             transaction.set_rollback(True)
             return False
+        if digest_of(missing) != expected:
+            raise OthersMissingError
         why = stored(Sentence("gave no answer; %(person)s went on without it", {"person": author}))
         parts = RolloutDevice.objects.filter(rollout=rollout_id, device__in=missing)
         parts.update(state=DeviceState.SKIPPED, reason=why, ended_at=now)

@@ -15,7 +15,7 @@ from cameras.models import Binding, Device, Site
 from cameras.rollouts.models import Rollout
 from tests.cameras.fleet import Fleet, only_rollout
 from tests.cameras.pages import browser, text
-from tests.rows import make_site
+from tests.rows import make_person, make_site
 from tests.servers.stack import Form
 
 pytestmark = pytest.mark.django_db
@@ -163,6 +163,37 @@ def test_somebody_goes_on_without_the_canary_that_gives_no_answer(fleet: Fleet) 
     assert fleet.states() == {"box-1": "confirmed", "box-2": "skipped", "box-3": "issued"}
     again = client.post(f"{LIST}{rollout.pk}/decide/", {"how": "without"}, follow=True)
     assert "Nothing was done" in text(again)
+
+
+def test_nobody_goes_on_without_others_than_the_page_named(fleet: Fleet) -> None:
+    rollout, client = asked(fleet, healthy=("box-1",))
+    seen = Form(page(client, rollout, "decide")).fields | {"how": ["without"]}
+    fleet.report("box-2")
+    fleet.lose_camera("box-1")
+    answer = client.post(f"{LIST}{rollout.pk}/decide/", seen, follow=True)
+    told = text(answer)
+    assert "Nothing was done, because this changed while you were looking at the page" in told
+    assert "Not waited for any more: box-2. Without an answer now: box-1." in told
+    assert Form(told).fields["missing"] == ["box-1"]
+    assert (only_rollout().state, fleet.states()["box-1"]) == ("asking", "confirmed")
+    assert "It goes on without" in decide(client, rollout, "without")
+    assert fleet.states()["box-1"] == "skipped"
+
+
+def test_of_canaries_of_other_sites_it_is_only_told_that_they_changed(fleet: Fleet) -> None:
+    rollout, _ = asked(fleet, healthy=("box-1",))
+    office = make_site("Office")
+    Device.objects.filter(pk="box-3").update(site=office)
+    client = Client()
+    client.force_login(make_person("lee", "operator", sites=[office]))
+    question = page(client, rollout, "decide")
+    seen = Form(question).fields | {"how": ["without"]}
+    fleet.report("box-2")
+    fleet.lose_camera("box-1")
+    told = text(client.post(f"{LIST}{rollout.pk}/decide/", seen, follow=True))
+    assert "It is other devices now that give no answer, of sites that are not yours." in told
+    assert not any(name in question + told for name in ("box-1", "box-2"))
+    assert (only_rollout().state, fleet.states()["box-1"]) == ("asking", "confirmed")
 
 
 def test_somebody_waits_on_as_long_again(fleet: Fleet) -> None:
