@@ -75,8 +75,10 @@ def _locked_as_seen(device_id: str, expected: str) -> Device:
 
 
 def discard_pending(*, device_id: str, author: str, reason: str = "", expected: str = "") -> ConfigVersion:
-    """Writes the newest issued version, which it answers, back into the rows; the box is sent nothing.
+    """Writes the newest issued version back into the rows and answers the one that is the newest then.
 
+    That is the same one: the box is sent nothing. Only of a device that publishes on save it may be a new one, with what
+    others changed, as of `_put_back`.
     Unlike a rollback it brings back stream URLs too: they are what the box uses, and the edited ones are what is discarded.
     The site and its schedules stay, as they are other devices' too. expected: as of `publish_pending`. Raises VersionError,
     also when nothing was issued yet or nothing is left to discard.
@@ -88,26 +90,31 @@ def discard_pending(*, device_id: str, author: str, reason: str = "", expected: 
             raise VersionError(
                 gettext_noop("%(device)s was never published: there is nothing to go back to"), device=device_id
             )
-        if not _put_back(device, newest, author=author, why=_joined("pending changes discarded", reason)):
+        now = _put_back(device, newest, author=author, why=_joined("pending changes discarded", reason))
+        if now is None:
             text = gettext_noop("%(device)s has nothing to discard; schedules and sites are edited on their own pages")
             raise VersionError(text, device=device_id)
-        return newest
+        return now
 
 
 def _joined(why: str, reason: str) -> str:
     return f"{why}: {reason}" if reason else why
 
 
-def _put_back(device: Device, newest: ConfigVersion, *, author: str, why: str) -> bool:
-    """The rows as the newest version says, with its stream URLs; the box is sent nothing. False when they were so already."""
+def _put_back(device: Device, newest: ConfigVersion, *, author: str, why: str) -> ConfigVersion | None:
+    """The rows as the newest version says, with its stream URLs. None when they were so already, else what is newest now.
+
+    That is another one where the device publishes on save and its site or schedules, which stay, say something new.
+    """
     before = content_sha256(device)
     with acting(author=author, reason=why):
         _restore_rows(device, content_of_version(newest), urls=True)
     if content_sha256(device) == before:
-        return False
-    publish_edit(device_ids=[device.pk], author=author, reason=why)  # takes back what was noted of bad rows
+        return None
+    issued = publish_edit(device_ids=[device.pk], author=author, reason=why)  # takes back what was noted of bad rows
     log.info("rows put back", device=device.pk, to=newest.version)
-    return True
+    now = issued.get(device.pk)
+    return now if isinstance(now, ConfigVersion) else newest
 
 
 def changes_between(old: ConfigVersion, new: ConfigVersion) -> list[Change]:
@@ -133,21 +140,21 @@ def roll_back(*, device_id: str, version: int, author: str, reason: str = "") ->
             raise VersionError(text, device=device_id, version=version)
         newest, before, why = latest_version(device), content_sha256(device), f"rollback to version {version}"
         if target == newest:
-            issued, changed = None, _put_back(device, target, author=author, why=_joined(why, reason))
+            now = _put_back(device, target, author=author, why=_joined(why, reason))
         else:
             with acting(author=author, reason=_joined(why, reason)):
                 _restore_rows(device, content_of_version(target))
-            issued = issue_version(device_id=device_id, author=author, reason=reason or why, rollback_of=version)
-            changed = content_sha256(device) != before
-        if issued is not None:
-            log.info("rolled back", device=device_id, to=version, issued=issued.version)
-            return issued
-        if not changed or newest is None:
+            now = issue_version(device_id=device_id, author=author, reason=reason or why, rollback_of=version)
+            if now is not None:
+                log.info("rolled back", device=device_id, to=version, issued=now.version)
+            elif content_sha256(device) != before:
+                now = newest
+        if now is None:
             text = gettext_noop(
                 "%(device)s has the content of version %(version)s already: there is nothing to roll back"
             )
             raise VersionError(text, device=device_id, version=version)
-        return newest
+        return now
 
 
 def begin_epoch(*, device_id: str, author: str, reason: str = "") -> ConfigVersion | None:
@@ -187,6 +194,7 @@ def _restore_rows(device: Device, content: dict[str, Any], *, urls: bool = False
     rois = {r["roi_id"]: r for r in content["rois"]}
     binds = {b["bind_id"]: b for b in content["binds"]}
     _refuse_foreign(device, cameras, rois, binds)
+    _refuse_arrived(device, cameras, rois, binds)
     _refuse_masks(device, cameras, rois)
     _restore_schedules(device, content.get("schedules", []))
     Binding.objects.filter(roi__camera__device=device).exclude(bind_id__in=binds).delete()
@@ -245,6 +253,32 @@ def _refuse_foreign(device: Device, cameras: dict[str, Any], rois: dict[str, Any
     if moved:
         text = gettext_noop("%(codes)s belongs to another device now; move it back first, or delete it there")
         raise VersionError(text, codes=", ".join(moved))
+
+
+def _refuse_arrived(device: Device, cameras: dict[str, Any], rois: dict[str, Any], binds: dict[str, Any]) -> None:
+    """A row that came from another device is not deleted: what it brought along would be lost for both."""
+    cameras_here = Camera.objects.filter(device=device).exclude(pk__in=cameras)
+    rois_here = ROI.objects.filter(camera__device=device, mask=False).exclude(roi_id__in=rois)
+    binds_here = Binding.objects.filter(roi__camera__device=device).exclude(bind_id__in=binds)
+    far_cameras, far_rois = Camera.objects.exclude(device=device), ROI.objects.exclude(camera__device=device)
+    arrived = [
+        *(row.pk for row in cameras_here if _places(row, "device_id") - {device.pk}),
+        *(row.roi_id for row in rois_here if far_cameras.filter(pk__in=_places(row, "camera_id"))),
+        *(row.bind_id for row in binds_here if far_rois.filter(roi_id__in=_places(row, "roi_id"))),
+    ]
+    if arrived:
+        text = gettext_noop("%(codes)s came from another device; move it back first, or delete it here")
+        raise VersionError(text, codes=", ".join(arrived))
+
+
+def _places(row: Any, column: str) -> set[Any]:
+    """Where the row has been since it was made, as its history tells; a namesake that was deleted before is another row."""
+    places: set[Any] = set()
+    for place, kind in row.history.order_by("-history_id").values_list(column, "history_type"):
+        places.add(place)
+        if kind == "+":
+            break
+    return places
 
 
 def _refuse_masks(device: Device, cameras: dict[str, Any], rois: dict[str, Any]) -> None:

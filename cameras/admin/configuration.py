@@ -140,7 +140,7 @@ def _act(
 
 
 def _discarded(version: ConfigVersion) -> str:
-    text = _("What was edited after version %(version)s is discarded. The box has that version already.")
+    text = _("What was edited after version %(version)s is discarded. The box is sent nothing.")
     return text % {"version": version.version}
 
 
@@ -214,7 +214,14 @@ def _discard(request: HttpRequest, device: Device) -> HttpResponse:
         reason=request.POST.get("reason", "").strip()[:LONGEST_REASON],
         expected=request.POST.get("expected", ""),
     )
-    messages.success(request, _discarded(version))
+    if (version.epoch, version.version) == (device.epoch, device.last_version):
+        messages.success(request, _discarded(version))
+    else:
+        text = _(
+            "What was edited after version %(before)s is discarded. Version %(version)s was issued with what is new in the"
+            " site or its schedules, as the device publishes on save."
+        )
+        messages.success(request, text % {"before": device.last_version, "version": version.version})
     return _to_page(device)
 
 

@@ -122,9 +122,22 @@ def test_pending_changes_can_be_discarded_after_a_question(device: Device) -> No
     answer = client.post(PAGE + "discard/", shown, follow=True).content.decode()
     assert "Not discarded: box-1 was edited while you were looking at its changes" in answer
     answer = client.post(PAGE + "discard/", Form(page(client, "discard/")).fields, follow=True).content.decode()
-    assert "What was edited after version 1 is discarded." in answer
+    assert "What was edited after version 1 is discarded. The box is sent nothing." in answer
     assert "dwell_s" not in answer.partition("History")[0]
     assert (Binding.objects.get().params, ConfigVersion.objects.count()) == ({}, 1)
+
+
+def test_discarding_on_a_device_that_publishes_on_save_tells_what_was_issued(device: Device) -> None:
+    client = _operator()
+    Device.objects.update(publish_on_save=True)
+    Binding.objects.update(params={"dwell_s": -1})
+    Site.objects.update(time_zone="Europe/Vienna")
+    question = page(client, "discard/")
+    assert "What is new in them goes out at once" in question
+    answer = client.post(PAGE + "discard/", Form(question).fields, follow=True).content.decode()
+    assert "What was edited after version 1 is discarded. Version 2 was issued with what is new in the site" in answer
+    assert "sent nothing" not in answer
+    assert ConfigVersion.objects.count() == 2
 
 
 def test_who_takes_a_camera_away_is_told_of_its_protected_recordings(device: Device) -> None:

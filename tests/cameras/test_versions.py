@@ -140,6 +140,68 @@ def test_a_rollback_to_the_newest_version_issues_none_whatever_was_edited(device
     assert ConfigVersion.objects.count() == 1
 
 
+@pytest.fixture
+def other(device: Device) -> Device:
+    """A second device, published without a camera."""
+    other = Device.objects.create(device_id="d2", site=device.site, publish_on_save=False)
+    issue(other)
+    return other
+
+
+def test_a_camera_that_came_from_another_device_is_not_deleted_by_going_back(device: Device, other: Device) -> None:
+    """Where it is published still, or was: its recordings and clips would go with it."""
+    issue(device)
+    camera = Camera.objects.get()
+    camera.device = other
+    camera.save()
+    with pytest.raises(VersionError, match="c1 came from another device; move it back first"):
+        discard_pending(device_id="d2", author="lee")
+    issue(other)
+    with pytest.raises(VersionError, match="c1 came from another device"):
+        roll_back(device_id="d2", version=1, author="lee")
+    assert (Camera.objects.get().device_id, ROI.objects.count(), Binding.objects.count()) == ("d2", 1, 1)
+    camera.device = device
+    camera.save()
+    assert pending_changes(device) == []
+
+
+def test_regions_and_bindings_that_came_from_another_device_are_not_deleted_either(
+    device: Device, other: Device
+) -> None:
+    far = Camera.objects.create(camera_id="c2", device=other, rtsp_url="rtsp://h/2")
+    roi = ROI.objects.create(roi_id="r2", camera=far, coordinates=[[0, 0], [1, 0], [1, 1]])
+    issue(device)
+    issue(other)
+    binding = Binding.objects.get()
+    binding.roi = roi
+    binding.save()
+    with pytest.raises(VersionError, match="b1 came from another device"):
+        discard_pending(device_id="d2", author="lee")
+    near = ROI.objects.get(roi_id="r1")
+    near.camera = far
+    near.save()
+    with pytest.raises(VersionError, match="r1 came from another device"):
+        discard_pending(device_id="d2", author="lee")
+
+
+def test_a_camera_called_like_a_deleted_one_of_another_device_goes(device: Device, other: Device) -> None:
+    Camera.objects.get().delete()
+    Camera.objects.create(camera_id="c1", device=other, rtsp_url="rtsp://h/1")
+    discard_pending(device_id="d2", author="lee")
+    assert not Camera.objects.exists()
+
+
+def test_discarding_answers_what_a_device_that_publishes_on_save_issued_with_a_new_site(device: Device) -> None:
+    issue(device)
+    Device.objects.update(publish_on_save=True)
+    Site.objects.update(time_zone="Europe/Vienna")
+    Binding.objects.update(params={"dwell_s": -1})
+    assert discard_pending(device_id="d1", author="lee").version == 2
+    Binding.objects.update(params={"dwell_s": -1})
+    Site.objects.update(time_zone="Asia/Tokyo")
+    assert roll_back(device_id="d1", version=2, author="lee").version == 3
+
+
 def test_only_what_the_person_saw_is_discarded(device: Device) -> None:
     issue(device)
     Binding.objects.update(params={"dwell_s": 7})
