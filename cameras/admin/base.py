@@ -10,7 +10,8 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from cameras.admin.sentences import problem_text
@@ -38,6 +39,20 @@ SITE_PATH: dict[type[models.Model], str] = {
     Binding: "roi__camera__device__site",
     Schedule: "site",
 }
+
+
+def row_page(request: HttpRequest, row: models.Model, template: str, title: str, **more: Any) -> HttpResponse:
+    """A page of one row, which its templates know as `original` and by its kind's name. template: in its kind's folder."""
+    kind = row._meta.model_name or ""
+    context = {
+        **admin.site.each_context(request),
+        "title": title,
+        "opts": row._meta,
+        "original": row,
+        kind: row,
+        **more,
+    }
+    return render(request, f"admin/{row._meta.app_label}/{kind}/{template}", context)
 
 
 NAMED_DEVICES = 5  # beyond it one sentence tells of them all

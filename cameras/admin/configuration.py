@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from cameras.admin.base import row_page
 from cameras.admin.chips import ago, sync_chip
 from cameras.admin.deletion import notes_on
 from cameras.admin.sentences import present_problem, problem_text, sentences
@@ -67,18 +67,6 @@ def _history(request: HttpRequest, device: Device) -> Any:
     return page
 
 
-def _page(request: HttpRequest, device: Device, template: str, title: str, **more: Any) -> HttpResponse:
-    context = {
-        **admin.site.each_context(request),
-        "title": title,
-        "opts": Device._meta,
-        "original": device,
-        "device": device,
-        **more,
-    }
-    return render(request, f"admin/cameras/device/{template}", context)
-
-
 def configuration_page(request: HttpRequest, device: Device) -> HttpResponse:
     """GET: the page. `old` and `new` in the query compare two versions."""
     may_read = request.user.has_perm(READ)
@@ -106,7 +94,7 @@ def configuration_page(request: HttpRequest, device: Device) -> HttpResponse:
         "may_renew": request.user.has_perm(RENEW),
     }
     title = _("Configuration of %(device)s") % {"device": device}
-    return _page(request, device, "configuration.html", title, **more)
+    return row_page(request, device, "configuration.html", title, **more)
 
 
 def _to_page(device: Device) -> HttpResponse:
@@ -182,7 +170,7 @@ def rollback(request: HttpRequest, device: Device, number: str) -> HttpResponse:
         messages.error(request, problem_text(error))
         return _to_page(device)
     title = _("Roll %(device)s back to version %(version)s?") % {"device": device, "version": target.version}
-    return _page(request, device, "rollback.html", title, target=target, changes=changes, lost=lost, notes=notes)
+    return row_page(request, device, "rollback.html", title, target=target, changes=changes, lost=lost, notes=notes)
 
 
 def _notes(device: Device, target: ConfigVersion) -> list[str]:
@@ -204,7 +192,7 @@ def discard(request: HttpRequest, device: Device) -> HttpResponse:
         messages.error(request, _("Not discarded: %(problem)s") % {"problem": problem_text(error)})
         return _to_page(device)
     title = _("Discard the pending changes of %(device)s?") % {"device": device}
-    return _page(request, device, "discard.html", title, target=target, lost=lost, expected=expected, notes=notes)
+    return row_page(request, device, "discard.html", title, target=target, lost=lost, expected=expected, notes=notes)
 
 
 def _discard(request: HttpRequest, device: Device) -> HttpResponse:
@@ -239,4 +227,4 @@ def new_epoch(request: HttpRequest, device: Device) -> HttpResponse:
             _("A new epoch began."),
         )
     title = _("Begin a new epoch for %(device)s?") % {"device": device}
-    return _page(request, device, "new_epoch.html", title)
+    return row_page(request, device, "new_epoch.html", title)

@@ -10,10 +10,10 @@ import structlog
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
 from django.urls import path
 from django.utils.translation import gettext as _
 
+from cameras.admin.base import row_page
 from cameras.admin.chips import camera_text
 from cameras.admin.sentences import problem_text
 from cameras.core.reasons import worded
@@ -121,15 +121,8 @@ class RegionPages(admin.ModelAdmin[Camera]):
     def regions_page(self, request: HttpRequest, pk: str) -> HttpResponse:
         """GET: the editor."""
         camera = self.camera_of(request, pk)
-        context = {
-            **self.admin_site.each_context(request),
-            "title": _("Regions of %(camera)s") % {"camera": camera},
-            "opts": self.opts,
-            "original": camera,
-            "camera": camera,
-            "data": _answer(request, camera),
-        }
-        return render(request, "admin/cameras/camera/regions.html", context)
+        title = _("Regions of %(camera)s") % {"camera": camera}
+        return row_page(request, camera, "regions.html", title, data=_answer(request, camera))
 
     def _data(self, request: HttpRequest, pk: str) -> HttpResponse:
         camera = self.camera_of(request, pk)

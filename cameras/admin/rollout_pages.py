@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from cameras.admin.base import row_page
 from cameras.admin.configuration import LONGEST_REASON, PUBLISH
 from cameras.admin.rollout_chips import URGENT, device_chip, duration, rollout_chip, sentence_for
 from cameras.admin.sentences import problem_text, sentences
@@ -79,12 +79,7 @@ def rollout_page(request: HttpRequest, rollout: Rollout) -> HttpResponse:
     told.sort(key=lambda t: (not t["row"].is_canary, t["urgency"], t["row"].device_id))
     counts = {kind.value: sum(look.kind is kind for look in looks) for kind in Kind}
     running = rollout.state in RUNNING
-    context = {
-        **admin.site.each_context(request),
-        "title": _("Staged publish %(number)s") % {"number": rollout},
-        "opts": Rollout._meta,
-        "original": rollout,
-        "rollout": rollout,
+    more = {
         "chip": rollout_chip(rollout),
         "stages": _stages(rollout),
         "waits": _waits(request, rollout) if running else "",
@@ -96,30 +91,17 @@ def rollout_page(request: HttpRequest, rollout: Rollout) -> HttpResponse:
         "failed": counts["failed"] + counts["sick"],
         "size": len(rows),
         "hidden": hidden,
-        "running": running,
         "refresh": running or counts["trying"] > 0,
         "may_decide": rollout.state == RolloutState.ASKING and request.user.has_perm(PUBLISH),
         "may_stop": running and request.user.has_perm(PUBLISH),
         "may_roll_back": request.user.has_perm(PUBLISH) and any(can_go_back(row) for row in rows),
     }
-    return render(request, "admin/cameras/rollout/rollout.html", context)
+    title = _("Staged publish %(number)s") % {"number": rollout}
+    return row_page(request, rollout, "rollout.html", title, **more)
 
 
 def _to_page(rollout: Rollout) -> HttpResponse:
     return HttpResponseRedirect(reverse("admin:cameras_rollout_change", args=[rollout.pk]))
-
-
-def _confirm(request: HttpRequest, rollout: Rollout, template: str, title: str, **more: Any) -> HttpResponse:
-    context = {
-        **admin.site.each_context(request),
-        "title": title,
-        "opts": Rollout._meta,
-        "original": rollout,
-        "rollout": rollout,
-        "running": rollout.state in RUNNING,
-        **more,
-    }
-    return render(request, f"admin/cameras/rollout/{template}", context)
 
 
 def stop(request: HttpRequest, rollout: Rollout) -> HttpResponse:
@@ -138,7 +120,7 @@ def stop(request: HttpRequest, rollout: Rollout) -> HttpResponse:
     waiting = rollout.devices.filter(state=DeviceState.WAITING).count()
     issued = rollout.devices.filter(version__gt=0).count()
     title = _("Stop staged publish %(number)s?") % {"number": rollout}
-    return _confirm(request, rollout, "stop.html", title, waiting=waiting, issued=issued)
+    return row_page(request, rollout, "stop.html", title, waiting=waiting, issued=issued)
 
 
 def decide(request: HttpRequest, rollout: Rollout) -> HttpResponse:
@@ -158,7 +140,7 @@ def decide(request: HttpRequest, rollout: Rollout) -> HttpResponse:
     title = _("How shall staged publish %(number)s go on?") % {"number": rollout}
     more = {"missing": named, "hidden": len(missing) - len(named), "expected": digest_of(missing)}
     waits, may_go_on = _waits(request, rollout), bool(missing)
-    return _confirm(request, rollout, "decide.html", title, waits=waits, may_go_on=may_go_on, **more)
+    return row_page(request, rollout, "decide.html", title, waits=waits, may_go_on=may_go_on, **more)
 
 
 def _decide(request: HttpRequest, rollout: Rollout) -> None:
@@ -207,8 +189,9 @@ def roll_back(request: HttpRequest, rollout: Rollout) -> HttpResponse:
         return _do_roll_back(request, rollout, {row.device_id for row in rows})
     back = [_goes_back(row) for row in rows if can_go_back(row)]
     stays = [row for row in rows if row.version and not can_go_back(row)]
+    running = rollout.state in RUNNING
     title = _("Roll back what staged publish %(number)s published?") % {"number": rollout}
-    return _confirm(request, rollout, "roll_back.html", title, back=back, stays=stays, hidden=hidden)
+    return row_page(request, rollout, "roll_back.html", title, back=back, stays=stays, hidden=hidden, running=running)
 
 
 def _goes_back(row: RolloutDevice) -> dict[str, Any]:
