@@ -1,9 +1,9 @@
-"""Takes away the objects of rows whose time is over, for extracts and for films."""
+"""Ends the time of extracts and of films, and takes away the objects of those that are over."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from django.db import models, transaction
@@ -17,6 +17,18 @@ log = structlog.get_logger(__name__)
 
 AT_ONCE = 100
 M = TypeVar("M", bound=MadeFilm)
+
+
+def expire(standing: models.QuerySet[M], *, now: datetime, **changes: Any) -> None:
+    """Those of `standing` whose time is over, at most `AT_ONCE`, each noted in the log.
+
+    Also failed ones: something may have been stored before they failed. changes: what such a row says from now on.
+    """
+    over = standing.filter(expires_at__lt=now)
+    for row in over.order_by("pk")[:AT_ONCE]:
+        with transaction.atomic():
+            if over.filter(pk=row.pk).update(**changes):
+                note(row, StepKind.EXPIRED, author="", now=now)  # type: ignore[arg-type]
 
 
 def remove_objects(rows: models.QuerySet[M], *, tried: str, now: datetime) -> int:

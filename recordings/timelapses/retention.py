@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
 from recordings.core.films import UNDER_WAY
-from recordings.extracts.logbook import note
-from recordings.extracts.models import StepKind
-from recordings.extracts.removing import AT_ONCE, remove_objects
+from recordings.extracts.removing import AT_ONCE, expire, remove_objects
 from recordings.timelapses.models import REMOVED, FilmState, TimeLapse
 
 ROWS_KEPT = timedelta(days=30)  # of what is gone; the log keeps who watched what
@@ -19,17 +16,8 @@ ROWS_KEPT = timedelta(days=30)  # of what is gone; the log keeps who watched wha
 def step(*, now: datetime | None = None) -> bool:
     """A bounded number at a time; True when something went. Raises StorageError when nothing could be removed."""
     now = now or timezone.now()
-    _expire(now)
+    standing = TimeLapse.objects.exclude(state__in=[*REMOVED, *UNDER_WAY])
+    expire(standing, now=now, state=FilmState.EXPIRED)
     old = TimeLapse.objects.filter(gone=True, expires_at__lt=now - ROWS_KEPT)
     TimeLapse.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:AT_ONCE])).delete()
     return bool(remove_objects(TimeLapse.objects.filter(state__in=REMOVED), tried="seen_at", now=now))
-
-
-def _expire(now: datetime) -> None:
-    """Those whose time is over, also failed ones: something may have been stored before it failed."""
-    over = TimeLapse.objects.filter(expires_at__lt=now).exclude(state__in=[*REMOVED, *UNDER_WAY])
-    for film in over.order_by("pk")[:AT_ONCE]:
-        with transaction.atomic():
-            rows = TimeLapse.objects.filter(pk=film.pk, expires_at__lt=now)
-            if rows.exclude(state__in=[*REMOVED, *UNDER_WAY]).update(state=FilmState.EXPIRED):
-                note(film, StepKind.EXPIRED, author="", now=now)
