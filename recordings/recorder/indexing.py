@@ -7,6 +7,7 @@ file gone, folder durable, row gone. A kill between two of them leaves a file th
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 WAITING = 10_000
 FEW = 10  # rows: so many may always be forgotten
+SWEEP_SECONDS = 3.0  # of a start, for files without a row
+TAKE_SECONDS = 0.25  # of a step, for files without a row: a lost index must not keep cameras from being recorded
 
 
 @dataclass(slots=True)
@@ -40,23 +43,29 @@ class Indexer:
     is_ring: Callable[[str, float], bool] = lambda camera_id, start: False
     trouble: str = ""
     missing: dict[str, int] = field(default_factory=dict)
+    monotonic: Callable[[], float] = time.monotonic
     _waiting: deque[Finished] = field(default_factory=lambda: deque(maxlen=WAITING))
     _settled: list[Segment] = field(default_factory=list)  # durable under its name, its row is missing yet
+    _rowless: dict[str, deque[str]] = field(
+        default_factory=dict
+    )  # paths of files that were found without a row, by camera
 
     def take(self, finished: Finished) -> None:
         """From a segmenter: a file that was closed."""
         self._waiting.append(finished)
 
     def step(self) -> bool:
-        """Takes in what waits; whether there was anything."""
-        if not self._waiting and not self._settled:
+        """Takes in what waits, and some of the files that were found; whether there was anything."""
+        if not self._waiting and not self._settled and not self._rowless:
             return False
         try:
             while self._waiting:
                 self._settle(self._waiting[0])
                 self._waiting.popleft()
-            self.store.add(self._settled)
-            self._settled.clear()
+            if self._settled:
+                self.store.add(self._settled)
+                self._settled.clear()
+            self._take_rowless()
         except (OSError, EdgeStoreError) as error:
             if not self.trouble:
                 log.error("segments cannot be taken in, they wait", reason=str(error))
@@ -106,6 +115,7 @@ class Indexer:
         spare: runs whose ffmpeg still writes.
         """
         waiting = {finished.part for finished in self._waiting}  # closed by an ffmpeg of ours, which knows their time
+        end = self.monotonic() + SWEEP_SECONDS
         known = {unique_name(c): c for c in [*self.store.cameras(), *cameras]}
         self.store.finish_deleting(folder=self.folder)
         saved = 0
@@ -114,11 +124,11 @@ class Indexer:
             for part in sorted(folder.glob(f"*{PART}")):
                 if part not in waiting and part_run(part.name) not in spare:
                     saved += self._take_part(camera_id, part)
-            saved += self.reconcile(camera_id)
+            saved += self.reconcile(camera_id, seconds=max(TAKE_SECONDS, end - self.monotonic()))
         return saved
 
-    def reconcile(self, camera_id: str) -> int:
-        """Compares a camera's rows with its files; how many files were taken in.
+    def reconcile(self, camera_id: str, *, seconds: float = TAKE_SECONDS) -> int:
+        """Compares a camera's rows with its files; how many files were taken in. What takes longer is left to `step`.
 
         Rows without a file are forgotten, but not when more than half would go: then a disk is missing rather than
         segments.
@@ -134,11 +144,28 @@ class Indexer:
         elif lost:
             log.warning("segments are missing on disk", camera=camera_id, missing=len(lost))
             self.store.forget(lost)
-        found = [s for path in sorted(files - rows) if (s := self._read(camera_id, path)) is not None]
+        found = sorted(files - rows)
         if found:
-            self.store.add(found)
-            log.info("segments without a row taken in", camera=camera_id, segments=len(found))
-        return len(found)
+            log.info("segments without a row found", camera=camera_id, segments=len(found))
+            self._rowless[camera_id] = deque(found)
+        return self._take_rowless(seconds)
+
+    def _take_rowless(self, seconds: float = TAKE_SECONDS) -> int:
+        """Of the files that were found without a row, at least one and as many as there is time for; how many were good."""
+        good, end = list[Segment](), self.monotonic() + seconds
+        while self._rowless:
+            camera_id, paths = next(iter(self._rowless.items()))
+            path = paths.popleft()  # what fails is found again
+            if not paths:
+                del self._rowless[camera_id]
+            if (segment := self._read(camera_id, path)) is not None:
+                good.append(segment)
+            if self.monotonic() >= end:
+                break
+        if good:
+            self.store.add(good)
+            log.info("segments without a row taken in", segments=len(good), left=sum(map(len, self._rowless.values())))
+        return len(good)
 
     def _files(self, camera_id: str) -> list[str]:
         base = self.folder / unique_name(camera_id)

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
-from recordings.core.segments import Segment
+from recordings.core.segments import Segment, segment_path
 from recordings.recorder import files
-from recordings.recorder.indexing import Indexer
+from recordings.recorder.indexing import TAKE_SECONDS, Indexer
 from recordings.recorder.segment_store import SegmentStore
 from recordings.recorder.segmenter import Finished
 from tests.recordings.pieces import decoded, make_fragmented, make_part
@@ -145,6 +145,32 @@ def test_rows_without_a_file_are_forgotten_but_not_most_of_them(indexer: Indexer
     moved.rename(indexer.folder)
     indexer.reconcile("vid1")
     assert indexer.missing == {}
+
+
+def test_an_index_that_was_lost_is_made_anew_bit_by_bit(indexer: Indexer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading all files at once would keep every camera from being recorded for as long as that takes."""
+    for camera_id, numbers in (("a", range(20)), ("b", range(20, 30))):
+        for number in numbers:
+            path = segment_path(camera_id=camera_id, run=RUN, name=f"{RUN}_{number:06d}.part", start=T + number)
+            (indexer.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (indexer.folder / path).write_bytes(b"x")
+    now = [0.0]
+
+    def slow(path: Path) -> float:
+        now[0] += TAKE_SECONDS / 4
+        return 1.0
+
+    monkeypatch.setattr("recordings.recorder.indexing.measure", slow)
+    monkeypatch.setattr("recordings.recorder.indexing.SWEEP_SECONDS", TAKE_SECONDS)
+    indexer.monotonic = lambda: now[0]
+    assert indexer.sweep(["a", "b"]) == 8  # in two turns, one for each camera
+    assert now[0] == 2 * TAKE_SECONDS
+    assert [start for start, _ in rows(indexer, "a")] == [float(n) for n in range(8)]  # the oldest first: they go first
+    indexer.reconcile("a")  # the minute's look doubles nothing
+    while indexer.step():
+        pass
+    assert (len(rows(indexer, "a")), len(rows(indexer, "b"))) == (20, 10)
+    assert now[0] == 30 * TAKE_SECONDS / 4
 
 
 def test_deleting_takes_the_file_and_then_the_row(indexer: Indexer) -> None:
