@@ -13,6 +13,7 @@ FINAL = ("uploaded", "completed", "failed")
 NO_FFMPEG = "no_ffmpeg"  # the one error that has a code
 PLAIN = r"^[^\x00-\x1f\x7f]*$"  # `plain` as a pattern: JSON holds no half of a surrogate pair
 MOST_HOLES = 200  # of a clip, that are told
+MOST_REVISIONS = 2**31 - 1
 
 Moment = Annotated[float, Field(ge=0, lt=253_402_214_400, allow_inf_nan=False)]
 
@@ -55,7 +56,7 @@ class RecordingReport(BaseModel):
     task_id: Annotated[str, Field(min_length=1, max_length=64), AfterValidator(plain)]
     camera_id: Annotated[str, Field(min_length=1, max_length=128), AfterValidator(plain)]
     state: State
-    revision: int = Field(ge=1, le=2**31 - 1)
+    revision: int = Field(ge=1, le=MOST_REVISIONS)
     started_at: Moment | None = None
     stopped_at: Moment | None = None
     stop_reason: Annotated[str, Field(max_length=100), AfterValidator(plain)] = ""

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from cameras.core.document import Camera, Document
 from edgesite.commands import Command
-from recordings.core.tasks import ASKED, NO_FFMPEG, TaskOrder, next_state, one_line
+from recordings.core.tasks import ASKED, MOST_REVISIONS, NO_FFMPEG, TaskOrder, next_state, one_line
 from recordings.core.tasks import Camera as CameraWord
 from recordings.recorder.segment_store import SegmentStore
 from recordings.recorder.segmenter import Segmenter
@@ -74,7 +74,8 @@ class Tasks:
             else:
                 self._begin(order, now)
         elif held is None:
-            self._add(order, now, error=UNKNOWN)
+            # Not 1: an edge store that was damaged and begun anew tells of a task that the hub knows more of.
+            self._add(order, now, error=UNKNOWN, revision=min(max(1, int(now)), MOST_REVISIONS))
         elif held.state in ("starting", "recording"):
             self._stop(held, now, reason=order.reason or ASKED)
         else:
@@ -91,11 +92,11 @@ class Tasks:
         else:
             self._add(order, now, error=problem)
 
-    def _add(self, order: TaskOrder, now: float, *, error: str = "", error_code: str = "") -> None:
+    def _add(self, order: TaskOrder, now: float, *, error: str = "", error_code: str = "", revision: int = 1) -> None:
         seconds = min(order.seconds, self.longest)
         told = {"error": error, "error_code": error_code} if error else {}
         state = "failed" if error else "starting"
-        task = Task(order.task_id, order.camera_id, order.task_name, state, 1, now, seconds, told=told)  # type: ignore[arg-type]
+        task = Task(order.task_id, order.camera_id, order.task_name, state, revision, now, seconds, told=told)  # type: ignore[arg-type]
         if self.store.add(task, now=now):
             log.info("recording task", task=task.task_id, camera=task.camera_id, state=state, problem=error)
 

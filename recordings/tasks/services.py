@@ -9,17 +9,17 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from cameras.asking import REVOKED
-from cameras.models import Camera
+from cameras.models import Camera, Device, DeviceStatus
 from cameras.services import cloud_redis
 from cameras.states import camera_state
 from edgesite.ids import uuid7
 from recordings.core.names import clip_folder
-from recordings.core.tasks import ASKED, RUNNING, RecordingReport, rank
+from recordings.core.tasks import ASKED, LONGEST, RUNNING, RecordingReport, rank
 from recordings.failed import keep_newest
 from recordings.objects.services import answer_for
 from recordings.ordering import send_order
@@ -32,6 +32,7 @@ KIND = "record"
 START_AGAIN_SECONDS = 3.0
 STOP_AGAIN_SECONDS = 6.0
 START_SECONDS = 20.0  # a box that did not answer by then does not record
+SILENT_SECONDS = 600.0  # a box that says nothing for so long is not waited for when the task's time is over
 
 SILENT = gettext_noop(
     "The camera's box is silent. Look whether it has power and network, and whether run_recorder runs."
@@ -115,16 +116,47 @@ def order(task: RecordingTask) -> None:
     )
 
 
+def end_lost(now: datetime) -> int:
+    """Frees cameras of tasks whose end nobody tells; how many.
+
+    A box that was shut out says nothing any more. Twice the longest time after it was asked for (once until the first
+    picture, once for the recording) no task records, whatever the clocks of box and hub are: one whose box is silent is
+    given up, and should its clip come all the same, it is there; any other box is told to stop it, which it answers also
+    when its edge store was lost.
+    """
+    running = RecordingTask.objects.filter(state__in=RUNNING)
+    longest = timedelta(seconds=2 * settings.MAX_TASK_SECONDS + START_SECONDS)
+    over = running.filter(requested_at__lt=now - longest)
+    heard = DeviceStatus.objects.filter(reported_at__gte=now - timedelta(seconds=SILENT_SECONDS))
+    untold = over.filter(Q(state=TaskState.RECORDING) | Q(state=TaskState.STARTING) & ~Q(box_state=""))
+    failed: dict[str, Any] = {"state": TaskState.FAILED, "slot": None}
+    ended = _end(running.exclude(device_id__in=_let_in()), failed | {"error": REVOKED})
+    ended += _end(over.exclude(device_id__in=heard.values("pk")), failed | {"error": SILENT})
+    return ended + _end(untold, {"state": TaskState.STOPPING, "stop_reason": LONGEST})
+
+
+def _end(tasks: QuerySet[RecordingTask], values: dict[str, Any]) -> int:
+    found = list(tasks.values_list("pk", flat=True))
+    if not found:  # an UPDATE of nothing would take SQLite's write lock at each look
+        return 0
+    log.warning("recordings whose end nobody told are over", tasks=len(found), state=values["state"])
+    return tasks.filter(pk__in=found).update(**values)
+
+
+def _let_in() -> QuerySet[Device, str]:
+    return Device.objects.filter(revoked_at=None).values_list("pk", flat=True)
+
+
 def repeat_orders(now: datetime) -> int:
     """Tells boxes again what they did not answer to, and gives up a start that nobody took on. How many it looked after.
 
     A stop is repeated for as long as the box has not told that it stopped: also of a task that was given up here while
     the box, late, records it all the same.
     """
+    found = end_lost(now)
     unheard = Q(state=TaskState.STARTING, box_state="")
     unstopped = Q(state=TaskState.STOPPING, box_state__in=("", "starting", "recording"))
-    given_up = Q(state=TaskState.FAILED, box_state__in=("starting", "recording"))
-    found = 0
+    given_up = Q(state=TaskState.FAILED, box_state__in=("starting", "recording"), device_id__in=_let_in())
     for task in RecordingTask.objects.filter(unheard | unstopped | given_up).order_by("pk")[:500]:
         starting = task.state == TaskState.STARTING
         if starting and now - task.requested_at > timedelta(seconds=START_SECONDS):

@@ -131,6 +131,7 @@ def test_a_stop_of_what_was_never_heard_of(box: Box) -> None:
     box.order("stop")
     box.order("stop")
     assert [(b["state"], b["error"]) for b in box.told()] == [("failed", words.UNKNOWN)] * 2
+    assert box.told()[0]["revision"] == int(T)  # more than of any report that it forgot with its edge store
 
 
 def test_a_camera_without_pictures_fails_with_its_reason(box: Box) -> None:

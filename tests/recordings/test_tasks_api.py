@@ -291,6 +291,55 @@ def test_a_box_that_never_answers_does_not_record(caller: Caller, cloud: FakeRed
     assert (first.state, first.error, first.object_name) == ("completed", "", KEY)
 
 
+OVER = timedelta(hours=3)  # of a task that was asked for now: no box records it any more
+
+
+def reported(at: Any, device_id: str = "box-1") -> None:
+    DeviceStatus.objects.filter(device_id=device_id).update(reported_at=at)
+
+
+def test_a_box_that_is_gone_for_good_frees_its_camera_when_the_time_is_over(caller: Caller) -> None:
+    caller.ok("start_task")
+    told("recording", 2, started_at=1.0)
+    first, now = newest(), timezone.now()
+    reported(now - timedelta(seconds=services.SILENT_SECONDS + 60))
+    services.repeat_orders(now)
+    assert caller.status()["status"] == "recording"  # it may well be, while the box is away
+    caller.ok("stop_task")
+    services.repeat_orders(now + timedelta(hours=1))
+    assert caller.status()["status"] == "stopping"
+    services.repeat_orders(now + OVER)
+    assert (caller.status()["status"], caller.status()["error"]) == ("failed", services.SILENT)
+    reported(timezone.now())
+    assert caller.ok("start_task", task_name="next")["task_name"] == "next"
+    told("completed", 5, task=first, **STORED)  # it comes back after all
+    first.refresh_from_db()
+    assert (first.state, first.error, first.object_name) == ("completed", "", KEY)
+
+
+def test_a_box_that_was_shut_out_frees_its_camera_at_once(caller: Caller, cloud: FakeRedis) -> None:
+    caller.ok("start_task")
+    told("recording", 2, started_at=1.0)
+    Device.objects.filter(pk="box-1").update(revoked_at=timezone.now())
+    Camera.objects.filter(pk="vid1").update(device="box-2")
+    services.repeat_orders(timezone.now())
+    assert caller.status()["status"] == "failed"
+    assert "shut out" in caller.status()["error"]
+    assert len(orders(cloud)) == 1  # who is shut out is told nothing
+    assert caller.ok("start_task", task_name="next")["status"] == "starting"
+
+
+def test_a_box_whose_store_was_lost_is_asked_for_an_end_that_it_never_told(caller: Caller, cloud: FakeRedis) -> None:
+    caller.ok("start_task")
+    told("recording", 2, started_at=1.0)
+    reported(timezone.now() + OVER)
+    services.repeat_orders(timezone.now() + timedelta(hours=1))
+    assert caller.status()["status"] == "recording"
+    services.repeat_orders(timezone.now() + OVER)
+    assert (caller.status()["status"], caller.status()["stop_reason"]) == ("stopping", "max_duration")
+    assert (orders(cloud)[-1]["action"], orders(cloud)[-1]["reason"]) == ("stop", "max_duration")
+
+
 def test_without_redis_the_box_is_told_later(caller: Caller, cloud: FakeRedis) -> None:
     cloud.down = True
     assert caller.ok("start_task")["status"] == "starting"
