@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 KIND = "record"
 CLOSING_SECONDS = 20.0  # a segment in progress is waited for so long
+GROWING_SECONDS = 120.0  # the same while it is written: it ends at a key frame, of which some cameras send one a minute
 EARLY_SECONDS = 0.3  # so much before the end the last segment may end
 SET_BACK_SECONDS = 2.0  # a clock that is further back than a task's beginning was set
 
@@ -174,7 +175,7 @@ class Tasks:
             return True
         newest = self.segments.newest(task.camera_id)
         reached = newest is not None and newest.end >= task.stopped_at - EARLY_SECONDS
-        return reached or now > task.stopped_at + CLOSING_SECONDS
+        return reached or now > task.stopped_at + (GROWING_SECONDS if segmenter.recording else CLOSING_SECONDS)
 
     def _cameras(self) -> dict[str, Camera]:
         document = self.document()

@@ -204,7 +204,29 @@ def test_a_segment_that_never_closes_is_not_waited_for(box: Box) -> None:
     box.cameras["vid1"] = FakeSegmenter(recording=True)
     box.look(1)
     box.order("stop")
+    box.cameras["vid1"].recording = False  # its ffmpeg is opening the camera again
     box.look(words.CLOSING_SECONDS + 1)
+    assert box.tasks.ready == {"t1"}
+
+
+def test_a_camera_that_seldom_sends_a_key_frame_loses_no_end(box: Box) -> None:
+    box.order()
+    box.cameras["vid1"] = FakeSegmenter(recording=True)
+    box.look(1)
+    box.order("stop")
+    box.look(60)
+    assert box.tasks.ready == frozenset()  # recorded for another reason, too, so its segment is not closed yet
+    box.segments.add([Segment("vid1", "a", "r", T, T + 61, 1)])
+    box.look()
+    assert box.tasks.ready == {"t1"}
+
+
+def test_a_segment_that_is_written_for_ever_is_not_waited_for(box: Box) -> None:
+    box.order()
+    box.cameras["vid1"] = FakeSegmenter(recording=True)
+    box.look(1)
+    box.order("stop")
+    box.look(words.GROWING_SECONDS + 1)
     assert box.tasks.ready == {"t1"}
 
 
