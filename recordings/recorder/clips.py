@@ -7,7 +7,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -47,12 +47,17 @@ class Ending(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A finished clip. seconds: of video in it."""
+    """A finished clip. seconds: of video in it. left_out: segments that could not be read."""
 
     file: Path
     size: int
     sha256: str
     seconds: float
+    left_out: tuple[Segment, ...] = ()
+
+    def of(self, pieces: Sequence[Segment]) -> list[Segment]:
+        """Those of the pieces that it holds."""
+        return [piece for piece in pieces if piece not in self.left_out]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def make_clip(segments: Sequence[Segment], *, folder: Path, target: Path, end: f
     pieces = [(s, kind) for s in segments if (kind := _kind(folder / s.path)) is not None]
     if not pieces:
         raise ClipError("no segment can be read", retryable=False)
-    first = pieces[0][1]
+    first, held = pieces[0][1], {s.path for s, _ in pieces}
     copied = all(kind == first for _, kind in pieces) and first.codec == "h264" and first.pixels in PLAYABLE
     files = [(str(folder / s.path), s.end - s.start) for s, _ in pieces]
     seconds = sum(length for _, length in files) - max(0.0, pieces[-1][0].end - end)
@@ -85,7 +90,8 @@ def make_clip(segments: Sequence[Segment], *, folder: Path, target: Path, end: f
         size = None if copied else (first.width, first.height)
         call = clip_call(tool, listing=str(listing), target=str(draft), seconds=max(0.1, seconds), size=size)
         run_tool(call.argv, stop)
-        return finish_clip(draft, target, copied=copied)
+        left_out = tuple(s for s in segments if s.path not in held)
+        return replace(finish_clip(draft, target, copied=copied, left_out=len(left_out)), left_out=left_out)
     finally:
         listing.unlink(missing_ok=True)
         draft.unlink(missing_ok=True)

@@ -181,7 +181,7 @@ class Extracts:
             return
         job.state = "cutting"
         clip = self._clip(job, pieces, self.tool)
-        job.told = _facts(pieces, order) | {
+        job.told = _facts(clip.of(pieces), order) | {
             "sha256": clip.sha256, "bytes": clip.size, "duration": round(clip.seconds, 3), "hidden": order.hidden,
         }  # fmt: skip
         job.state, job.message = "storing", ""

@@ -151,7 +151,7 @@ class Uploads:
         clip = make_clip(
             pieces, folder=self.folder / "segments", target=target, end=end, tool=self.tool, stop=self.stop
         )
-        gaps = [(round(a, 3), round(b, 3)) for a, b in holes(pieces, start=start, end=end)]
+        gaps = [(round(a, 3), round(b, 3)) for a, b in holes(clip.of(pieces), start=start, end=end)]
         return {
             "local_file": str(clip.file), "sha256": clip.sha256, "bytes": clip.size, "duration": round(clip.seconds, 3),
             "gaps": gaps[:MOST_HOLES],

@@ -16,12 +16,14 @@ from edgesite.edge_store.outbox import Outbox
 from edgesite.storage import CHANGED, DurableFileStorage, exists
 from recordings.core.ffmpeg import Tool
 from recordings.core.segments import Segment
+from recordings.recorder import clips
 from recordings.recorder import uploads as words
 from recordings.recorder.clips import Clip, ClipError, Stopped
 from recordings.recorder.task_store import Task
 from recordings.recorder.tasks import NOTHING
 from recordings.recorder.uploads import Uploads
 from tests.fakes import Clock
+from tests.recordings.pieces import make_fragmented
 from tests.recordings.test_recorder_tasks import Box, T
 
 CONTENT = b"a clip that plays" * 1000
@@ -282,3 +284,18 @@ def test_a_full_disk_takes_the_oldest_clips_of_alerts_and_nothing_that_was_asked
     assert states == {"t1": "uploading", "a0": "failed", "a1": "failed", "a2": "uploading"}
     assert len(box.local()) == 2
     assert "disk is full" in box.last("a0")["error"]
+
+
+def test_what_cannot_be_read_any_more_is_told_as_a_gap(box: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    def join(argv: list[str], stop: Any) -> None:
+        Path(argv[-1].removeprefix("file:")).write_bytes((box.folder / "segments" / "0").read_bytes())
+
+    monkeypatch.setattr(words, "make_clip", clips.make_clip)
+    monkeypatch.setattr(clips, "run_tool", join)
+    for start in (0, 4, 8):
+        box.piece(start, start + 4)
+        if start != 4:
+            make_fragmented(box.folder / "segments" / f"{start}")
+    box.stopped()
+    box.work(1)
+    assert (box.last()["state"], box.last()["gaps"]) == ("uploading", [[T + 4, T + 8]])
