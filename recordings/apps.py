@@ -19,7 +19,12 @@ class RecordingsConfig(AppConfig):
         from recordings.extracts.selectors import may_see_extract, may_store_extract  # noqa: PLC0415
         from recordings.selectors import SNAPSHOT_GRANT, SnapshotFrames, may_see_snapshot  # noqa: PLC0415
         from recordings.snapshots import FRAMES, SNAPSHOTS  # noqa: PLC0415
-        from recordings.tasks.selectors import FOLDER, may_see_recording, may_store_recording  # noqa: PLC0415
+        from recordings.tasks.selectors import (  # noqa: PLC0415
+            FOLDER,
+            may_see_recording,
+            may_store_recording,
+            note_recording_viewed,
+        )
         from recordings.timelapses.selectors import may_see_film, note_film_viewed  # noqa: PLC0415
         from recordings.uploads import grants  # noqa: PLC0415
 
@@ -29,7 +34,7 @@ class RecordingsConfig(AppConfig):
         grants.register(FRAMES, SNAPSHOT_GRANT)
         grants.register(SNAPSHOTS, SNAPSHOT_GRANT)
         grants.register_elsewhere(SNAPSHOT_GRANT)  # where integrators want their pictures
-        access.register(FOLDER, may_see_recording)
+        access.register(FOLDER, may_see_recording, note=note_recording_viewed)
         grants.register(FOLDER, grants.Grant(may_store_recording, most=LARGEST))
         grants.register(CLIPS, grants.Grant(may_store_clip, most=LARGEST))
         access.register(FILMS, may_see_film, note=note_film_viewed)

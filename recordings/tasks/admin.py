@@ -27,11 +27,11 @@ from cameras.models import Camera
 from cameras.selectors import visible_cameras
 from edgesite.told import told
 from recordings.core.tasks import plain
-from recordings.stored_clips.services import protect
+from recordings.extracts.logbook import steps_of
 from recordings.stored_clips.texts import kept_text
 from recordings.tasks.models import RecordingTask
 from recordings.tasks.selectors import download_url, is_there, visible_tasks
-from recordings.tasks.services import start_task, stop_task
+from recordings.tasks.services import protect_task, start_task, stop_task
 from recordings.tasks.texts import reason_text
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
     def _press_protect(self, request: HttpRequest, pk: int) -> HttpResponse:
         """POST with `protected` = 1 or 0."""
         task, wanted = self._operated(request, pk), request.POST.get("protected") == "1"
-        if protect(task, author=request.user.get_username(), protected=wanted):
+        if protect_task(task, author=request.user.get_username(), protected=wanted):
             text = _("It is kept until somebody lifts the protection.") if wanted else _("It is no longer protected.")
             messages.success(request, text)
         return HttpResponseRedirect(_page(task))
@@ -195,6 +195,7 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
         context["may_stop"] = bool(
             task and task.state in ("starting", "recording") and self.has_stop_permission(request)
         )
+        context["steps"] = steps_of(task) if task else ()
         context["may_protect"] = bool(task and is_there(task) and self.has_stop_permission(request))
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from recordings.core.tasks import RUNNING
+from recordings.extracts.models import Hiding
 from recordings.stored_clips.models import StoredClip
 
 
@@ -62,3 +65,21 @@ class RecordingTask(StoredClip):
 
     def __str__(self) -> str:
         return f"{self.camera_id} {self.task_name}"
+
+    @property
+    def extract_id(self) -> str:
+        """Under which the log of who did what names it (`recordings.extracts.logbook.Logged`)."""
+        return self.task_id
+
+    @property
+    def begin(self) -> datetime:
+        return self.started_at or self.requested_at
+
+    @property
+    def end(self) -> datetime:
+        return self.stopped_at or self.begin
+
+    @property
+    def hiding(self) -> str:
+        """A task's clip shows what the camera gave."""
+        return Hiding.NOTHING

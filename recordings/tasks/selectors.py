@@ -7,10 +7,12 @@ from urllib.parse import quote
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from cameras.models import Camera, Device
 from recordings.core.names import clip_folder
 from recordings.core.tasks import answer
+from recordings.extracts.logbook import note_once
 from recordings.extracts.selectors import of_own_sites
 from recordings.tasks.models import RecordingTask, TaskState
 
@@ -30,7 +32,17 @@ def visible_tasks(user: User | AnonymousUser) -> QuerySet[RecordingTask]:
 
 def may_see_recording(user: User | AnonymousUser, key: str) -> bool:
     """A recording is seen by those who see its camera."""
-    return visible_tasks(user).filter(object_name=key, state__in=STORED, removed_at=None).exists()
+    return _given(user, key).exists()
+
+
+def note_recording_viewed(user: User | AnonymousUser, key: str) -> None:
+    """Notes that the clip under this key is given to the person. Raises DatabaseError: then it is not given."""
+    for task in _given(user, key):
+        note_once(task, user, now=timezone.now())
+
+
+def _given(user: User | AnonymousUser, key: str) -> QuerySet[RecordingTask]:
+    return visible_tasks(user).filter(object_name=key, state__in=STORED, removed_at=None)
 
 
 def may_store_recording(device: Device, key: str) -> bool:

@@ -20,9 +20,12 @@ from cameras.states import camera_state
 from edgesite.ids import uuid7
 from recordings.core.names import clip_folder
 from recordings.core.tasks import ASKED, LONGEST, RUNNING, RecordingReport, rank
+from recordings.extracts.logbook import note
+from recordings.extracts.models import StepKind
 from recordings.failed import keep_newest
 from recordings.objects.services import answer_for
 from recordings.ordering import send_order
+from recordings.stored_clips.services import protect
 from recordings.tasks.models import RecordingTask, TaskState
 from recordings.tasks.selectors import STORED
 
@@ -84,6 +87,16 @@ def stop_task(task: RecordingTask, *, author: str) -> RecordingTask:
         transaction.on_commit(partial(order, task))
     task.refresh_from_db()
     return task
+
+
+def protect_task(task: RecordingTask, *, author: str, protected: bool) -> bool:
+    """As `protect`, noted in the log of who did what."""
+    with transaction.atomic():
+        changed = protect(task, author=author, protected=protected)
+        if changed:
+            kind = StepKind.PROTECTED if protected else StepKind.UNPROTECTED
+            note(task, kind, author=author, now=timezone.now())
+    return changed
 
 
 def running_task(camera: Camera) -> RecordingTask | None:

@@ -12,7 +12,9 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from cameras.models import Camera, Device, Site
+from edgesite import storage
 from edgesite.ids import uuid7
+from recordings.extracts.models import ExtractStep
 from recordings.tasks import services
 from recordings.tasks.models import RecordingTask
 from tests.cameras.pages import browser, path, text, two_sites
@@ -106,6 +108,25 @@ def test_who_may() -> None:
         assert client.post(path(RecordingTask, "delete", row), {"post": "yes"}).status_code in (302, 403)
     row.refresh_from_db()
     assert row.state == "recording"
+
+
+def test_who_was_given_a_clip_and_protected_it_is_noted() -> None:
+    row, client = task(state="completed", object_name=KEY, stored_at=timezone.now()), browser("operator")
+    assert "Nobody has watched it yet." in page(client, row)
+    storage.put(KEY, b"film")
+    away = browser("viewer", sites=[Site.objects.get(name="Warehouse")])
+    assert away.get(f"/api/media/{KEY}").status_code == 404
+    for _ in range(2):  # a player fetches many ranges
+        part = client.get(f"/api/media/{KEY}", headers={"Range": "bytes=0-1"})
+        assert part.status_code == 206
+        part.close()
+    for wanted in ("1", "1", "0"):
+        client.post(path(RecordingTask, "protect", row), {"protected": wanted})
+    steps = ExtractStep.objects.order_by("pk").values_list("kind", "author", "camera_id", "extract_id")
+    told = [(kind, "the operator", "vid1", row.task_id) for kind in ("viewed", "protected", "unprotected")]
+    assert list(steps) == told
+    assert "Watched or downloaded" in page(client, row)
+    assert "Watched or downloaded" in text(browser("admin").get("/admin/recordings/extract/log/"))
 
 
 def test_the_list_asks_the_database_no_more_for_more_rows(django_assert_max_num_queries: Any) -> None:
