@@ -31,7 +31,7 @@ from recordings.extracts.logbook import steps_of
 from recordings.stored_clips.texts import kept_text
 from recordings.tasks.models import RecordingTask
 from recordings.tasks.selectors import download_url, is_there, visible_tasks
-from recordings.tasks.services import protect_task, start_task, stop_task
+from recordings.tasks.services import protect_task, running_task, start_task, stop_task
 from recordings.tasks.texts import reason_text
 
 if TYPE_CHECKING:
@@ -132,10 +132,20 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
         return super().add_view(request, form_url, titled)
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> RecordingTask:
-        """The form's row is a wish; what is stored is the task that comes of it."""
+        """The form's row is a wish; what is stored is the task that comes of it, which the person is told."""
         wish = form.cleaned_data
+        before = running_task(wish["camera"])
         author = request.user.get_username()
-        return start_task(camera=wish["camera"], task_name=wish["task_name"], author=author)
+        task = start_task(camera=wish["camera"], task_name=wish["task_name"], author=author)
+        if task.state == "failed":
+            messages.error(request, told(task.error))
+        elif before is not None and before.pk == task.pk:
+            messages.warning(
+                request, _("This camera is being recorded already: “%(name)s”.") % {"name": task.task_name}
+            )
+        else:
+            messages.success(request, _("The recording starts."))
+        return task
 
     def save_model(self, request: HttpRequest, obj: RecordingTask, form: Any, change: bool) -> None:
         return
@@ -146,13 +156,6 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
     def response_add(
         self, request: HttpRequest, obj: RecordingTask, post_url_continue: str | None = None
     ) -> HttpResponse:
-        wanted = request.POST.get("task_name", "")
-        if obj.state == "failed":
-            messages.error(request, told(obj.error))
-        elif obj.task_name != wanted:
-            messages.warning(request, _("This camera is being recorded already: “%(name)s”.") % {"name": obj.task_name})
-        else:
-            messages.success(request, _("The recording starts."))
         return HttpResponseRedirect(_page(obj))
 
     def get_urls(self) -> list[Any]:

@@ -129,6 +129,14 @@ def test_who_was_given_a_clip_and_protected_it_is_noted() -> None:
     assert "Watched or downloaded" in text(browser("admin").get("/admin/recordings/extract/log/"))
 
 
+def test_a_name_that_is_typed_with_a_space_behind_it_starts_like_any_other() -> None:
+    client = browser("operator")
+    answer = client.post(path(RecordingTask, "add"), {"camera": "vid1", "task_name": "shift "}, follow=True)
+    assert "The recording starts." in text(answer)
+    again = client.post(path(RecordingTask, "add"), {"camera": "vid1", "task_name": "shift"}, follow=True)
+    assert "is being recorded already" in text(again)
+
+
 def test_the_list_asks_the_database_no_more_for_more_rows(django_assert_max_num_queries: Any) -> None:
     client = browser("viewer")
     task(state="failed", error="reason")
