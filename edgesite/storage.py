@@ -43,15 +43,20 @@ class DurableFileStorage(FileSystemStorage):
     """Files that are whole or not there: temporary name, fsync, rename, fsync of the folder.
 
     None takes the last room of its disk: a database that shares it could write nothing more, not even what to let go.
+    What a kill left of a large one goes before it is written again; who still writes it does so once more.
     """
 
     def _save(self, name: str, content: File[bytes]) -> str:
         target = Path(self.path(name))
         target.parent.mkdir(parents=True, exist_ok=True)
+        draft = f".upload-{hashlib.sha256(target.name.encode()).hexdigest()[:16]}-"
+        if content.size >= LARGE:  # a look through the folder, too dear for each picture
+            for left in target.parent.glob(f"{draft}*"):
+                left.unlink(missing_ok=True)
         free, reserve = free_and_reserve(target.parent)
         if free - content.size < reserve:
             raise OSError(errno.ENOSPC, "The disk is nearly full")
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".upload-")
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=draft)
         try:
             with os.fdopen(handle, "wb") as file:
                 for chunk in content.chunks():

@@ -13,6 +13,7 @@ from django.core.files.base import ContentFile
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgesite import storage
 from edgesite.storage import DurableFileStorage, StorageError, check_key, exists, open_object, put
 
 
@@ -94,6 +95,30 @@ def test_a_write_that_fails_leaves_the_old_object_and_no_rest(media: Path, monke
     assert caught.value.retryable
     assert read("a/b.jpg") == b"old"
     assert files(media) == ["a/b.jpg"]
+
+
+def test_what_a_kill_left_of_a_large_file_goes_when_it_is_stored_again(
+    media: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "LARGE", 3)
+
+    def killed(*args: Any, **values: Any) -> None:
+        raise OSError("killed")
+
+    for key in ("clips/a.mp4", "clips/b.mp4"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", killed)
+            patch.setattr(Path, "unlink", lambda *args, **values: None)
+            with pytest.raises(StorageError):
+                put(key, b"film")
+    left = sorted((media / "clips").iterdir())
+    assert len(left) == 2
+    put("clips/a.mp4", b"film")
+    rest = sorted(p.name for p in (media / "clips").iterdir())
+    assert len(rest) == 2
+    assert "a.mp4" in rest  # the other one is somebody else's
+    put("clips/b.mp4", b"film")
+    assert sorted(p.name for p in (media / "clips").iterdir()) == ["a.mp4", "b.mp4"]
 
 
 def test_file_and_folder_are_on_disk_before_the_save_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
