@@ -32,7 +32,7 @@ from recordings.recorder.clips import Clip, ClipError, Stopped, make_clip
 from recordings.recorder.extract_jobs import Job, Unwanted
 from recordings.recorder.hidden_clips import make_hidden_clip
 from recordings.recorder.segment_store import SegmentStore, Span
-from recordings.recorder.tasks import CLOSING_SECONDS, EARLY_SECONDS, NO_TOOL
+from recordings.recorder.tasks import CLOSING_SECONDS, EARLY_SECONDS, GROWING_SECONDS, NO_TOOL
 
 log = structlog.get_logger(__name__)
 
@@ -55,6 +55,9 @@ class Writer(Protocol):
 
     @property
     def quiet(self) -> bool: ...
+
+    @property
+    def recording(self) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -161,7 +164,10 @@ class Extracts:
     def _closed(self, order: ExtractOrder) -> bool:
         """Whether everything that was recorded of that time is in the index."""
         segmenter = self.segmenters.get(order.camera_id)
-        if segmenter is None or segmenter.quiet or self.clock() > order.end + CLOSING_SECONDS:
+        if segmenter is None or segmenter.quiet:
+            return True
+        keeps_end = order.purpose == "export" and segmenter.recording  # who plays asks for what comes next anyway
+        if self.clock() > order.end + (GROWING_SECONDS if keeps_end else CLOSING_SECONDS):
             return True
         newest = self.segments.newest(order.camera_id)
         return newest is not None and newest.end >= order.end - EARLY_SECONDS

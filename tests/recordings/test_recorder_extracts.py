@@ -158,6 +158,24 @@ def test_what_is_being_recorded_is_waited_for(box: Box) -> None:
     assert box.states("x2")[-1] == "ready"
 
 
+def test_an_export_up_to_now_keeps_its_end_where_key_frames_are_rare(box: Box) -> None:
+    box.cameras["vid1"] = FakeSegmenter(recording=True)
+    box.order(end=30, purpose="export")
+    box.clock.now = T + 80
+    box.extracts.step("export")
+    assert box.states() == ["waiting"]
+    box.piece(20, 81)
+    for _ in range(2):
+        box.extracts.step("export")
+    assert box.states()[-1] == "ready"
+    assert box.told()[-1]["gaps"] == [[T + 12, T + 15]]
+    box.order("x2", begin=23, end=90, purpose="export")
+    box.clock.advance(140)  # nothing is waited for longer than two minutes
+    for _ in range(2):
+        box.extracts.step("export")
+    assert box.states("x2")[-1] == "ready"
+
+
 def test_nothing_recorded_and_a_broken_recording_say_so(box: Box) -> None:
     box.order(begin=100, end=160)
     box.work()
