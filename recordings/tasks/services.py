@@ -172,8 +172,10 @@ def repeat_orders(now: datetime) -> int:
     given_up = Q(state=TaskState.FAILED, box_state__in=("starting", "recording"), device_id__in=_let_in())
     for task in RecordingTask.objects.filter(unheard | unstopped | given_up).order_by("pk")[:500]:
         starting = task.state == TaskState.STARTING
-        if starting and now - task.requested_at > timedelta(seconds=START_SECONDS):
-            given = RecordingTask.objects.filter(pk=task.pk, state=TaskState.STARTING, box_state="")
+        if not task.box_state and now - task.requested_at > timedelta(
+            seconds=START_SECONDS
+        ):  # stopped meanwhile or not
+            given = RecordingTask.objects.filter(pk=task.pk, state=task.state, box_state="")
             found += given.update(state=TaskState.FAILED, slot=None, error=LATE)
             continue
         every = START_AGAIN_SECONDS if starting else STOP_AGAIN_SECONDS

@@ -340,6 +340,16 @@ def test_a_box_whose_store_was_lost_is_asked_for_an_end_that_it_never_told(calle
     assert (orders(cloud)[-1]["action"], orders(cloud)[-1]["reason"]) == ("stop", "max_duration")
 
 
+def test_a_start_that_no_box_took_on_and_that_was_stopped_frees_its_camera_as_well(caller: Caller) -> None:
+    caller.ok("start_task")
+    assert caller.ok("stop_task")["status"] == "stopping"
+    services.repeat_orders(timezone.now() + timedelta(seconds=services.START_SECONDS - 1))
+    assert caller.status()["status"] == "stopping"  # the box may have begun, and its report be under way
+    services.repeat_orders(timezone.now() + timedelta(seconds=services.START_SECONDS + 1))
+    assert (caller.status()["status"], caller.status()["error"]) == ("failed", services.LATE)
+    assert caller.ok("start_task", task_name="next")["task_name"] == "next"
+
+
 def test_without_redis_the_box_is_told_later(caller: Caller, cloud: FakeRedis) -> None:
     cloud.down = True
     assert caller.ok("start_task")["status"] == "starting"
