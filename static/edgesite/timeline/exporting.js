@@ -1,15 +1,17 @@
 // The form that exports a stretch of the shown day.
 
 import { ask, Refusal } from "./server.js";
-import { hms, say } from "./words.js";
+import { hms, say, ymd } from "./words.js";
 
 const form = document.getElementById("tl-export");
 const field = (name) => document.getElementById(name);
 
-// What a clock of the site shows as Unix seconds: on this day, within the hour that begins with such a label. A time that
-// the player gave is exact: an hour may come twice.
+// A time that the player gave is exact, since an hour may come twice, and it stays of its day when another one is shown.
+const given = (input) => (input.dataset.shown === input.value ? Number(input.dataset.at) : null);
+
+// What a clock of the site shows as Unix seconds: on this day, within the hour that begins with such a label.
 function moment(input, day) {
-  if (input.dataset.shown === input.value) return Number(input.dataset.at);
+  if (given(input) !== null) return given(input);
   const [hour, minute, second = 0] = input.value.split(":").map(Number);
   const found = day.hours.findLast(([, label]) => Number(label.slice(0, 2)) === hour) ?? day.hours.find(([, label]) => Number(label.slice(0, 2)) > hour);
   return (found ? found[0] : day.begin) + minute * 60 + second;
@@ -19,6 +21,13 @@ function fill(input, at) {
   input.value = hms(at);
   input.dataset.shown = input.value;
   input.dataset.at = Math.floor(at);
+}
+
+// Beside a time that is not of the shown day its own.
+function showDay(input, day) {
+  const at = given(input);
+  const other = at !== null && (at < day.begin || at >= day.end);
+  field(`${input.id}-day`).textContent = other ? ymd(at) : "";
 }
 
 // What the form says is hidden: {hide, rois}; null while no region is chosen that stays visible.
@@ -35,11 +44,18 @@ function showHiding() {
   field("tl-hides").hidden = hide === "nothing";
 }
 
+// Answers what is to be called when another day is shown.
 export function wireExport(day, place) {
-  if (!form) return;
+  if (!form) return () => {};
   const [from, to, told] = [field("tl-from"), field("tl-to"), field("tl-export-said")];
-  field("tl-from-here").addEventListener("click", () => fill(from, place()));
-  field("tl-to-here").addEventListener("click", () => fill(to, place()));
+  const showDays = () => [from, to].forEach((input) => showDay(input, day()));
+  for (const input of [from, to]) {
+    field(`${input.id}-here`).addEventListener("click", () => {
+      fill(input, place());
+      showDays();
+    });
+    input.addEventListener("input", showDays);
+  }
   field("tl-hide").addEventListener("change", showHiding);
   showHiding();
   form.addEventListener("submit", async (event) => {
@@ -62,4 +78,5 @@ export function wireExport(day, place) {
       told.textContent = error instanceof Refusal ? error.message : say("no_answer");
     }
   });
+  return showDays;
 }

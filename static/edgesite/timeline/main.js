@@ -56,6 +56,7 @@ function show() {
   const told = day.spans.length ? say(gaps ? "sum" : "sum_whole", { hours: lasting(sum), gaps }) : say("nothing");
   part("tl-sum").textContent = day.left_out ? `${told} ${say("left_out", { count: day.left_out })}` : told;
   if (part("tl-list").open) list();
+  showExport();
 }
 
 // The same as buttons, for whoever does not see or cannot hit the line.
@@ -111,7 +112,7 @@ part("tl-hour").addEventListener("click", () => line.hour());
 part("tl-day").addEventListener("click", () => line.whole());
 part("tl-camera")?.addEventListener("change", (event) => location.assign(`${event.target.value}?date=${day.date}`));
 part("tl-list").addEventListener("toggle", list);
-wireExport(() => day, () => player.at ?? line.at);
+const showExport = wireExport(() => day, () => player.at ?? line.at);
 show();
 showClock(line.at);
 if (page.at !== null) {
