@@ -26,7 +26,8 @@ class Lens:
 
     trouble: ``covered``: for `COVERED_S` the picture has been nearly one shade, black or not, and nothing was recognised in
     it. ``frozen``: for `FROZEN_S` it has been the same in every spot, of a camera whose sensor's noise had been seen to
-    change most spots until then. A drawn or composed picture has no such noise, so that it may stand still.
+    change most spots until then. A drawn or composed picture has no such noise, so that it may stand still. Trouble that
+    was told goes on over a new connection whose first picture still shows it: nobody has taken the cover off meanwhile.
     """
 
     trouble: Trouble = ""
@@ -41,11 +42,13 @@ class Lens:
     def step(self, small: NDArray[np.uint8], now: float, *, generation: int = 0, recognised: bool = False) -> Trouble:
         """Takes in a picture ``(h, w)`` of at least one spot, which is kept; the trouble with it.
 
-        generation: where it changes, the
-        picture does not follow from the one before. recognised: the model saw something in it, so it is not covered.
+        generation: where it changes, the picture does not follow from the one before. recognised: the model saw something in
+        it, so it is not covered.
         """
+        if now < self._time:
+            self.trouble = ""  # of which moments it was told means nothing any more
         if generation != self._generation or now < self._time:
-            self._last, self._flat_since, self._same_since, self._same = None, None, None, 0
+            self._begin_anew(small)
         self._generation, self._time = generation, now
         self._compare(small, now)
         self._weigh(small, now)
@@ -57,6 +60,12 @@ class Lens:
             flat = self._flat_since is not None and now - self._flat_since >= COVERED_S
             self.trouble = "covered" if flat else ""
         return self.trouble
+
+    def _begin_anew(self, small: NDArray[np.uint8]) -> None:
+        if self.trouble != "covered":
+            self._flat_since = None
+        if self.trouble != "frozen" or self._last is None or not np.array_equal(self._last, small):
+            self._last, self._same_since, self._same = None, None, 0
 
     def _weigh(self, small: NDArray[np.uint8], now: float) -> None:
         spread = spread_of(small)

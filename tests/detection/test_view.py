@@ -118,6 +118,45 @@ def test_another_scene_begins_anew() -> None:
     assert dark.step(flat(0, 2), 5.0, generation=1) == ""
 
 
+def test_a_new_connection_uncovers_nothing() -> None:
+    view = Lens()
+    troubles(view, moments(0, 20), noisy)
+    troubles(view, moments(20, 30), lambda number: flat(0, number))
+    assert view.step(flat(0, 1), 31.0, generation=1) == "covered"
+    assert view.step(noisy(1), 32.0, generation=2) == ""
+    assert view.step(flat(0, 1), 33.0, generation=3) == ""
+
+
+def test_a_new_connection_to_a_frozen_camera_shows_the_same_picture() -> None:
+    view, still = Lens(), noisy(7)
+    troubles(view, moments(0, 20), noisy)
+    assert troubles(view, moments(20, 40), lambda number: still.copy())[-1] == "frozen"
+    assert view.step(still.copy(), 41.0, generation=1) == "frozen"
+    assert view.step(noisy(8), 42.0, generation=2) == ""
+    found = [view.step(still.copy(), now, generation=2) for now in moments(43, 60)]
+    assert found.index("frozen") * 0.2 == pytest.approx(FROZEN_S, abs=0.2)
+
+
+def test_time_that_begins_anew_is_another_scene() -> None:
+    view = Lens()
+    assert troubles(view, moments(20, 30), lambda number: flat(0, number))[-1] == "covered"
+    assert view.step(flat(0, 1), 5.0) == ""
+
+
+def test_a_covered_camera_that_reconnects_again_and_again_proves_no_absence() -> None:
+    pipeline, view, found = CameraPipeline(NAMES), Lens(), []
+    pipeline.use(Plan("c1", (binding("leave_post", absent_s=20.0),)))
+    for now in moments(0, 300):
+        generation = int(now // 10)
+        picture = flat(0, round(now * 10)) if now > 5 else noisy(round(now * 10))
+        trouble = view.step(picture, now, generation=generation)
+        seen = pipeline.step(
+            Detections.empty(), media_time=now, generation=generation, reconnects=generation, visible=not trouble
+        )
+        found += seen.events
+    assert found == []
+
+
 def post(view: Lens, picture: Callable[[float], Picture]) -> list[str]:
     """The events of a post that nobody is at for 40 s, with an alert after 20."""
     pipeline = CameraPipeline(NAMES)
