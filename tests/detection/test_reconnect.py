@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from detection.core.rules import make_rule
-from detection.core.rules.handover import RESUME_S
-from detection.core.rules.stay import MOST_KEPT
+from detection.core.rules.handover import MOST_KEPT, RESUME_S
 from detection.core.tracking import Tracks
 from detection.pipeline import CameraPipeline
 from detection.plan import Plan

@@ -269,3 +269,18 @@ def test_seams_schedules_and_covered_views() -> None:
     assert at(always(M).play(machine, times(9, 9.5), here)) == [9.5]
     with pytest.raises(ValueError, match="not a finite number"):
         machine.step(here(0), NAMES, float("inf"))
+
+
+def test_who_does_not_count_for_a_while_but_is_seen_keeps_his_cool_down() -> None:
+    def fades(now: float) -> Tracks:
+        return tracks({1: INSIDE}, score=0.2 if 5 <= now < 17 else 0.8)
+
+    assert at(always(M).play(attribute(cooldown_s=60), times(0, 40), fades)) == [2.0]
+
+
+def test_an_absence_shorter_than_exit_s_does_not_end_a_visit_however_long_that_is() -> None:
+    def hides(now: float) -> Tracks:
+        return tracks({1 if now < 5 else 2: INSIDE}) if not 5 <= now < 20 else Tracks.empty()
+
+    assert at(always(M).play(attribute(exit_s=20, cooldown_s=0), times(0, 30), hides)) == [2.0]
+    assert at(always(M).play(attribute(exit_s=14, cooldown_s=0), times(0, 30), hides)) == [2.0, 22.0]

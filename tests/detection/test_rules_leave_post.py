@@ -172,3 +172,10 @@ def test_an_alert_is_never_raised_on_unseen_time(gaps: list[float], there: list[
         for event in events:
             assert (event.phase == "ended") is present
             assert present or known >= 8 - 1e-6
+
+
+def test_media_time_that_begins_anew_costs_no_alert_and_the_cool_down_goes_on() -> None:
+    machine = made("leave_post", absent_s=5, cooldown_s=30)
+    first = play(machine, times(1000, 1015), stand((1010, 1015)))
+    assert phases(first) == [("started", 1005.0), ("ended", 1013.0)]
+    assert phases(play(machine, times(0, 30), lambda _: Tracks.empty())) == [("started", 20.0)]

@@ -412,3 +412,11 @@ def test_a_track_that_begins_with_a_weak_sight_goes_on_for_the_lost_one() -> Non
         return tracks({1 if now < 2.55 else 2: (x, 0.5)}, score=0.45 if 2.5 < now < 3.2 else 0.8)
 
     assert counted(scene, times(0, 6), min_score=0.5) == (1, 0)
+
+
+@pytest.mark.parametrize(("exit_s", "expected"), [(20, (1, 0)), (9, (0, 0))])
+def test_who_is_lost_on_his_way_goes_on_within_exit_s_however_long_that_is(
+    exit_s: float, expected: tuple[int, int]
+) -> None:
+    comes, goes = walk((0, 0.2, 0.5), (3, 0.45, 0.5)), walk((15, 0.505, 0.5), (18, 0.8, 0.5), track_id=2)
+    assert counted(lambda now: comes(now) if now < 10 else goes(now), exit_s=exit_s) == expected

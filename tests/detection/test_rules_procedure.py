@@ -427,3 +427,14 @@ def test_who_was_there_all_along_has_not_washed_also_when_nobody_counted_him(sco
         return tracks({2: place}, score=score if now < 25.5 else 0.8)
 
     assert kinds(play(made(min_score=0.5), times(0, 32), scene)) == ["skipped"]
+
+
+def test_what_somebody_did_is_known_still_when_he_did_not_count_for_a_while() -> None:
+    """Half hidden on his way, below the smallest score: the tracker has him, and nobody else can be in his place."""
+    way = scene({1: [(3, DOOR), (21, SINK), (20, TOWEL), (5, LINE)]})
+
+    def fades(now: float) -> Tracks:
+        seen = way(now)
+        return tracks({1: TOWEL}, score=0.2) if 25 <= now < 40 else seen
+
+    assert play(made(), times(0, 60), fades) == []

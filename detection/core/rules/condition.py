@@ -144,6 +144,9 @@ class Condition:
         if before is None:
             return None
         gap = now - before
+        if gap < 0:  # media time begins anew: the latest alert is as old as it was
+            self.alerted_at = None if self.alerted_at is None else self.alerted_at + gap
+            self._clear_at = -math.inf
         if not blind and 0 <= gap <= self.max_gap_s + SLACK_S:
             return gap
         self._unknown(max(gap, 0.0))

@@ -17,6 +17,7 @@ KNOWN_S = 10.0  # a track unseen for longer than any tracker bridges may count a
 BRIDGE_S = 1.0  # so long may detections of somebody who stays be missing; a longer absence is time spent elsewhere
 RESUME_S = 30.0  # after a restart that took longer, whoever stands there may be anybody
 EDGE = 0.01  # a box so near to the picture's edge is cut off by it: who is lost there may have walked out
+MOST_KEPT = 200  # visits of one region over a restart: some 30 kB
 MAX_VISITORS = 2000  # a bound for memory; far more than one picture shows within a cool-down
 
 
@@ -139,9 +140,13 @@ class HandOver(Generic[V]):
         self._loans = {track_id: loan for track_id, loan in self._loans.items() if now - loan.at <= KNOWN_S}
 
 
-def forget_unseen(kept: dict[int, V], now: float) -> None:
-    """Drop who was not seen for KNOWN_S, and who is above the bound."""
-    for track_id in [i for i, each in kept.items() if now - each.seen_at > KNOWN_S]:
+def forget_unseen(kept: dict[int, V], seen: Container[int], now: float, *, exit_s: float) -> None:
+    """Drop who was not seen for KNOWN_S and for whom no track may go on any more, and who is above the bound.
+
+    seen: the ids in this frame, also of those that the rule does not count in it. exit_s: as in `HandOver`.
+    """
+    most = max(KNOWN_S, exit_s)
+    for track_id in [i for i, each in kept.items() if now - each.seen_at > most and i not in seen]:
         del kept[track_id]
     keep_bounded(kept)
 

@@ -15,7 +15,15 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from detection.core.rules.base import JSON, Rule, State
-from detection.core.rules.handover import BRIDGE_S, MAX_VISITORS, SLACK_S, HandOver, Known, forget_unseen
+from detection.core.rules.handover import (
+    BRIDGE_S,
+    MAX_VISITORS,
+    MOST_KEPT,
+    SLACK_S,
+    HandOver,
+    Known,
+    forget_unseen,
+)
 from detection.core.scene import Box, Point, Sight
 
 T = TypeVar("T")
@@ -82,7 +90,7 @@ class People(Generic[T]):
             since[track_id] = now - person.seen_at
             person.box, person.seen_at = sight.box, now
         if self._handing or len(self._people) > len(rows):
-            forget_unseen(self._people, now)
+            forget_unseen(self._people, seen, now, exit_s=self.exit_s)
             self._handing.forget(now)
         return since
 
@@ -170,11 +178,11 @@ class KeptPeople(BaseModel, Generic[K]):
 def snapshot_of(people: Iterable[Person[Any]], now: float) -> dict[str, JSON]:
     """People for after a restart, the latest seen first: JSON, times as seconds before `now`. Nobody: nothing.
 
-    What the rule knows of them must be a dataclass.
+    At most MOST_KEPT, so that an alert, which is stored with it, stays small. What the rule knows of them must be a dataclass.
     """
     kept: list[JSON] = [
         {**_aged(person, now), "box": [round(value, 4) for value in person.box]}
-        for person in sorted(people, key=lambda person: -person.seen_at)
+        for person in sorted(people, key=lambda person: -person.seen_at)[:MOST_KEPT]
     ]
     return {"version": 1, "people": kept} if kept else {}
 

@@ -9,14 +9,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from detection.core.rules.base import JSON, Binding, RuleBase, RuleEvent, State, event_of
-from detection.core.rules.handover import MAX_VISITORS, RESUME_S, SLACK_S
+from detection.core.rules.handover import MAX_VISITORS, MOST_KEPT, RESUME_S, SLACK_S
 from detection.core.rules.region import Region
 from detection.core.rules.state import ObjectState, RuleState, of_objects
 from detection.core.rules.visits import Keepsake, Visitor, Visits
 from detection.core.scene import Scene
 from detection.core.tracking import Tracks
-
-MOST_KEPT = 200  # visits of one region over a restart: some 30 kB
 
 Ratio = Annotated[float, Field(allow_inf_nan=False)]
 Age = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]

@@ -67,7 +67,7 @@ class Walkers:
             if side != UNKNOWN:
                 crossings.append(Crossing(track_id, side, known))
         if self._handing or len(walkers) > len(rows):
-            forget_unseen(walkers, now)
+            forget_unseen(walkers, seen, now, exit_s=self.exit_s)
             self._handing.forget(now)
         return crossings
 
