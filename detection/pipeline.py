@@ -150,11 +150,12 @@ class CameraPipeline:
 
         `latest` is then the state for when the camera comes back.
         """
+        earlier = self._kept
         if self._media_time is None:
-            self._media_time, self._wall_time = 0.0, self._kept.wall_time if self._kept else None
+            self._media_time, self._wall_time = 0.0, earlier.wall_time if earlier else None
             self._take_up_kept(0.0, self._wall_time or 0.0)
         going_on = {essence_of(binding) for binding in plan.bindings} if plan else set()
-        kept = self._states()
+        kept = self._states() if earlier is None else self._unchanged(earlier)
         self._dropped += [running for running in self._rules if running.essence not in going_on]
         events = self._end_dropped(self._media_time)
         ended = {event.bind_id for event in events}
@@ -235,6 +236,11 @@ class CameraPipeline:
             for running in self._rules
             if (state := self._guard.call(running.binding.bind_id, running.rule.snapshot, nothing))
         }
+
+    def _unchanged(self, earlier: Kept) -> dict[str, KeptRule]:
+        """The states in a snapshot that are still of a rule here: without a frame none of them is any older."""
+        prints = {running.binding.bind_id: running.fingerprint() for running in self._rules}
+        return {name: rule for name, rule in earlier.rules.items() if prints.get(name) == rule.of}
 
     def _as_json(self, rules: dict[str, KeptRule]) -> dict[str, JSON]:
         wall_time = max(self._wall_time or 0.0, 0.0)

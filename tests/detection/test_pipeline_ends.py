@@ -197,3 +197,23 @@ def test_live_numbers_and_the_kept_state_go_on_under_a_cover() -> None:
     guard.watch(at(23, 5, 59, 58), 10, Tracks.empty(), visible=False)
     assert guard.pipeline.latest is not None
     assert guard.pipeline.latest["rules"] != kept["rules"]
+
+
+def test_a_camera_that_goes_before_its_first_frame_keeps_what_its_rules_knew_but_what_ended() -> None:
+    """The detector restarts, and detection is stopped before the camera has shown anything; then it is started again."""
+    plan = Plan("c1", (POST, replace(binding("intrusion", classes=["dog"]), bind_id="b2")))
+    dog = tracks({1: INSIDE}, class_id=2).detections
+
+    def watch(pipeline: CameraPipeline, start: int, seconds: int) -> list[RuleEvent]:
+        pipeline.use(plan)
+        steps = [pipeline.step(dog, media_time=start + n / 10, generation=0) for n in range(10 * seconds)]
+        return [event for step in steps for event in step.events]
+
+    before, between, after = (CameraPipeline(NAMES) for _ in range(3))
+    assert [(e.bind_id, e.phase) for e in watch(before, 0, 8)] == [("b2", "started"), ("b1", "started")]
+    between.restore(before.snapshot())
+    between.use(plan)
+    assert [(e.bind_id, e.phase) for e in between.end()] == [("b1", "ended")]
+    after.restore(json.loads(json.dumps(between.latest, allow_nan=False)))
+    assert [e.bind_id for e in watch(after, 10, 4)] == []
+    assert after.ignored == []
