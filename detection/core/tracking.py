@@ -158,9 +158,10 @@ class OverlapTracker:
             self.reset()
         self._time = media_time
         expected = self._end_lost(self._model.predict(media_time)) if len(self._ids) else None
-        if len(detections) == 0:
+        if len(detections):
+            detections = self._clear_ones(detections)
+        if not len(detections):
             return Tracks.empty()
-        detections = self._clear_ones(detections)
         boxes = detections.boxes.astype(np.float64)
         strong = detections.scores >= self._start_score - SCORE_SLACK
         rows, ids = np.full(len(detections), -1, np.intp), np.zeros(len(detections), np.int64)
@@ -181,7 +182,10 @@ class OverlapTracker:
         return Tracks(ids, detections) if told.all() else Tracks(ids[told], detections.pick(told))
 
     def _clear_ones(self, detections: Detections) -> Detections:
-        """Of those that overlap too much for two objects the best."""
+        """Of those that overlap too much for two objects the best; none that the picture's border left no area of."""
+        low, high = detections.boxes[:, :2], detections.boxes[:, 2:]
+        if not (low < high).all():
+            detections = detections.pick(np.nonzero((low < high).all(axis=1))[0])
         stay = nms(detections.boxes, detections.scores, detections.class_ids, self.settings.max_overlap)
         return detections if len(stay) == len(detections) else detections.pick(np.sort(stay))
 

@@ -261,6 +261,17 @@ def test_anything_a_detector_says_is_survived_and_repeatable(
         assert tracks.ids.tolist() == again.ids.tolist()
         assert len(set(tracks.ids.tolist())) == len(tracks)
         if index == 0:  # whom a good look shows is told of at once, and only once
-            distinct = detections.scores[nms(detections.boxes, detections.scores, detections.class_ids, 0.5)]
+            sized = detections.pick(np.nonzero((detections.boxes[:, :2] < detections.boxes[:, 2:]).all(axis=1))[0])
+            distinct = sized.scores[nms(sized.boxes, sized.scores, sized.class_ids, 0.5)]
             assert len(tracks) == sum(score >= 0.5 - 1e-6 for score in distinct.tolist())
         assert (tracks.ids > 0).all()
+
+
+def test_a_box_of_no_size_is_nobody() -> None:
+    """What lay beyond the picture's border and was cut off there."""
+    tracker = OverlapTracker()
+    beyond = [[1.0, 0.4, 1.0, 0.8], [0.3, 1.0, 0.4, 1.0]]
+    for number in range(20):
+        assert len(tracker.update(found(beyond), number / 10)) == 0
+        assert tracker.update(found([*beyond, person(0.5)]), number / 10 + 0.05).ids.tolist() == [1]
+    assert len(tracker) == 1
