@@ -6,8 +6,10 @@ import contextlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import av
+from av.video.stream import VideoStream
 
 from cameras.streams.errors import IngestError, explain
 from detection.ingest.frame import Frame
@@ -46,6 +48,7 @@ class VideoFile:
             raise
         self._rate = float(self._stream.average_rate or self._stream.guessed_rate or DEFAULT_RATE)
         self._packets = 0
+        self._heard_s = 0.0
         self.length_s = self._length()
         self.damaged = 0
         self.cut_short = ""
@@ -87,15 +90,26 @@ class VideoFile:
         self._judge(time + step)
 
     def _pictures(self) -> Iterator[av.VideoFrame]:
+        sound = () if self._has_own_length else self._container.streams.audio
         try:
-            for packet in self._container.demux(self._stream):
+            for packet in self._container.demux(self._stream, *sound):
+                if packet.stream.index != self._stream.index:
+                    self._hear(packet)
+                    continue
                 self._packets += bool(packet.size)
-                yield from decode(packet, self._damage)
+                yield from decode(cast("av.Packet[VideoStream]", packet), self._damage)
         except av.FFmpegError as error:
             self.cut_short = f"the file breaks off: {explain(error).reason}"
 
     def _damage(self) -> None:
         self.damaged += 1
+
+    def _hear(self, packet: av.Packet[Any]) -> None:
+        """Sound may last longer than the pictures: then the file does, too."""
+        if packet.pts is not None and packet.time_base is not None:
+            began = (self._container.start_time or 0) / av.time_base
+            end = float((packet.pts + (packet.duration or 0)) * packet.time_base) - began
+            self._heard_s = max(self._heard_s, end)
 
     def _judge(self, end: float) -> None:
         if self.cut_short or not self.length_s:
@@ -105,9 +119,14 @@ class VideoFile:
         ):  # its length follows what is there, only the number of pictures does not
             missing = max(self._stream.frames - self._packets, 0) / self._rate
         else:
-            missing = self.length_s - end
+            missing = self.length_s - max(end, self._heard_s)
         if missing > max(SHORT_BY_S, 2.0 / self._rate):
             self.cut_short = f"the file breaks off after {end:.1f} s, {missing:.1f} s before its end"
+
+    @property
+    def _has_own_length(self) -> bool:
+        """Whether the file tells the video stream's length; what ASF (WMV) gives as such is the whole file's."""
+        return bool(self._stream.duration and self._stream.time_base) and self._container.format.name != "asf"
 
     def _length(self) -> float | None:
         """Of the video stream, else of the container."""

@@ -96,6 +96,42 @@ def test_two_recordings_in_one_file_go_on_and_start_tracks_anew(tmp_path: Path) 
     assert [frame.generation for frame in frames] == [0] * 20 + [1] * 20
 
 
+def with_sound(path: Path, *, seconds: float) -> Path:
+    """Two seconds of `noisy` pictures and sound that lasts longer, mixed as recorders do; no codec makes either small."""
+    random = np.random.default_rng(2)
+    with av.open(str(path), "w") as file:
+        pictures, sound = file.add_stream("mjpeg", rate=10), file.add_stream("mp3", rate=44100)
+        pictures.width, pictures.height, pictures.pix_fmt = 64, 48, "yuvj420p"
+        sound.layout = "mono"
+        for number in range(round(10 * seconds)):
+            if number < 20:
+                frame = av.VideoFrame.from_ndarray(random.integers(0, 255, (48, 64, 3), np.uint8), format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, 10)
+                file.mux(pictures.encode(frame))
+            noise = av.AudioFrame.from_ndarray(random.uniform(-1, 1, (1, 4410)).astype(np.float32), "fltp", "mono")
+            noise.sample_rate, noise.pts, noise.time_base = 44100, 4410 * number, Fraction(1, 44100)
+            file.mux(sound.encode(noise))
+        file.mux([*pictures.encode(None), *sound.encode(None)])
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.wmv", "a.mov", "a.avi"])
+def test_sound_that_lasts_longer_does_not_make_a_file_one_that_was_cut_off(tmp_path: Path, name: str) -> None:
+    file = with_sound(tmp_path / name, seconds=4)
+    with VideoFile(file) as video:
+        assert len(list(video.frames("vid1"))) == 20
+    assert (video.cut_short, video.damaged) == ("", 0)
+
+
+def test_a_file_with_sound_that_was_cut_off_is_told(tmp_path: Path) -> None:
+    file = with_sound(tmp_path / "a.mkv", seconds=4)
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 3])
+    with VideoFile(file) as video:
+        assert list(video.frames("vid1"))
+    assert "the file breaks off" in video.cut_short
+
+
 @pytest.mark.parametrize("name", ["a.mov", "a.avi"])
 def test_a_file_that_was_cut_off_gives_what_is_there_and_says_so(tmp_path: Path, name: str) -> None:
     whole = noisy(tmp_path / name, stamps=list(range(20))).read_bytes()
