@@ -109,6 +109,8 @@ BAD_ROI = {**DOCUMENT, "rois": [{**DOCUMENT["rois"][0], "coordinates": [[0, 0]]}
         (json.dumps(DOCUMENT), {"clip": "other.mp4"}, "no such file: .*other.mp4"),
         (json.dumps(DOCUMENT), {"clip": "doc.json"}, "doc.json is not a video that can be played"),
         (json.dumps(DOCUMENT), {"out": "nowhere/out.jsonl"}, "out.jsonl cannot be written: No such file"),
+        (json.dumps(DOCUMENT), {"out": "o" * 300}, "o{300} cannot be used: File name too long"),
+        (json.dumps(DOCUMENT), {"clip": "c" * 300}, "c{300} cannot be used: File name too long"),
         (json.dumps(DOCUMENT), {"out": "."}, "is not a file that could be replaced"),
         (json.dumps(DOCUMENT), {"out": "clip.mp4"}, "--out names .*clip.mp4 itself"),
         (json.dumps(DOCUMENT), {"out": "./doc.json"}, "--out names .*doc.json itself"),

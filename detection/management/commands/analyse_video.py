@@ -60,6 +60,8 @@ class Command(BaseCommand):
                 self._run(options, stop)
         except (DocumentError, IngestError, ModelError, OutputError) as error:
             raise CommandError(str(error)) from error
+        except OSError as error:  # a path that cannot even be looked up: no access, a name that is too long
+            raise CommandError(f"{error.filename} cannot be used: {error.strerror}") from error
 
     def _run(self, options: dict[str, Any], stop: threading.Event) -> None:
         document = _document(options["document"])
