@@ -25,7 +25,6 @@ from detection.core.rules.base import RuleEvent
 from detection.core.started import Started
 from detection.core.stillness import StillGate
 from detection.core.tracking import Tracks
-from detection.core.view import Lens
 from detection.inference.detector import Detector
 from detection.ingest.frame import Frame
 from detection.offline_rules import OfflineRules
@@ -124,11 +123,11 @@ def analyse(
     least = plan.lowest_score if min_score is None else min(plan.lowest_score, min_score)
     lowest = limits_by_class(tuple(classes), plan.classes, least)
     rules = OfflineRules(plan, classes, SecondStage())
-    started, view, still = Started(), Lens(), StillGate() if gate else None
+    started, still = Started(), StillGate() if gate else None
     for seen in watch(
         video, detectors=detectors, camera_id=chosen, min_score=lowest, fps=fps, began_at=began_at, still=still
     ):
-        rows, observation = rules.step(seen, visible=seen.visible(view))
+        rows, observation = rules.step(seen)
         if still is not None and len(observation.tracks):
             still.wanted(seen.frame.media_time)
         track_ids = np.zeros(len(seen.detections), np.int64)

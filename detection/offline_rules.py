@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from detection.core.detections import limits_by_class
 from detection.core.scene import View, Want
+from detection.core.view import Lens
 from detection.ingest.frame import Frame
 from detection.offline_watch import Watched
 from detection.pipeline import CameraPipeline, Observation
-from detection.plan import Plan
+from detection.plan import START_SCORE, Plan
 from detection.second_stage import SecondStage
 
 
@@ -31,18 +32,23 @@ class OfflineRules:
         self._second_stage = second_stage
         self._pipeline = CameraPipeline(classes)
         self._pipeline.use(plan)
+        self._view = Lens()
 
-    def step(self, seen: Watched, *, visible: bool) -> tuple[NDArray[np.intp], Observation]:
+    def step(self, seen: Watched) -> tuple[NDArray[np.intp], Observation]:
         """Takes in the next frame; which of its detections ``(n,)`` the rules got, and what they make of them."""
-        frame, found = seen.frame, seen.detections
+        frame = seen.frame
         self._pipeline.use(self._plan.sized(frame.width, frame.height))
-        (rows,) = np.nonzero(found.scores >= self.limits[found.class_ids])
+        (rows,) = np.nonzero(seen.detections.scores >= self.limits[seen.detections.class_ids])
+        found = seen.detections.pick(rows)
+        # What only others looked for uncovers no view: live, nobody would have known of it.
+        recognised = bool((found.scores >= START_SCORE).any())
+        trouble = self._view.step(seen.small, frame.media_time, generation=frame.generation, recognised=recognised)
         return rows, self._pipeline.step(
-            found.pick(rows),
+            found,
             media_time=frame.media_time,
             generation=frame.generation,
             wall_time=frame.timestamp,
-            visible=visible,
+            visible=not trouble,
             look=functools.partial(self._look, frame),
         )
 

@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 from detection.core.detections import Detections, ScoreLimit
 from detection.core.motion import REUSED_S
 from detection.core.stillness import StillGate
-from detection.core.view import Lens, shrunk
+from detection.core.view import shrunk
 from detection.cores import usable_cores
 from detection.inference.detector import Detector
 from detection.ingest.frame import Frame, small_grey
 from detection.ingest.timing import RateGate
 from detection.offline_video import VideoFile
-from detection.plan import START_SCORE
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,12 +43,6 @@ class Watched:
     frame: Frame
     detections: Detections
     small: NDArray[np.uint8]
-
-    def visible(self, view: Lens) -> bool:
-        """Whether the view of the camera is free, as live; to be asked once for every frame, in order."""
-        recognised = bool((self.detections.scores >= START_SCORE).any())
-        frame = self.frame
-        return not view.step(self.small, frame.media_time, generation=frame.generation, recognised=recognised)
 
 
 class _AtOnce(Executor):

@@ -18,7 +18,6 @@ import numpy as np
 from cameras.core.algorithms import Registry
 from cameras.core.document import parse_content
 from detection.core.rules.base import RuleEvent
-from detection.core.view import Lens
 from detection.inference.detector import Detector
 from detection.offline_rules import OfflineRules
 from detection.offline_video import VideoFile
@@ -54,9 +53,9 @@ class Side:
     pictures: int = 0
     _open: dict[tuple[str, object, int | None], dict[str, Any]] = field(default_factory=dict)
 
-    def step(self, seen: Watched, keep: Keep, *, visible: bool = True) -> None:
+    def step(self, seen: Watched, keep: Keep) -> None:
         """Takes in one frame as the live pipeline would."""
-        _, observation = self.rules.step(seen, visible=visible)
+        _, observation = self.rules.step(seen)
         for event in observation.events:
             about = event.bind_id, event.data.get("kind"), event.track_id
             if event.phase == "started":
@@ -113,7 +112,7 @@ def run(
     """
     classes, second_stage = detectors[0].classes, SecondStage()
     sides = {name: Side(OfflineRules(plan, classes, second_stage)) for name, plan in plans.items()}
-    kept, view = ("", -1), Lens()
+    kept = "", -1
     frames, last, size = 0, 0.0, (0, 0)
 
     def keep(seen: Watched) -> str:
@@ -134,9 +133,8 @@ def run(
     )
     with closing(watched):
         for seen in watched:
-            visible = seen.visible(view)
             for side in sides.values():
-                side.step(seen, keep, visible=visible)
+                side.step(seen, keep)
             frames, last, size = frames + 1, seen.frame.media_time, (seen.frame.width, seen.frame.height)
             tell(last)
     found: dict[str, Any] = dict.fromkeys(SIDES)

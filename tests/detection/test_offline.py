@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any, cast
 
+import av
 import numpy as np
 import pytest
 
@@ -16,10 +17,14 @@ from detection import offline_rules, offline_watch
 from detection.core.detections import Detections
 from detection.core.events import AlertEvent
 from detection.inference.detector import Detector
+from detection.ingest.frame import Frame
 from detection.offline import analyse, choose_camera, read_document
 from detection.offline_video import VideoFile
 from detection.pipeline import CameraPipeline, Observation
+from detection.plan import Plan
+from detection.second_stage import SecondStage
 from tests.cameras.documents import REGISTRY, content, document
+from tests.detection.rule_scenes import INSIDE, NAMES, binding, tracks
 from tests.fakes import FakeDetector
 from tests.servers.clips import make_clip
 
@@ -223,3 +228,15 @@ def test_the_pipeline_never_gets_what_only_the_list_is_to_show(clip: Path, monke
     assert min(d["score"] for line in lines(clip, bare(), min_score=0.01) for d in line["detections"]) < 0.2
     assert given
     assert min(given) >= 0.25
+
+
+def test_what_only_another_configuration_looks_for_uncovers_no_view() -> None:
+    """A back-test runs two side by side; the model is asked for what either of them wants."""
+    post = Plan("c1", (binding("leave_post", absent_s=8.0),))
+    rules, events = offline_rules.OfflineRules(post, NAMES, SecondStage()), []
+    car = tracks({1: INSIDE}, class_id=1, score=0.9).detections
+    for index in range(200):
+        frame = Frame("c1", av.VideoFrame(16, 16, "yuv420p"), index / 10, index / 10, 0)
+        _, observation = rules.step(offline_watch.Watched(index, frame, car, np.zeros((30, 52), np.uint8)))
+        events += observation.events
+    assert events == []
