@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import builtins
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -82,6 +82,7 @@ class LocalProcessExecutor:
         if self.monotonic() >= self._beat_due:
             self.folder.beat()
             self._beat_due = self.monotonic() + BEAT_S
+            self._take_over(self.folder.seated_names())
         before = {name: unit.condition for name, unit in self._units.items()}
         for name, unit in list(self._units.items()):
             unit.look()
@@ -140,11 +141,14 @@ class LocalProcessExecutor:
                 self._told = True
             return False
         self.folder.beat()
-        for name in self.folder.group_names():
-            unit = self._make(name)
-            if unit.take_over():
-                self._units[name] = unit
+        self._take_over(self.folder.group_names())
         return True
+
+    def _take_over(self, names: Iterable[str]) -> None:
+        """What another parent left: when this one comes, and later on who was still starting then and nobody wants now."""
+        for name in names:
+            if name not in self._units and (unit := self._make(name)).take_over():
+                self._units[name] = unit
 
 
 def end_leftovers(folder: Path, *, timeout: float = 5.0) -> None:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,14 @@ class RunFolder:
 
     def group_names(self) -> list[str]:
         """Of every group that has left a file here."""
-        found = {p.name.removesuffix(s) for s in SUFFIXES for p in self.path.glob(f"*{s}")}
+        return self._names(SUFFIXES)
+
+    def seated_names(self) -> list[str]:
+        """Of every group that a process has said to run."""
+        return self._names((".process.json",))
+
+    def _names(self, suffixes: Iterable[str]) -> list[str]:
+        found = {p.name.removesuffix(s) for s in suffixes for p in self.path.glob(f"*{s}")}
         return sorted(found - {"parent"})
 
     def write_order(self, group: Group) -> None:

@@ -397,3 +397,16 @@ def test_a_full_disk_keeps_nobody_from_living(place: Place, monkeypatch: pytest.
         units = until(parent, lambda units: units["g1"].condition.state == "waiting")
         assert "No space left" in units["g1"].condition.reason
     until(parent, runs("g1"))
+
+
+def test_a_process_that_was_still_starting_is_ended_where_nobody_wants_it_any_more(place: Place) -> None:
+    place.does("g1", "slow")
+    first = place.parent()
+    first.ensure(ONE)
+    first.watch()
+    place.forget(first)  # its process has no seat yet, so the next parent cannot know of it
+    second = place.parent()
+    second.ensure(TWO)
+    until(second, runs("g2"))
+    until(second, lambda units: place.starts("g1") and place.alive() == set(place.starts("g2")))
+    assert "g1" not in {u.group.name for u in second.list()}
