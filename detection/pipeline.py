@@ -123,7 +123,8 @@ class CameraPipeline:
         wall_time = media_time if wall_time is None else wall_time
         self._media_time = self._guard.now = media_time
         self._take_up_kept(media_time, wall_time)
-        self._notice(generation, reconnects, media_time)
+        if visible:
+            self._notice(generation, reconnects, media_time)
         persons = count_persons(detections, self.class_names)
         events = self._end_dropped(media_time)
         if visible or self._wall_time is None:
@@ -257,6 +258,7 @@ class CameraPipeline:
             self.ignored.append(str(error))
 
     def _notice(self, generation: int, reconnects: int, media_time: float) -> None:
+        """Tracks start anew with this frame. One that shows nothing has none: the next that shows something tells."""
         if self._generation is not None and generation != self._generation:
             self.tracker.reset()
             again = generation - self._generation == reconnects - self._reconnects

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -19,19 +20,23 @@ RATE = 5
 class Camera:
     """A pipeline that is fed, with a camera that now and then is away. How tracks begin anew is the caller's to say."""
 
-    def __init__(self, **params: Any) -> None:
+    def __init__(self, algo_code: str = "intrusion", **params: Any) -> None:
         self.pipeline = CameraPipeline(NAMES)
-        self.pipeline.use(Plan("c1", (binding("intrusion", **params),)))
+        self.pipeline.use(Plan("c1", (binding(algo_code, **params),)))
         self.generation = self.reconnects = 0
         self.time = 0.0
         self.alerts: list[float] = []
 
-    def watch(self, seconds: float, scene: Tracks | None = None) -> None:
+    def watch(self, seconds: float, scene: Tracks | None = None, *, visible: bool = True) -> None:
         seen = tracks({1: INSIDE}) if scene is None else scene
         for _ in range(round(seconds * RATE)):
             self.time += 1 / RATE
             step = self.pipeline.step(
-                seen.detections, media_time=self.time, generation=self.generation, reconnects=self.reconnects
+                seen.detections,
+                media_time=self.time,
+                generation=self.generation,
+                reconnects=self.reconnects,
+                visible=visible,
             )
             self.alerts += [round(event.media_time, 1) for event in step.events]
 
@@ -66,6 +71,19 @@ def test_two_reconnects_in_a_row_and_one_before_anybody_was_found_again() -> Non
     camera.reconnect()
     camera.watch(5)
     assert len(camera.alerts) == 1
+
+
+@pytest.mark.parametrize("algo_code", ["intrusion", "loitering", "attribute"])
+def test_a_reconnect_under_a_cover_keeps_what_can_be_stored_and_who_is_there_still(algo_code: str) -> None:
+    camera = Camera(algo_code, dwell_s=1, exit_s=20, **({"model": "nets"} if algo_code == "attribute" else {}))
+    camera.watch(3)
+    for _ in range(2):
+        camera.reconnect()
+        camera.watch(4, Tracks.empty(), visible=False)
+    assert json.dumps(camera.pipeline.latest, allow_nan=False).count('"class_id": 0') == 1
+    camera.watch(3)
+    assert camera.alerts == ([] if algo_code == "attribute" else [1.2])
+    assert json.dumps(camera.pipeline.snapshot()).count('"class_id": 0') == 1
 
 
 @pytest.mark.parametrize("how", ["seam", "both", "long"])
