@@ -128,7 +128,7 @@ class Analyser:
     def let_go(self, slot: CameraSlot, plan: Plan | None = None) -> None:
         """Ends the alerts of a slot that is no longer in `slots`, but those of rules that the camera keeps under `plan`.
 
-        It waits for the slot's last turn.
+        Without a plan, what its rules know (counts) is stored for when it comes back. It waits for the slot's last turn.
         """
         if not slot.turn.acquire(timeout=self.last_turn_s):
             log.warning(
@@ -145,6 +145,8 @@ class Analyser:
             if events:
                 frame = frame or Frame(slot.plan.camera_id, av.VideoFrame(16, 16, "yuv420p"), 0.0, self.clock(), 0)
                 self.sink.raise_alerts(events, frame, slot.plan, state=slot.pipeline.latest)
+            elif plan is None and slot.pipeline.latest is not None and frame is not None:
+                self.sink.keep_state(slot.plan.camera_id, slot.pipeline.latest)
         except Exception:  # whatever it is, the next document must still be applied
             log.exception("alerts of a camera that went stay open", camera=slot.plan.camera_id)
         finally:

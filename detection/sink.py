@@ -163,6 +163,19 @@ class AlertSink:
         lasts = algorithm is not None and algorithm.ends
         return _Alert(NewAlert(event_id, camera_id, body, key, lasts=lasts), picture if starts else None, note)
 
+    def keep_state(self, camera_id: str, state: dict[str, Any]) -> None:
+        """What the rules of a camera know that goes without an alert (`CameraPipeline.end`): stored at once."""
+        with self._lock:
+            if any(held.camera_id == camera_id for held in self._held):
+                return  # its alerts bring a state with them, and nothing that knows of them may be stored before
+            try:
+                with self.outbox.database.transaction() as db:
+                    db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (RULES + camera_id, json.dumps(state)))
+            except EdgeStoreError as error:
+                log.warning("the last state of rules was not stored", camera=camera_id, reason=str(error))
+                return
+            self.on_state(camera_id, state)
+
     def write_held(self) -> None:
         """Writes what is held, oldest first, as far as the store takes it."""
         with self._lock:

@@ -36,6 +36,10 @@ class Sink:
     def __init__(self) -> None:
         self.told: list[tuple[str, str, str, float]] = []
         self.states: list[Any] = []
+        self.kept: list[tuple[str, Any]] = []
+
+    def keep_state(self, camera_id: str, state: Any) -> None:
+        self.kept.append((camera_id, state))
 
     def raise_alerts(self, events: list[RuleEvent], frame: Frame, plan: object, *, state: Any = None) -> None:
         self.states.append(state)
@@ -57,11 +61,11 @@ class Box:
         self.runtime.apply(read())
         self.slot: CameraSlot = self.analyser.slots["vid1"]
 
-    def watch(self) -> None:
-        """Nobody is at the post for ten seconds."""
+    def watch(self, seconds: int = 10) -> None:
+        """Nobody is at the post."""
         self.slot.take_up()
         self.slot.pipeline.use(self.slot.plan)
-        for second in range(11):
+        for second in range(seconds + 1):
             self.slot.pipeline.step(
                 Tracks.empty().detections, media_time=float(second), generation=0, wall_time=1000.0 + second
             )
@@ -91,6 +95,15 @@ def test_a_camera_that_is_no_longer_analysed_ends_its_alerts(box: Box, cameras: 
     assert [rule["state"]["absence"]["alerting"] for rule in box.sink.states[0]["rules"].values()] == [False, False]
     box.runtime.apply(read(cameras=cameras, **without))
     assert box.sink.told == BOTH
+
+
+def test_what_rules_know_is_stored_when_a_camera_goes_without_an_alert(box: Box) -> None:
+    """The thread that stores states every few seconds knows running cameras only."""
+    box.watch(seconds=3)
+    box.runtime.apply(read(cameras=[CAMERAS[0] | {"analyse": False}, CAMERAS[1]]))
+    ((camera_id, state),) = box.sink.kept
+    assert (camera_id, state["wall_time"], box.sink.told) == ("vid1", 1003.0, [])
+    assert [rule["state"]["absence"]["held_s"] for rule in state["rules"].values()] == [3.0, 3.0]
 
 
 def test_a_camera_that_another_process_takes_over_keeps_its_alerts(box: Box) -> None:

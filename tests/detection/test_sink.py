@@ -343,3 +343,23 @@ def test_one_that_can_never_be_written_costs_neither_the_others_of_its_frame_nor
     rows = bench.database.rows("SELECT value FROM meta WHERE key = 'rules:vid1'")
     assert [json.loads(row["value"]) for row in rows] == [{"rules": 1}]
     assert told == [("vid1", {"rules": 1})]
+
+
+def test_the_last_state_of_a_camera_that_goes_is_stored_but_never_before_its_alerts(
+    bench: Bench, full: Callable[[bool], None]
+) -> None:
+    def kept() -> list[Any]:
+        rows = bench.database.rows("SELECT value FROM meta WHERE key = 'rules:vid1'")
+        return [json.loads(row["value"]) for row in rows]
+
+    told: list[tuple[str, Any]] = []
+    bench.sink.on_state = lambda camera_id, state: told.append((camera_id, state))
+    bench.sink.keep_state("vid1", {"rules": 1})
+    assert (kept(), told) == ([{"rules": 1}], [("vid1", {"rules": 1})])
+    full(True)
+    bench.sink.raise_alerts([EVENT], frame(), PLAN, state={"rules": 2})
+    bench.sink.keep_state("vid1", {"rules": 3})
+    assert kept() == [{"rules": 1}]
+    full(False)
+    bench.sink.step()
+    assert kept() == [{"rules": 2}]
