@@ -139,7 +139,7 @@ def test_a_film_of_which_the_box_does_not_say_what_it_hid_is_given_to_nobody(mas
     assert not may_see(User.objects.get(username="the admin"), extract.key)
     assert not tell(extract, "ready", sha256="ab" * 32, bytes=4, hidden=hidden)
     assert extract.state == "failed"
-    retention._expire(later(3700))
+    retention.step(now=later(3700))
     extract.refresh_from_db()
     assert extract.state == "expired"
 
