@@ -17,10 +17,11 @@ from cameras.core.document import canonical, is_hash_of
 from cameras.core.strict_json import DocumentError
 from cameras.issued import ConfigVersion
 from cameras.models import Device, DeviceStatus
+from cameras.restoring import VersionError
 from cameras.selectors import device_rows, visible_devices
 from cameras.services import issue_version
 from cameras.states import sync_state, with_newest_version
-from cameras.versions import VersionError, roll_back
+from cameras.versions import roll_back
 from edgesite.api_auth import permitted, require
 from edgesite.core.cursor import decode_number, decode_place, encode_place
 from edgesite.fields import DecryptionError

@@ -16,14 +16,11 @@ from cameras.audit import acting
 from cameras.core.compiler import compile_content
 from cameras.core.difference import Change, difference
 from cameras.core.document import canonical, content_of
-from cameras.core.recording import columns_of
-from cameras.core.rollout import Sentence
-from cameras.core.stream_urls import compose_sub
 from cameras.core.values import check_epoch
 from cameras.issued import ConfigVersion
-from cameras.models import ROI, Binding, Camera, Device
+from cameras.models import Device
 from cameras.publish import published_heads
-from cameras.schedules import Schedule
+from cameras.restoring import VersionError, restore_rows
 from cameras.selectors import device_rows
 from cameras.services import cloud_redis, issue_version, latest_version, publish_edit
 from edgesite.ids import uuid7_after
@@ -31,22 +28,20 @@ from edgesite.ids import uuid7_after
 log = structlog.get_logger(__name__)
 
 
-class VersionError(Exception):
-    """A version cannot be issued or rolled back to; the sentence says why, its text in English."""
-
-    def __init__(self, template: str, **values: Any) -> None:
-        self.sentence = Sentence(template, values)
-        super().__init__(str(self.sentence))
-
-
 def content_of_version(version: ConfigVersion | None) -> dict[str, Any]:
     """The stored content; empty for none."""
     return content_of(json.loads(version.document)) if version else {}
 
 
-def pending_changes(device: Device) -> list[Change]:
-    """What the rows say beyond the newest issued version: what a publish would bring to the box."""
-    return difference(content_of_version(latest_version(device)), compile_content(device_rows(device)))
+def pending_changes(device: Device, *, own: bool = False) -> list[Change]:
+    """What the rows say beyond the newest issued version: what a publish would bring to the box.
+
+    own: only of the rows that are the device's own, not of its site and schedules: what discarding or going back would lose.
+    """
+    old, new = content_of_version(latest_version(device)), compile_content(device_rows(device))
+    if own:
+        new |= {key: old[key] for key in ("site", "schedules") if key in old}
+    return difference(old, new)
 
 
 def content_sha256(device: Device) -> str:
@@ -108,7 +103,7 @@ def _put_back(device: Device, newest: ConfigVersion, *, author: str, why: str) -
     """
     before = content_sha256(device)
     with acting(author=author, reason=why):
-        _restore_rows(device, content_of_version(newest), urls=True)
+        restore_rows(device, content_of_version(newest), urls=True)
     if content_sha256(device) == before:
         return None
     issued = publish_edit(device_ids=[device.pk], author=author, reason=why)  # takes back what was noted of bad rows
@@ -143,7 +138,7 @@ def roll_back(*, device_id: str, version: int, author: str, reason: str = "") ->
             now = _put_back(device, target, author=author, why=_joined(why, reason))
         else:
             with acting(author=author, reason=_joined(why, reason)):
-                _restore_rows(device, content_of_version(target))
+                restore_rows(device, content_of_version(target))
             now = issue_version(device_id=device_id, author=author, reason=reason or why, rollback_of=version)
             if now is not None:
                 log.info("rolled back", device=device_id, to=version, issued=now.version)
@@ -182,111 +177,3 @@ def _published_epoch(device: Device) -> str:
         return check_epoch(found[1]) if found else ""
     except ValueError:
         return ""
-
-
-def _restore_rows(device: Device, content: dict[str, Any], *, urls: bool = False) -> None:
-    """Full-set replacement: what the content does not name goes, what it names is as it says.
-
-    urls: also the stream URLs of cameras that are there; without it they stay as they are.
-    Rows are saved and deleted one by one, so that the audit hears of each.
-    """
-    cameras = {c["camera_id"]: c for c in content["cameras"]}
-    rois = {r["roi_id"]: r for r in content["rois"]}
-    binds = {b["bind_id"]: b for b in content["binds"]}
-    _refuse_foreign(device, cameras, rois, binds)
-    _refuse_arrived(device, cameras, rois, binds)
-    _refuse_masks(device, cameras, rois)
-    _restore_schedules(device, content.get("schedules", []))
-    Binding.objects.filter(roi__camera__device=device).exclude(bind_id__in=binds).delete()
-    ROI.objects.filter(camera__device=device, mask=False).exclude(roi_id__in=rois).delete()
-    Camera.objects.filter(device=device).exclude(pk__in=cameras).delete()
-    kept = {} if urls else {c.pk: (c.rtsp_url, c.sub_url) for c in Camera.objects.filter(device=device)}
-    for code, row in cameras.items():
-        url = row["rtsp_url"]
-        url, sub = kept.get(code) or (url, compose_sub(row.get("sub_url") or "", url=url))
-        values = {
-            "device": device,
-            "name": row["camera_name"],
-            "rtsp_url": url,
-            "sub_url": sub,
-            **{key: row[key] for key in ("enabled", "location", "analyse", "max_fps")},
-            **_recording(row),
-        }
-        Camera.objects.update_or_create(camera_id=code, defaults=values)
-    for code, row in rois.items():
-        values = {key: row[key] for key in ("camera_id", "roi_type", "coordinates", "enabled", "priority")}
-        ROI.objects.update_or_create(roi_id=code, defaults={**values, "name": row["roi_name"]})
-    for code, row in binds.items():
-        values = {key: row[key] for key in ("roi_id", "algo_code", "params", "priority", "enabled", "severity")}
-        values["schedule_id"] = row.get("schedule_id")
-        Binding.objects.update_or_create(bind_id=code, defaults=values)
-
-
-def _recording(row: dict[str, Any]) -> dict[str, Any]:
-    columns = columns_of(row.get("recording", {}))
-    columns["record_schedule_id"] = columns.pop("record_schedule")
-    return columns
-
-
-def _restore_schedules(device: Device, rows: list[dict[str, Any]]) -> None:
-    """Makes those that are gone. One that is there stays as it is: other devices' bindings follow it too."""
-    wanted = {row["schedule_id"]: row for row in rows}
-    there = dict(Schedule.objects.filter(schedule_id__in=wanted).values_list("schedule_id", "site_id"))
-    if moved := sorted(code for code, site in there.items() if site != device.site_id):
-        text = gettext_noop("schedule %(codes)s belongs to another site; bindings of this device cannot follow it")
-        raise VersionError(text, codes=", ".join(moved))
-    for code, row in wanted.items():
-        if code not in there:
-            values = {key: row.get(key, default) for key, default in (("name", ""), ("weekly", []), ("holidays", []))}
-            Schedule.objects.create(schedule_id=code, site=device.site, **values)
-
-
-def _refuse_foreign(device: Device, cameras: dict[str, Any], rois: dict[str, Any], binds: dict[str, Any]) -> None:
-    """A row that has moved to another device since then is not taken away from there."""
-    moved = [
-        *Camera.objects.filter(pk__in=cameras).exclude(device=device).values_list("pk", flat=True),
-        *ROI.objects.filter(roi_id__in=rois).exclude(camera__device=device).values_list("roi_id", flat=True),
-        *Binding.objects.filter(bind_id__in=binds)
-        .exclude(roi__camera__device=device)
-        .values_list("bind_id", flat=True),
-    ]
-    if moved:
-        text = gettext_noop("%(codes)s belongs to another device now; move it back first, or delete it there")
-        raise VersionError(text, codes=", ".join(moved))
-
-
-def _refuse_arrived(device: Device, cameras: dict[str, Any], rois: dict[str, Any], binds: dict[str, Any]) -> None:
-    """A row that came from another device is not deleted: what it brought along would be lost for both."""
-    cameras_here = Camera.objects.filter(device=device).exclude(pk__in=cameras)
-    rois_here = ROI.objects.filter(camera__device=device, mask=False).exclude(roi_id__in=rois)
-    binds_here = Binding.objects.filter(roi__camera__device=device).exclude(bind_id__in=binds)
-    far_cameras, far_rois = Camera.objects.exclude(device=device), ROI.objects.exclude(camera__device=device)
-    arrived = [
-        *(row.pk for row in cameras_here if _places(row, "device_id") - {device.pk}),
-        *(row.roi_id for row in rois_here if far_cameras.filter(pk__in=_places(row, "camera_id"))),
-        *(row.bind_id for row in binds_here if far_rois.filter(roi_id__in=_places(row, "roi_id"))),
-    ]
-    if arrived:
-        text = gettext_noop("%(codes)s came from another device; move it back first, or delete it here")
-        raise VersionError(text, codes=", ".join(arrived))
-
-
-def _places(row: Any, column: str) -> set[Any]:
-    """Where the row has been since it was made, as its history tells; a namesake that was deleted before is another row."""
-    places: set[Any] = set()
-    for place, kind in row.history.order_by("-history_id").values_list(column, "history_type"):
-        places.add(place)
-        if kind == "+":
-            break
-    return places
-
-
-def _refuse_masks(device: Device, cameras: dict[str, Any], rois: dict[str, Any]) -> None:
-    """No version knows of masks, and not everybody who may roll back may lift them."""
-    masks = ROI.objects.filter(camera__device=device, mask=True)
-    if now := sorted(masks.filter(roi_id__in=rois).values_list("roi_id", flat=True)):
-        text = gettext_noop("%(codes)s is a privacy mask now; a rollback takes none away")
-        raise VersionError(text, codes=", ".join(now))
-    if gone := sorted(set(masks.exclude(camera__in=cameras).values_list("camera_id", flat=True))):
-        text = gettext_noop("%(codes)s would go with its privacy masks; a rollback takes none away")
-        raise VersionError(text, codes=", ".join(gone))

@@ -19,9 +19,9 @@ from cameras.admin.sentences import present_problem, problem_text, sentences
 from cameras.core.strict_json import DocumentError
 from cameras.issued import ConfigVersion
 from cameras.models import Camera, Device
+from cameras.restoring import VersionError, check_restorable
 from cameras.states import runs_older_release
 from cameras.versions import (
-    VersionError,
     begin_epoch,
     changes_between,
     content_of_version,
@@ -164,19 +164,29 @@ def rollback(request: HttpRequest, device: Device, number: str) -> HttpResponse:
     if target == newest:
         return HttpResponseRedirect(reverse("admin:cameras_device_discard", args=[device.pk]))
     try:
-        changes, lost = sentences(changes_between(newest, target)), sentences(pending_changes(device))
+        changes, lost = sentences(changes_between(newest, target)), sentences(pending_changes(device, own=True))
         notes = _notes(device, target)
+        more = {"target": target, "changes": changes, "lost": lost, "notes": notes, "refused": _refused(device, target)}
     except DecryptionError as error:
         messages.error(request, problem_text(error))
         return _to_page(device)
     title = _("Roll %(device)s back to version %(version)s?") % {"device": device, "version": target.version}
-    return row_page(request, device, "rollback.html", title, target=target, changes=changes, lost=lost, notes=notes)
+    return row_page(request, device, "rollback.html", title, **more)
 
 
 def _notes(device: Device, target: ConfigVersion) -> list[str]:
     """What goes with the cameras that the version does not know. Raises DecryptionError."""
     known = [camera["camera_id"] for camera in content_of_version(target)["cameras"]]
     return notes_on(Camera.objects.filter(device=device).exclude(pk__in=known))
+
+
+def _refused(device: Device, target: ConfigVersion) -> str:
+    """Why the rows cannot become what the version says; "" when they can. Raises DecryptionError."""
+    try:
+        check_restorable(device, content_of_version(target))
+    except VersionError as error:
+        return problem_text(error)
+    return ""
 
 
 def discard(request: HttpRequest, device: Device) -> HttpResponse:
@@ -187,12 +197,18 @@ def discard(request: HttpRequest, device: Device) -> HttpResponse:
     try:
         if request.method == "POST":
             return _discard(request, device)
-        lost, expected, notes = sentences(pending_changes(device)), content_sha256(device), _notes(device, target)
+        more = {
+            "target": target,
+            "lost": sentences(pending_changes(device, own=True)),
+            "expected": content_sha256(device),
+            "notes": _notes(device, target),
+            "refused": _refused(device, target),
+        }
     except (DocumentError, VersionError, DecryptionError) as error:
         messages.error(request, _("Not discarded: %(problem)s") % {"problem": problem_text(error)})
         return _to_page(device)
     title = _("Discard the pending changes of %(device)s?") % {"device": device}
-    return row_page(request, device, "discard.html", title, target=target, lost=lost, expected=expected, notes=notes)
+    return row_page(request, device, "discard.html", title, **more)
 
 
 def _discard(request: HttpRequest, device: Device) -> HttpResponse:

@@ -17,8 +17,9 @@ from cameras.core.strict_json import DocumentError
 from cameras.issued import ConfigVersion
 from cameras.models import Camera, Device, DeviceStatus
 from cameras.regions import regions_of, revision_of
+from cameras.restoring import VersionError
 from cameras.states import sync_state
-from cameras.versions import VersionError, content_sha256, pending_changes, publish_pending
+from cameras.versions import content_sha256, pending_changes, publish_pending
 from edgesite.fields import DecryptionError
 
 SETTLED = ("confirmed", "refused", "reverted", "drifted", "not_published", "redis_ahead")  # no waiting changes these

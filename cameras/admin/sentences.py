@@ -14,9 +14,9 @@ from cameras.core.reasons import worded
 from cameras.core.strict_json import DocumentError
 from cameras.core.subject import check_rows
 from cameras.models import Device
+from cameras.restoring import VersionError
 from cameras.rollouts.texts import translated
 from cameras.selectors import device_rows
-from cameras.versions import VersionError
 from edgesite.fields import DecryptionError
 
 PLACE = re.compile(r"^(?:cameras|rois|binds|schedules)\[\d+\][\w.\[\]]*: ")

@@ -18,6 +18,7 @@ from cameras.core.rollout import NOTHING, Sentence
 from cameras.core.strict_json import DocumentError
 from cameras.issued import ConfigVersion
 from cameras.models import Device
+from cameras.restoring import VersionError
 from cameras.rollouts.models import (
     ANSWER_SECONDS,
     ERROR_THRESHOLD,
@@ -33,7 +34,7 @@ from cameras.rollouts.stepping import end
 from cameras.rollouts.texts import stored
 from cameras.selectors import device_rows
 from cameras.services import latest_version
-from cameras.versions import VersionError, content_of_version, roll_back
+from cameras.versions import content_of_version, roll_back
 from edgesite.fields import DecryptionError
 
 log = structlog.get_logger(__name__)

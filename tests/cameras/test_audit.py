@@ -16,9 +16,10 @@ from cameras.audit_log import CODES, history_of
 from cameras.issued import ConfigVersion
 from cameras.models import ROI, Binding, Camera, Device, Site, SiteAccess
 from cameras.publish import Outcome
+from cameras.restoring import VersionError
 from cameras.services import issue_version, publish_edit
 from cameras.transfer.services import Upload, carry_out
-from cameras.versions import VersionError, begin_epoch, roll_back
+from cameras.versions import begin_epoch, roll_back
 from edgesite.demo.seed import seed
 from tests.cameras.pages import browser, path, save
 from tests.rows import PASSWORD, SOURCE, SQUARE, make_all, make_person, make_site

@@ -134,10 +134,29 @@ def test_discarding_on_a_device_that_publishes_on_save_tells_what_was_issued(dev
     Site.objects.update(time_zone="Europe/Vienna")
     question = page(client, "discard/")
     assert "What is new in them goes out at once" in question
+    assert "dwell_s default → -1" in question
+    assert "Vienna" not in question  # it stays
     answer = client.post(PAGE + "discard/", Form(question).fields, follow=True).content.decode()
     assert "What was edited after version 1 is discarded. Version 2 was issued with what is new in the site" in answer
     assert "sent nothing" not in answer
     assert ConfigVersion.objects.count() == 2
+
+
+def test_what_cannot_be_put_back_is_said_before_somebody_confirms_it(device: Device) -> None:
+    other = Device.objects.create(device_id="box-2", site=device.site, publish_on_save=False)
+    camera = Camera.objects.create(camera_id="vid9", device=other, rtsp_url="rtsp://192.0.2.9/1")
+    client = _operator()
+    assert issue_version(device_id="box-1", author="kim", reason="again") is None
+    camera.device = device
+    camera.save()
+    said = "This cannot be done: vid9 came from another device; move it back first, or delete it here."
+    question = page(client, "discard/")
+    assert said in question
+    assert "Discard the changes" not in question
+    assert issue_version(device_id="box-1", author="kim")
+    question = page(client, "rollback/1/")
+    assert said in question
+    assert "Roll back to version" not in question
 
 
 def test_who_takes_a_camera_away_is_told_of_its_protected_recordings(device: Device) -> None:

@@ -13,10 +13,11 @@ from cameras.core.masks import LINE_IS_NO_AREA, MASK_HAS_NO_RULES, MASK_STAYS
 from cameras.core.transfer_file import TransferError
 from cameras.issued import ConfigVersion
 from cameras.models import ROI, Binding, Camera, Device, Site
+from cameras.restoring import VersionError
 from cameras.selectors import row_fingerprints
 from cameras.services import issue_version, publish_edit
 from cameras.transfer.services import Upload, export_site, prepare
-from cameras.versions import VersionError, content_of_version, roll_back
+from cameras.versions import content_of_version, roll_back
 from tests.cameras.pages import browser, path, save, text, two_sites, versions
 from tests.cameras.regions_page import Editor, refused
 from tests.cameras.test_transfer_admin import page, upload

@@ -19,12 +19,13 @@ from cameras.core.strict_json import DocumentError
 from cameras.core.transfer_file import TransferError
 from cameras.models import Binding, Camera, Device, Site
 from cameras.publish import Outcome
+from cameras.restoring import VersionError
 from cameras.schedules import Schedule
 from cameras.selectors import device_rows, row_fingerprints
 from cameras.services import issue_version, publish_edit
 from cameras.transfer.rows import FIELDS, site_state
 from cameras.transfer.services import Upload, carry_out, export_site
-from cameras.versions import VersionError, changes_between, roll_back
+from cameras.versions import changes_between, roll_back
 from detection.plan import make_plan
 from edgesite.roles import permissions
 from tests.cameras.documents import REGISTRY, content

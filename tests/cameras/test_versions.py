@@ -10,9 +10,9 @@ from django.db import DatabaseError, connection, transaction
 from cameras.core.strict_json import DocumentError
 from cameras.issued import ConfigVersion, ImmutableError
 from cameras.models import ROI, Binding, Camera, Device, Site
+from cameras.restoring import VersionError
 from cameras.services import issue_version, publish_edit
 from cameras.versions import (
-    VersionError,
     begin_epoch,
     changes_between,
     content_of_version,

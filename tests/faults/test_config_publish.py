@@ -32,9 +32,10 @@ from cameras.core.strict_json import DocumentError
 from cameras.issued import ConfigVersion
 from cameras.models import ROI, Binding, Camera, Device, Site
 from cameras.publish import Outcome
+from cameras.restoring import VersionError
 from cameras.services import issue_version, publish_edit, publish_version
 from cameras.transfer.services import Upload, carry_out, export_site
-from cameras.versions import VersionError, begin_epoch, roll_back
+from cameras.versions import begin_epoch, roll_back
 from tests.faults.publishing import (
     DEATHS,
     DEVICES,

@@ -7,7 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from cameras.core.strict_json import DocumentError
 from cameras.models import Device
-from cameras.versions import VersionError, roll_back
+from cameras.restoring import VersionError
+from cameras.versions import roll_back
 
 
 class Command(BaseCommand):
