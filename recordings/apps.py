@@ -17,7 +17,12 @@ class RecordingsConfig(AppConfig):
         from recordings.core.films import FOLDER as FILMS  # noqa: PLC0415
         from recordings.extracts.logbook import note_viewed  # noqa: PLC0415
         from recordings.extracts.selectors import may_see_extract, may_store_extract  # noqa: PLC0415
-        from recordings.selectors import SNAPSHOT_GRANT, SnapshotFrames, may_see_snapshot  # noqa: PLC0415
+        from recordings.selectors import (  # noqa: PLC0415
+            SNAPSHOT_GRANT,
+            SnapshotFrames,
+            may_see_snapshot,
+            note_snapshot_viewed,
+        )
         from recordings.snapshots import FRAMES, SNAPSHOTS  # noqa: PLC0415
         from recordings.tasks.selectors import (  # noqa: PLC0415
             FOLDER,
@@ -29,8 +34,8 @@ class RecordingsConfig(AppConfig):
         from recordings.uploads import grants  # noqa: PLC0415
 
         frames.register(SnapshotFrames())
-        access.register(FRAMES, may_see_snapshot)
-        access.register(SNAPSHOTS, may_see_snapshot)
+        access.register(FRAMES, may_see_snapshot, note=note_snapshot_viewed)
+        access.register(SNAPSHOTS, may_see_snapshot, note=note_snapshot_viewed)
         grants.register(FRAMES, SNAPSHOT_GRANT)
         grants.register(SNAPSHOTS, SNAPSHOT_GRANT)
         grants.register_elsewhere(SNAPSHOT_GRANT)  # where integrators want their pictures

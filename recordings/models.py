@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from cameras.choices import RequestState
 from cameras.models import Camera
+from recordings.extracts.models import Hiding
 
 
 class SnapshotOrigin(models.TextChoices):
@@ -53,6 +56,25 @@ class SnapshotRequest(models.Model):
 
     def __str__(self) -> str:
         return f"{self.camera_id} {self.request_id}"
+
+    @property
+    def extract_id(self) -> str:
+        """Under which the log of who did what names it (`recordings.extracts.logbook.Logged`)."""
+        return self.request_id
+
+    @property
+    def begin(self) -> datetime:
+        return self.at or self.requested_at
+
+    @property
+    def end(self) -> datetime:
+        """A picture is of one moment."""
+        return self.begin
+
+    @property
+    def hiding(self) -> str:
+        """It shows what the camera gave."""
+        return Hiding.NOTHING
 
 
 from recordings.alert_clips.models import AlertClip  # noqa: E402, F401

@@ -14,6 +14,7 @@ from cameras.choices import RequestState
 from cameras.frames import Frame, FrameAnswer
 from cameras.models import Camera, Device
 from edgesite.told import told
+from recordings.extracts.logbook import note_once
 from recordings.extracts.selectors import of_own_sites
 from recordings.models import SnapshotRequest
 from recordings.snapshots import FRAMES, SNAPSHOTS, UNKNOWN, request_snapshot
@@ -33,7 +34,18 @@ def visible_snapshots(user: User | AnonymousUser) -> QuerySet[SnapshotRequest]:
 
 def may_see_snapshot(user: User | AnonymousUser, key: str) -> bool:
     """A picture is seen by those who see its camera."""
-    return visible_snapshots(user).filter(key=key, state=RequestState.READY).exists()
+    return _given(user, key).exists()
+
+
+def note_snapshot_viewed(user: User | AnonymousUser, key: str) -> None:
+    """Notes that the picture under this key is given to the person. Raises DatabaseError: then it is not given."""
+    picture = _given(user, key).order_by("-id").first()  # of several under one key the newest stands there
+    if picture is not None:
+        note_once(picture, user, now=timezone.now())
+
+
+def _given(user: User | AnonymousUser, key: str) -> QuerySet[SnapshotRequest]:
+    return visible_snapshots(user).filter(key=key, state=RequestState.READY)
 
 
 def _asked_of(device: Device, key: str) -> bool:

@@ -57,8 +57,10 @@ def state_chip(extract: Extract) -> SafeString:
 
 
 def stretch(extract: Extract | ExtractStep, zone: str) -> str:
-    """From when to when, by the clock of the camera's site."""
+    """From when to when, by the clock of the camera's site; of a picture its moment."""
     begin, end = (at.astimezone(ZoneInfo(zone)) for at in (extract.begin, extract.end))
+    if begin == end:
+        return f"{begin:%Y-%m-%d %H:%M:%S} {zone}"
     until = f"{end:%H:%M:%S}" if end.date() == begin.date() else f"{end:%Y-%m-%d %H:%M:%S}"
     return f"{begin:%Y-%m-%d %H:%M:%S}–{until} {zone}"
 

@@ -23,11 +23,12 @@ from detection.hub.store import store_event
 from edgesite import redis_keys
 from edgesite.tokens import create_token
 from recordings import snapshots
+from recordings.extracts.models import ExtractStep
 from recordings.models import SnapshotRequest
-from recordings.selectors import may_see_snapshot
-from recordings.snapshots import FRAMES, request_snapshot
+from recordings.selectors import may_see_snapshot, snapshot_url
+from recordings.snapshots import FRAMES, SNAPSHOTS, request_snapshot
 from recordings.taking_up import CONNECTING, NO_CAMERA, STARTING
-from tests.cameras.pages import browser, two_sites
+from tests.cameras.pages import browser, text, two_sites
 from tests.cameras.regions_page import Editor
 from tests.fakes import FakeRedis
 from tests.rows import make_person
@@ -253,6 +254,30 @@ def test_who_sees_the_camera_sees_its_pictures(ask: Any) -> None:
         found = client.get(f"/api/media/{request.key}")
         assert found.status_code == status
         found.close()
+
+
+@pytest.mark.usefixtures("media")
+@pytest.mark.parametrize("folder", [SNAPSHOTS, FRAMES])
+def test_who_was_given_which_picture_is_noted(ask: Any, folder: str) -> None:
+    older, request = ask(folder=folder), ask(folder=folder)
+    answer(older)
+    answer(request)
+    default_storage.save(request.key, ContentFile(b"jpeg"))
+    away = browser("viewer", sites=[Site.objects.get(name="Warehouse")])
+    token = create_token(name="robot", role="viewer")
+    robot = Client(headers={"Authorization": f"Bearer {token}"})
+    for client, status in ((away, 404), (browser("operator"), 200), (robot, 200), (robot, 200)):
+        found = client.get(snapshot_url(request) or "")
+        assert found.status_code == status
+        found.close()
+    request.refresh_from_db()
+    steps = ExtractStep.objects.order_by("pk").values_list("kind", "author", "camera_id", "extract_id", "begin", "end")
+    told = ("vid1", request.request_id, request.at, request.at)
+    assert [step[:2] for step in steps] == [("viewed", "the operator"), ("viewed", "token:robot")]
+    assert {step[2:] for step in steps} == {told}
+    assert request.at is not None
+    log = text(browser("admin").get("/admin/recordings/extract/log/"))
+    assert f"<td>{request.at:%Y-%m-%d %H:%M:%S} UTC</td>" in log
 
 
 def test_over_http(camera: Camera, django_capture_on_commit_callbacks: Any) -> None:
