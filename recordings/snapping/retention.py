@@ -1,4 +1,7 @@
-"""The hub lets scheduled snapshots go when their days are over. Those of a deleted camera go with it (`recordings.objects`)."""
+"""The hub lets snapshots go when their days are over: of scheduled ones their camera's, of others `SNAPSHOT_DAYS`.
+
+Those of a deleted camera go with it (`recordings.objects`).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -18,7 +22,7 @@ from edgesite.storage import StorageError
 from recordings.core.names import unique_name
 from recordings.models import SnapshotOrigin, SnapshotRequest
 from recordings.objects.models import StoredObject
-from recordings.snapshots import SCHEDULED
+from recordings.snapshots import SCHEDULED, SNAPSHOTS
 
 log = structlog.get_logger(__name__)
 
@@ -50,16 +54,26 @@ class SnapshotRetention:
 
 
 def _over(now: datetime) -> list[SnapshotRequest]:
-    """The oldest whose days are over; the days are their camera's."""
+    """The oldest whose days are over."""
     found: list[SnapshotRequest] = []
     for days in Camera.objects.order_by().values_list("snap_days", flat=True).distinct():
         taken = _scheduled().filter(camera__snap_days=days, at__lt=now - timedelta(days=days))
         found += taken.order_by("at")[: AT_ONCE - len(found)]
+    if settings.SNAPSHOT_DAYS:
+        asked_for = _asked_for().filter(requested_at__lt=now - timedelta(days=settings.SNAPSHOT_DAYS))
+        found += asked_for.order_by("requested_at")[: AT_ONCE - len(found)]
     return found
 
 
 def _scheduled() -> QuerySet[SnapshotRequest]:
     return SnapshotRequest.objects.filter(origin=SnapshotOrigin.SCHEDULE, state=RequestState.READY)
+
+
+def _asked_for() -> QuerySet[SnapshotRequest]:
+    """Not the pages' own picture of a camera, which stays until the next one, nor what integrators had stored elsewhere."""
+    cameras = Camera.objects.order_by().values("pk")  # all of them: by the index that begins with the camera
+    asked_for = SnapshotRequest.objects.filter(origin=SnapshotOrigin.REQUEST, camera__in=cameras)
+    return asked_for.filter(state=RequestState.READY, key__startswith=f"{SNAPSHOTS}/", order=None)
 
 
 def _remove(rows: Iterable[SnapshotRequest], stop: threading.Event) -> int:

@@ -1,4 +1,4 @@
-"""Scheduled snapshots go when their days are over, object and row; what is left of cameras that are gone goes too."""
+"""Snapshots go when their days are over, object and row; what is left of cameras that are gone goes too."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from recordings.models import SnapshotRequest
 from recordings.objects import services as objects
 from recordings.objects.models import StoredObject
 from recordings.objects.services import answer_for
+from recordings.orders.models import SnapshotOrder
 from recordings.snapping import retention
 from recordings.snapping.retention import SWEEP_S, SnapshotRetention
 from recordings.snapshots import scheduled_folder
@@ -63,14 +64,41 @@ def run(keeper: SnapshotRetention | None = None) -> None:
     raise AssertionError("it does not come to an end")
 
 
-def test_each_cameras_days_count_and_what_people_asked_for_stays() -> None:
+def test_of_scheduled_ones_each_cameras_days_count() -> None:
     Camera.objects.filter(pk="vid1").update(snap_days=2)
     Camera.objects.filter(pk="vid2").update(snap_days=30)
     gone = [taken(2.1), taken(40), taken(30.5, "vid2")]
-    kept = [taken(1.9), taken(29, "vid2"), taken(50, key="snapshots/20261001/vid1_by_hand.jpg", origin="request")]
+    kept = [taken(1.9), taken(29, "vid2"), by_hand(29)]
     run()
     assert [stands(key) for key in gone] == [(False, False)] * 3
     assert [stands(key) for key in kept] == [(True, True)] * 3
+
+
+def by_hand(days: float, key: str = "", **values: Any) -> str:
+    """A picture that somebody asked for so many days ago; its key."""
+    return taken(days, key=key or f"snapshots/20261001/vid1_{days}.jpg", origin="request", **values)
+
+
+def test_what_people_asked_for_has_days_of_its_own(settings: Any) -> None:
+    Camera.objects.filter(pk="vid1").update(snap_days=100)
+    gone = [by_hand(30.1), by_hand(400)]
+    ordered = by_hand(50, "snapshots/ordered.jpg")
+    SnapshotOrder.objects.create(
+        request_id="o1", snapshot=SnapshotRequest.objects.get(key=ordered), received_at=NOW, state="ready"
+    )
+    SnapshotRequest.objects.filter(key=gone[1]).update(at=NOW)
+    clock = by_hand(1)
+    SnapshotRequest.objects.filter(key=clock).update(at=datetime(1970, 1, 1, tzinfo=UTC))  # the box's, which was wrong
+    kept = [clock, by_hand(29.9), by_hand(50, "frames/vid1.jpg"), by_hand(50, "shop/7/now.jpg"), ordered, taken(50)]
+    failed = by_hand(60, content=b"", state="error")
+    settings.SNAPSHOT_DAYS = 0
+    run()
+    assert [stands(key) for key in gone] == [(True, True)] * 2
+    settings.SNAPSHOT_DAYS = 30
+    run()
+    assert [stands(key) for key in gone] == [(False, False)] * 2
+    assert [stands(key) for key in kept] == [(True, True)] * 6
+    assert stands(failed) == (False, True)  # of these the newest are kept
 
 
 def test_a_bounded_number_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
