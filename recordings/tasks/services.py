@@ -50,26 +50,27 @@ def start_task(*, camera: Camera, task_name: str, author: str) -> RecordingTask:
     running = running_task(camera)
     if running is not None:
         return running
-    now = timezone.now()
-    problem = _problem(camera)
     try:
-        with transaction.atomic():
-            task = RecordingTask.objects.create(
-                task_id=uuid7(),
-                camera=camera,
-                slot=None if problem else camera,
-                device_id=camera.device_id,
-                task_name=task_name,
-                state=TaskState.FAILED if problem else TaskState.STARTING,
-                error=problem,
-                requested_by=author[:150],
-                requested_at=now,
-            )
-    except IntegrityError:  # somebody else was quicker
-        running = running_task(camera)
-        if running is None:
-            raise
-        return running
+        return _begin(camera, task_name, author)
+    except IntegrityError:  # somebody else was quicker, and their task may be over by now
+        return running_task(camera) or _begin(camera, task_name, author)
+
+
+def _begin(camera: Camera, task_name: str, author: str) -> RecordingTask:
+    """Raises IntegrityError when the camera has a running task."""
+    problem = _problem(camera)
+    with transaction.atomic():
+        task = RecordingTask.objects.create(
+            task_id=uuid7(),
+            camera=camera,
+            slot=None if problem else camera,
+            device_id=camera.device_id,
+            task_name=task_name,
+            state=TaskState.FAILED if problem else TaskState.STARTING,
+            error=problem,
+            requested_by=author[:150],
+            requested_at=timezone.now(),
+        )
     log.info("recording asked for", camera=camera.pk, task=task.task_id, author=author, problem=problem)
     if problem:
         keep_newest(RecordingTask.objects.filter(camera=camera, state=TaskState.FAILED, box_state=""))

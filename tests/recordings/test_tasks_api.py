@@ -364,3 +364,20 @@ def test_two_that_start_at_once_get_one_task(caller: Caller, monkeypatch: pytest
     monkeypatch.setattr(services, "running_task", lambda camera: next(answers))
     assert caller.ok("start_task", task_name="night")["task_name"] == "shift"
     assert RecordingTask.objects.count() == 1
+
+
+def test_a_task_that_was_quicker_and_is_over_already_is_followed_by_this_one(
+    caller: Caller, cloud: FakeRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends between the refusal by the database and the look at which it was."""
+    caller.ok("start_task")
+    looks = iter([False, True])
+
+    def look(camera: Camera) -> None:
+        if next(looks):
+            RecordingTask.objects.update(state="failed", slot=None)
+
+    monkeypatch.setattr(services, "running_task", look)
+    assert caller.ok("start_task", task_name="night")["task_name"] == "night"
+    assert list(RecordingTask.objects.order_by("pk").values_list("state", flat=True)) == ["failed", "starting"]
+    assert [order["task_name"] for order in orders(cloud)] == ["shift", "night"]
