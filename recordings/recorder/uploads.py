@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 NOT_CUT = gettext_noop("The clip could not be made")
 NOT_STORED = gettext_noop("The clip is kept on the box and could not be stored yet")
+GONE = gettext_noop("What was recorded is no longer on the box, and no clip of it was stored.")
 
 GIVE_UP_SECONDS = 7 * 86_400.0  # so long the hub may refuse the clip of an alert or a deleted camera, not only be away
 
@@ -144,7 +145,8 @@ class Uploads:
         found = self.segments.between(task.camera_id, start=start, end=end)
         pieces = [s for s in found if (self.folder / "segments" / s.path).is_file()]
         if not pieces:
-            self._fail(task, f"{NOTHING}: {NO_PICTURES}")
+            recorded = bool(found) or task.state == "uploading"
+            self._fail(task, GONE if recorded else f"{NOTHING}: {NO_PICTURES}")
             return None
         if self.tool is None:
             raise ClipError(NO_TOOL, retryable=True)

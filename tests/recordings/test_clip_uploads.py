@@ -20,7 +20,7 @@ from recordings.recorder import clips
 from recordings.recorder import uploads as words
 from recordings.recorder.clips import Clip, ClipError, Stopped
 from recordings.recorder.task_store import Task
-from recordings.recorder.tasks import NOTHING
+from recordings.recorder.tasks import NO_PICTURES, NOTHING
 from recordings.recorder.uploads import Uploads
 from tests.fakes import Clock
 from tests.recordings.pieces import make_fragmented
@@ -229,11 +229,23 @@ def test_a_full_disk_is_waited_for_and_a_broken_recording_is_not(box: Works) -> 
 
 
 def test_a_task_of_which_nothing_is_there_fails(box: Works) -> None:
-    box.segments.add([Segment("vid1", "gone.mp4", "r", T, T + 12, 1)])
     box.stopped()
     box.work()
-    assert (box.last()["state"], box.made) == ("failed", 0)
-    assert box.last()["error"].startswith(NOTHING)
+    assert (box.last()["state"], box.last()["error"]) == ("failed", f"{NOTHING}: {NO_PICTURES}")
+    box.segments.add([Segment("vid1", "gone.mp4", "r", T, T + 12, 1)])
+    box.stopped("t2")
+    box.work()
+    assert (box.last("t2")["state"], box.last("t2")["error"], box.made) == ("failed", words.GONE, 0)
+
+
+def test_a_clip_that_was_lost_with_its_recording_is_not_told_as_a_silent_camera(box: Works) -> None:
+    box.piece(0, 12)
+    box.stopped()
+    box.uploads.step()
+    next((box.folder / "clips").rglob("*.mp4")).unlink()
+    box.segments.forget([segment.path for segment in box.segments.between("vid1", start=T, end=T + 12)])
+    box.work()
+    assert (box.last()["state"], box.last()["error"]) == ("failed", words.GONE)
 
 
 def test_two_clips_of_one_name_in_one_second_are_two_objects(box: Works) -> None:
