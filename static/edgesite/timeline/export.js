@@ -2,12 +2,14 @@
 
 const part = document.getElementById("export-live");
 const stale = document.getElementById("export-stale");
+const signedOut = document.getElementById("export-signed-out");
 
 async function look() {
   if (!document.hidden) {
     try {
-      const answer = await fetch(part.dataset.url, { cache: "no-store", redirect: "error", signal: AbortSignal.timeout(10000) });
-      stale.hidden = answer.ok;
+      const answer = await fetch(part.dataset.url, { cache: "no-store", redirect: "manual", signal: AbortSignal.timeout(10000) });
+      signedOut.hidden = answer.type !== "opaqueredirect"; // to the login
+      stale.hidden = answer.ok || !signedOut.hidden;
       if (answer.status === 404) location.reload(); // deleted meanwhile: the page says so
       if (answer.ok) {
         const told = await answer.json();
@@ -20,6 +22,7 @@ async function look() {
         document.getElementById("export-chip").replaceChildren(fresh);
       }
     } catch {
+      signedOut.hidden = true;
       stale.hidden = false;
     }
   }
