@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from recordings.core.ffmpeg import Tool
@@ -11,7 +12,7 @@ from recordings.core.hiding import Hide
 from recordings.core.segments import Segment
 from recordings.recorder.clips import Clip, Ending, finish_clip, run_tool
 from recordings.recorder.files import make_folder
-from recordings.recorder.hidden_film import PROGRESS, FilmOrder
+from recordings.recorder.hidden_film import LEFT_OUT, PROGRESS, FilmOrder
 
 ROOT = Path(__file__).resolve().parents[2]  # where the packages are
 PAINTER = [sys.executable, "-P", "-m", "recordings.recorder.hidden_film"]
@@ -29,10 +30,14 @@ def make_hidden_clip(
     seconds = sum(length for _, length in pieces) - max(0.0, segments[-1].end - end)
     make_folder(target.parent)
     listing, draft = target.with_suffix(".json"), target.with_suffix(".draft")
+    unread: list[Segment] = []
     film = FilmOrder(pieces=pieces, seconds=max(0.1, seconds), target=str(draft), preset=tool.preset, hide=hide)
     listing.write_text(film.model_dump_json(), encoding="utf-8")
 
     def heard(line: str) -> bool:
+        if line.startswith(LEFT_OUT):
+            unread.append(segments[int(line.removeprefix(LEFT_OUT))])
+            return True
         if not line.startswith(PROGRESS):
             return False
         told(float(line.removeprefix(PROGRESS)))
@@ -40,7 +45,8 @@ def make_hidden_clip(
 
     try:
         run_tool([*PAINTER, str(listing)], stop, env={"PYTHONPATH": str(ROOT)}, heard=heard)
-        return finish_clip(draft, target, hidden=hide.digest()[:12])
+        clip = finish_clip(draft, target, hidden=hide.digest()[:12], left_out=len(unread))
+        return replace(clip, left_out=tuple(unread))
     finally:
         listing.unlink(missing_ok=True)
         draft.unlink(missing_ok=True)

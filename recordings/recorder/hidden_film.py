@@ -25,7 +25,7 @@ TICKS = 90_000  # a second has
 NICENESS = 10  # recording comes first
 KEY_FRAME_SECONDS = 2.0  # so that seeking is quick
 USUAL_RATE, MOST_RATE = Fraction(25), Fraction(120)  # some cameras tell nonsense
-PROGRESS = "progress "
+PROGRESS, LEFT_OUT = "progress ", "left out "  # lines that it writes: a share, the number of a piece
 
 Planes = tuple[Plane, Plane, Plane]
 
@@ -52,9 +52,11 @@ class _Picture:
     pixel: Fraction
 
 
-def make_film(order: FilmOrder, told: Callable[[float], None]) -> None:
-    """told: hears now and then which share is done. Raises OSError, av.FFmpegError, and ValueError when there is no picture."""
-    pictures = _painted(order, told)
+def make_film(order: FilmOrder, told: Callable[[float], None], left_out: Callable[[int], None]) -> None:
+    """told: hears now and then which share is done. left_out: hears which pieces gave no picture; the film goes on without
+    their time. Raises OSError, av.FFmpegError, and ValueError when there is no picture at all.
+    """
+    pictures = _painted(order, told, left_out)
     first = next(pictures, None)
     if first is None:
         raise ValueError("no picture can be read")
@@ -72,15 +74,21 @@ def make_film(order: FilmOrder, told: Callable[[float], None]) -> None:
         film.mux(stream.encode(None))
 
 
-def _painted(order: FilmOrder, told: Callable[[float], None]) -> Iterator[_Picture]:
-    painter, begins = Painter(order.hide), 0.0
-    for path, seconds in order.pieces:
+def _painted(order: FilmOrder, told: Callable[[float], None], left_out: Callable[[int], None]) -> Iterator[_Picture]:
+    painter, begins, passed = Painter(order.hide), 0.0, 0.0  # seconds in the film, and of the pieces
+    for number, (path, seconds) in enumerate(order.pieces):
+        empty = True
         for picture, offset, rate, pixel in _decoded(path):
-            if begins + offset >= order.seconds:
+            if passed + offset >= order.seconds:
                 return
             yield _Picture(begins + offset, painter.paint(picture), rate, pixel)
-        begins += seconds
-        told(min(1.0, begins / order.seconds))
+            empty = False
+        if empty:
+            left_out(number)
+        else:
+            begins += seconds
+        passed += seconds
+        told(min(1.0, passed / order.seconds))
 
 
 def _decoded(path: str) -> Iterator[tuple[av.VideoFrame, float, Fraction, Fraction]]:
@@ -123,7 +131,7 @@ def main(argv: list[str]) -> int:
     os.nice(NICENESS)
     order = FilmOrder.model_validate_json(Path(argv[1]).read_bytes())
     try:
-        make_film(order, _tell)
+        make_film(order, _tell, _tell_left_out)
     except (OSError, av.FFmpegError, ValueError) as error:
         sys.stderr.write(f"{str(error) or type(error).__name__}\n")
         return 1
@@ -133,6 +141,10 @@ def main(argv: list[str]) -> int:
 def _tell(share: float) -> None:
     sys.stdout.write(f"{PROGRESS}{share:.4f}\n")
     sys.stdout.flush()
+
+
+def _tell_left_out(number: int) -> None:
+    sys.stdout.write(f"{LEFT_OUT}{number}\n")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from recordings.core.ffmpeg import Tool
 from recordings.core.hiding import MOST_POINTS, Hide
 from recordings.core.segments import Segment
 from recordings.recorder import hidden_clips
-from recordings.recorder.clips import ClipError, Stopped
+from recordings.recorder.clips import Clip, ClipError, Stopped
 from recordings.recorder.hidden_clips import make_hidden_clip
 from recordings.recorder.hiding import Painter, fitted, mask_of
 
@@ -166,16 +166,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def cut(
-    folder: Path, target: Path, *, names: str = "0123", stop: Any = None, end: float = 4.0, **body: Any
-) -> list[float]:
-    """Makes the film; the shares that were told."""
+    folder: Path,
+    target: Path,
+    *,
+    names: str = "0123",
+    stop: Any = None,
+    end: float = 4.0,
+    told: Any = None,
+    **body: Any,
+) -> Clip:
+    """Makes the film. told: hears the shares."""
     segments = [Segment("vid1", f"{n}.mp4", "r", float(n), float(n) + 1, 1, False) for n in names]
-    heard: list[float] = []
-    make_hidden_clip(
+    return make_hidden_clip(
         segments, folder=folder, target=target, end=end, tool=Tool("ffmpeg", preset="ultrafast"),
-        stop=stop or threading.Event(), hide=Hide.model_validate(body), told=heard.append,
+        stop=stop or threading.Event(), hide=Hide.model_validate(body), told=told or (lambda share: None),
     )  # fmt: skip
-    return heard
 
 
 def pictures(path: Path) -> list[av.VideoFrame]:
@@ -196,7 +201,8 @@ def likeness(a: Any, b: Any) -> float:
 
 def test_a_film_has_no_detail_where_it_is_hidden_also_after_another_resolution(folder: Path, tmp_path: Path) -> None:
     target = tmp_path / "extracts" / "x.mp4"
-    heard = cut(folder, target, inside=[LEFT])
+    heard: list[float] = []
+    cut(folder, target, told=heard.append, inside=[LEFT])
     assert heard == [0.25, 0.5, 0.75, 1.0]
     assert [p.name for p in target.parent.iterdir()] == ["x.mp4"]
     assert target.read_bytes().find(b"moov") < target.read_bytes().find(b"mdat")
@@ -245,6 +251,24 @@ def test_a_damaged_piece_is_left_out_and_none_at_all_is_no_film(folder: Path, tm
         cut(damaged, tmp_path / "y.mp4", names="2", inside=[LEFT])
     assert not (tmp_path / "y.mp4").exists()
     assert not list(tmp_path.glob("*.draft"))
+
+
+def test_pieces_of_which_nothing_can_be_read_are_told_and_take_no_time(folder: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "segments"
+    damaged.mkdir()
+    data = (folder / "1.mp4").read_bytes()
+    at = data.find(b"mdat") + 4
+    length = int.from_bytes(data[at - 8 : at - 4], "big") - 8
+    for number, content in enumerate(
+        [(folder / "0.mp4").read_bytes(), b"no film", data[:at] + bytes(length) + data[at + length :], data]
+    ):
+        (damaged / f"{number}.mp4").write_bytes(content)
+    heard: list[float] = []
+    clip = cut(damaged, tmp_path / "x.mp4", end=3.55, told=heard.append, inside=[LEFT])
+    assert [piece.path for piece in clip.left_out] == ["1.mp4", "2.mp4"]
+    shown = pictures(tmp_path / "x.mp4")
+    assert [round(p.time or 0, 1) for p in shown] == [n / 10 for n in range(16)]
+    assert heard == sorted(heard)
 
 
 class Late:
