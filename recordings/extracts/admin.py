@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
 from django.db.models import OuterRef, QuerySet, Subquery, TextField
 from django.db.models.functions import Cast
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -214,20 +215,21 @@ class ExtractAdmin(admin.ModelAdmin[Extract]):
         )  # fmt: skip
 
     def log(self, request: HttpRequest) -> HttpResponse:
-        """Who watched and exported what: for those who look after people, of the cameras that they may see."""
+        """Who watched and exported what, `?page=`: for those who look after people, of the cameras that they may see."""
         if not request.user.has_perm("auth.view_user"):
             raise PermissionDenied
         cameras = {c.pk: c for c in visible_cameras(request.user)}
         steps = ExtractStep.objects.filter(of_own_sites(request.user))
+        page = Paginator(steps, LOG_SHOWN).get_page(request.GET.get("page"))
         told_of = [
             {
                 "step": s,
                 "camera": cameras[s.camera_id],
                 "stretch": stretch(s, cameras[s.camera_id].device.site.time_zone),
             }
-            for s in steps[:LOG_SHOWN]
+            for s in page
         ]
-        return self._render(request, "log.html", _("Who watched and exported recordings"), steps=told_of)
+        return self._render(request, "log.html", _("Who watched and exported recordings"), steps=told_of, page=page)
 
 
 def length_of(seconds: float) -> str:

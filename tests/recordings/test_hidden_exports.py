@@ -13,6 +13,7 @@ from django.test import Client
 from cameras.models import ROI, Camera
 from recordings.access import may_see
 from recordings.core.hiding import Hide
+from recordings.extracts import admin as extracts_admin
 from recordings.extracts import hiding, retention, services
 from recordings.extracts.errors import ExtractError
 from recordings.extracts.hiding import Hidden, hidden_of
@@ -191,7 +192,7 @@ def test_nonsense_says_what_to_choose(body: dict[str, Any]) -> None:
     assert (told.status_code, told.json()["detail"]) == (422, hiding.UNKNOWN)
 
 
-def test_the_log_says_what_was_hidden_and_by_whom(masked: ROI) -> None:
+def test_the_log_says_what_was_hidden_and_by_whom_page_by_page(masked: ROI, monkeypatch: pytest.MonkeyPatch) -> None:
     admin = browser("admin")
     film = finish(asked(admin, hide="outside", rois=["roi-1"]))
     asked(admin, hide="nothing")
@@ -202,6 +203,11 @@ def test_the_log_says_what_was_hidden_and_by_whom(masked: ROI) -> None:
     log = text(admin.get(path(Extract, "log")))
     assert str(Hiding.UNMASKED.label) in log
     assert str(Hiding.OUTSIDE.label) in log
+    monkeypatch.setattr(extracts_admin, "LOG_SHOWN", 1)
+    first, second = (text(admin.get(path(Extract, "log"), {"page": n})) for n in (1, 2))
+    assert (str(Hiding.UNMASKED.label) in first, str(Hiding.OUTSIDE.label) in first) == (True, False)
+    assert (str(Hiding.UNMASKED.label) in second, str(Hiding.OUTSIDE.label) in second) == (False, True)
+    assert "?page=2" in first
 
 
 def test_the_form_offers_what_the_person_may(masked: ROI) -> None:
