@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,6 @@ from detection.executors.reconciler import Reconciler
 from detection.inference.detector import Detector
 from detection.inference.pool import DetectorPool
 from detection.left_behind import LeftBehind
-from detection.model_choice import known_classes
 from detection.model_watch import LOOK_SECONDS, NONE, ModelWatch
 from detection.sink import AlertSink
 from edgesite.confinement import live_channels
@@ -99,7 +98,6 @@ class EdgeWorker:
     def __post_init__(self) -> None:
         s = self.settings
         self.model_watch = ModelWatch()
-        classes = self.detector.classes if self.detector else known_classes()
         self.database = EdgeDatabase(s.store)
         self.outbox = Outbox(self.database)
         self.lead, self.presence = Lead(s.store), Presence(s.store)
@@ -111,7 +109,7 @@ class EdgeWorker:
             claims=Claims(self.database, owner=self._owner.name),
         )  # fmt: skip
         self.keeper = EvidenceKeeper(self.database, self.stop, delivery.wake, delivery.at_rest)
-        self._analyse_with(delivery.wake, classes)
+        self._analyse_with(delivery.wake)
         cloud = connect(s.cloud_redis_url)
         teller = CoverageTeller(CoverageStore(self.database), delivery.wake, self.reconciler.unwatched)
         self.sync = ConfigSync(
@@ -141,7 +139,7 @@ class EdgeWorker:
         else:
             self.loops += [self._loop(name, step, idle_s=idle_s) for name, step, idle_s in self.analysis.loops]
 
-    def _analyse_with(self, wake: Callable[[], None], classes: Sequence[str]) -> None:
+    def _analyse_with(self, wake: Callable[[], None]) -> None:
         s, detector = self.settings, self.detector
         self.analysis = None
         if detector is not None:
@@ -170,7 +168,6 @@ class EdgeWorker:
         self.reconciler = Reconciler(
             self._executor,
             registry=registry,
-            classes=classes,
             folder=s.store.parent,
             only=s.cameras,
             most=s.processes if self.analysis is None else 1,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.core.detections import limits_by_class
+from detection.core.rules.registry import check_rules
 from detection.core.scene import View, Want
 from detection.core.view import Lens
 from detection.ingest.frame import Frame
@@ -31,7 +32,7 @@ class OfflineRules:
         self._plan = plan
         self._second_stage = second_stage
         self._pipeline = CameraPipeline(classes)
-        self._pipeline.use(plan)
+        check_rules(plan.bindings)
         self._view = Lens()
 
     def step(self, seen: Watched) -> tuple[NDArray[np.intp], Observation]:

@@ -15,10 +15,10 @@ from typing import TypeVar
 
 from detection.core.detections import Detections
 from detection.core.presence import Presence
-from detection.core.rules.base import JSON, RuleEvent
+from detection.core.rules.base import JSON, Binding, Rule, RuleEvent
 from detection.core.rules.keeping import Kept, KeptRule, read_kept
 from detection.core.rules.orphans import orphans
-from detection.core.rules.registry import make_rule
+from detection.core.rules.registry import UnmadeRule, make_rule
 from detection.core.rules.running import RunningRule, essence_of
 from detection.core.rules.state import RuleState, unknown
 from detection.core.scene import Scene, View, Want
@@ -81,17 +81,22 @@ class CameraPipeline:
         """Which bindings' rules are broken, and how; empty when all work."""
         return self._guard.trouble
 
+    @property
+    def broken(self) -> dict[str, str]:
+        """What the rules raised that are broken, by `bind_id`."""
+        return self._guard.reasons
+
     def use(self, plan: Plan) -> None:
         """Takes up a plan. A rule whose binding is the same keeps its state; the others start anew or go.
 
-        The alerts of those that go end with the next frame.
+        The alerts of those that go end with the next frame. One that cannot be made is broken from its first frame on.
         """
         if plan == self.plan:
             return
         known = {running.essence: running for running in self._rules}
         rules = []
         for binding in plan.bindings:
-            running = known.pop(essence_of(binding), None) or RunningRule(binding, make_rule(binding))
+            running = known.pop(essence_of(binding), None) or RunningRule(binding, _made(binding))
             running.binding = binding
             rules.append(running)
         self._dropped += known.values()
@@ -277,7 +282,7 @@ class CameraPipeline:
                 if (state := kept.state_of(running.essence)) is not None:
                     running.rule.restore(state, media_time=media_time, away_s=kept.away_s(wall_time))
             except ValueError as error:
-                running.rule = make_rule(running.binding)
+                running.rule = _made(running.binding)
                 self.ignored.append(f"binding {running.binding.bind_id}: {error}")
         there = {running.fingerprint() for running in self._rules}
         for bind_id, orphan in orphans(kept, there, media_time=media_time, wall_time=wall_time):
@@ -285,3 +290,10 @@ class CameraPipeline:
                 self.ignored.append(f"binding {bind_id}, which is gone: {orphan}")
             else:
                 self._dropped.append(orphan)
+
+
+def _made(binding: Binding) -> Rule:
+    try:
+        return make_rule(binding)
+    except ValueError as error:
+        return UnmadeRule(str(error))

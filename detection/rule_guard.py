@@ -26,7 +26,12 @@ class RuleGuard:
     @property
     def trouble(self) -> str:
         """The broken bindings and what their rules raised; empty when all work."""
-        return "; ".join(f"binding {bind_id}: {reason}" for bind_id, (reason, _) in self._failed.items())
+        return "; ".join(f"binding {bind_id}: {reason}" for bind_id, reason in self.reasons.items())
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """What the rules raised that fail, by `bind_id`."""
+        return {bind_id: reason for bind_id, (reason, _) in self._failed.items()}
 
     def reason(self, bind_id: str) -> str:
         """What the rule of that binding raised; empty when it works."""

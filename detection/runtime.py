@@ -14,6 +14,7 @@ import structlog
 from cameras.core.algorithms import Registry
 from cameras.core.document import Camera, Document
 from detection.analyser import Analyser, CameraSlot
+from detection.core.rules.registry import check_rules
 from detection.ingest.attention import WatchBudget
 from detection.ingest.reader import CameraReader
 from detection.ingest.streams import Streams
@@ -67,7 +68,7 @@ class Runtime:
         }
         plans = {camera_id: make_plan(content, camera_id, self.registry, document.pixels) for camera_id in wanted}
         for plan in plans.values():
-            CameraPipeline(self.analyser.detector.classes).use(plan)  # proves that every rule can be made
+            check_rules(plan.bindings)
         slots: dict[str, CameraSlot] = {}
         ended: list[CameraSlot] = []
         begun: list[tuple[CameraSlot, CameraSlot | None]] = []  # with the one that has the same source open until then

@@ -22,7 +22,7 @@ from cameras.core.document import Document, parse_content
 from cameras.core.strict_json import DocumentError
 from detection.core.detections import Detections
 from detection.core.preview import MOST_STATES, Preview, WatchIn, pack
-from detection.core.rules.registry import make_rule
+from detection.core.rules.registry import check_rules
 from detection.core.view import Trouble
 from detection.ingest.frame import Frame
 from detection.ingest.reader import CameraReader
@@ -133,8 +133,7 @@ class Watches:
         plan = make_plan(parse_content({**parts, "cameras": [camera]}, self.registry), camera_id, self.registry)
         if len(plan.bindings) > MOST_STATES:
             raise ValueError(f"{TOO_MANY} ({MOST_STATES})")
-        for binding in plan.bindings:
-            make_rule(binding)  # proves that it can be made
+        check_rules(plan.bindings)
         return plan
 
     def _keep(self, watches: dict[str, Watch]) -> None:

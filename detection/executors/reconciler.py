@@ -15,9 +15,9 @@ import structlog
 from cameras.core.algorithms import Registry
 from cameras.core.document import Document
 from detection.core.groups import Condition, Group, assign
+from detection.core.rules.registry import check_rules
 from detection.executors.base import Executor, Unit
 from detection.executors.process_unit import FIRST_SIGN_S
-from detection.pipeline import CameraPipeline
 from detection.plan import make_plan
 
 log = structlog.get_logger(__name__)
@@ -30,8 +30,8 @@ SETTLE_S = 5.0  # every process has taken up a new document by then
 class Reconciler:
     """`apply` belongs to the thread that syncs, `step` to one of its own, the rest may be called from any.
 
-    classes: the model's, against which rules are made. only: these cameras (all when empty). most, largest: groups, and
-    cameras in one (None: any number). folder: whose disk is told in the report. monotonic: seconds.
+    only: these cameras (all when empty). most, largest: groups, and cameras in one (None: any number). folder: whose disk is
+    told in the report. monotonic: seconds.
     """
 
     def __init__(
@@ -39,7 +39,6 @@ class Reconciler:
         make: Callable[[Callable[[], Document | None]], Executor],
         *,
         registry: Registry,
-        classes: Sequence[str],
         folder: Path,
         only: frozenset[str] = frozenset(),
         most: int = 1,
@@ -49,7 +48,6 @@ class Reconciler:
         self.document: Document | None = None
         self.executor = make(lambda: self.document)
         self.registry = registry
-        self.classes = tuple(classes)
         self.folder = folder
         self.only = only
         self.most = most
@@ -64,7 +62,7 @@ class Reconciler:
         """From now on this is to run. Raises ValueError, and nothing changes, when a rule of it cannot be made."""
         content = document.content
         for camera_id in self._desired(document):
-            CameraPipeline(self.classes).use(make_plan(content, camera_id, self.registry, document.pixels))
+            check_rules(make_plan(content, camera_id, self.registry, document.pixels).bindings)
         with self._lock:
             before, self.document = self.document, document
             try:

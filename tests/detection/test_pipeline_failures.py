@@ -184,3 +184,20 @@ def test_a_camera_tells_of_its_broken_binding_and_goes_on(made: Make) -> None:
         analyser.step(wait_s=0.0)
     assert slot.broken == ""
     assert [line["event"] for line in logs] == ["a rule is broken", "a rule works again"]
+
+
+def test_a_line_in_pixels_outside_a_smaller_picture_breaks_its_rule_alone_until_the_picture_fits() -> None:
+    lines = {"in": ((300.0, 0.0), (300.0, 400.0)), "out": ((900.0, 800.0), (1000.0, 900.0))}
+    bindings = tuple(
+        replace(binding("line_crossing", points=points), bind_id=name, roi_id=name) for name, points in lines.items()
+    )
+    plan = Plan("c1", (*bindings, named("one")), in_pixels=frozenset(lines))
+    pipeline = CameraPipeline(NAMES)
+    pipeline.use(plan.sized(640, 480))
+    assert watch(pipeline, [tenth / 10 for tenth in range(15)]) == ["one"]
+    assert list(pipeline.broken) == ["out"]
+    assert pipeline.trouble.startswith("binding out: ValueError: the rule cannot be made: a line needs exactly two")
+    assert {name: state.word for name, state in pipeline.states(1.4).items()}["out"] == "unknown"
+    pipeline.use(plan.sized(1920, 1080))
+    watch(pipeline, [1.5, 1.6])
+    assert pipeline.trouble == ""

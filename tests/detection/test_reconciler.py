@@ -65,7 +65,7 @@ class FakeExecutor:
 
 
 def make(folder: Path, most: int = 2, **options: Any) -> tuple[Reconciler, FakeExecutor]:
-    made = Reconciler(FakeExecutor, registry=REGISTRY, classes=("person",), folder=folder, most=most, **options)
+    made = Reconciler(FakeExecutor, registry=REGISTRY, folder=folder, most=most, **options)
     return made, cast(FakeExecutor, made.executor)
 
 
@@ -138,7 +138,7 @@ def test_a_document_whose_rules_cannot_be_made_changes_nothing(tmp_path: Path, m
         raise ValueError("no such rule")
 
     with monkeypatch.context() as patch:
-        patch.setattr("detection.pipeline.make_rule", refuse)
+        patch.setattr("detection.core.rules.registry.make_rule", refuse)
         with pytest.raises(ValueError, match="no such rule"):
             reconciler.apply(read())
     assert reconciler.document is first
@@ -261,7 +261,7 @@ def inline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reconciler:
     )  # fmt: skip
     return Reconciler(
         lambda document: InlineExecutor(runtime, document, clock=lambda: 9.0),
-        registry=REGISTRY, classes=("person",), folder=tmp_path,
+        registry=REGISTRY, folder=tmp_path,
     )  # fmt: skip
 
 

@@ -108,7 +108,7 @@ def test_a_document_that_cannot_run_changes_nothing(tmp_path: Path, monkeypatch:
     def refuse(*args: Any) -> None:
         raise ValueError("no such rule")
 
-    monkeypatch.setattr("detection.pipeline.make_rule", refuse)
+    monkeypatch.setattr("detection.core.rules.registry.make_rule", refuse)
     with pytest.raises(ValueError, match="no such rule"):
         runtime.apply(read())
     assert runtime.analyser.slots == before

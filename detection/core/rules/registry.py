@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 from cameras.core.algorithms import Algorithm, Registry
 from detection.core.rules import attribute, intrusion, leave_post, line_crossing, loitering, occupancy, procedure
-from detection.core.rules.base import Binding, Rule
+from detection.core.rules.base import Binding, Rule, RuleBase, RuleEvent
+from detection.core.tracking import Tracks
 
 RULES: tuple[tuple[Algorithm, Callable[[Binding], Rule]], ...] = (
     (intrusion.ALGORITHM, intrusion.Intrusion),
@@ -40,3 +41,22 @@ def make_rule(binding: Binding) -> Rule:
             raise ValueError(f"algorithm {algorithm.code!r} needs parameters of {algorithm.parameters.__name__}")  # noqa: TRY004 - a bad binding, whatever is wrong with it
         return rule(binding)
     raise ValueError(f"there is no algorithm {binding.algo_code!r}")
+
+
+def check_rules(bindings: Iterable[Binding]) -> None:
+    """Raises ValueError when a binding's rule cannot be made."""
+    for binding in bindings:
+        make_rule(binding)
+
+
+class UnmadeRule(RuleBase):
+    """In place of a rule that cannot be made, such as one of a region outside a smaller picture: fails in every frame."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def step(
+        self, tracks: Tracks, class_names: Sequence[str], media_time: float, wall_time: float | None = None
+    ) -> list[RuleEvent]:
+        """Raises ValueError with the reason."""
+        raise ValueError(f"the rule cannot be made: {self._reason}")
