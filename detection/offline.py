@@ -42,7 +42,8 @@ class Analysed:
     """One analysed frame.
 
     detections: those listed, by falling score. track_ids: one each, int64 ``(n,)``, 0 for none. events: as on
-    `hbd:events` (DESIGN 5.5), `capture` null. frame: still with its picture, for `Frame.jpeg`.
+    `hbd:events` (DESIGN 5.5), `capture` null. frame: still with its picture, for `Frame.jpeg`. faults: of this frame and those
+    before, as `OfflineRules.faults`.
     """
 
     index: int
@@ -50,6 +51,7 @@ class Analysed:
     detections: Detections
     track_ids: NDArray[np.int64]
     events: list[dict[str, Any]]
+    faults: tuple[str, ...] = ()
 
     def line(self, class_names: Sequence[str]) -> dict[str, Any]:
         """As JSON: see docs/operations.md."""
@@ -136,7 +138,7 @@ def analyse(
             _event(event, number, seen=seen, header=document.header, started=started)
             for number, event in enumerate(observation.events)
         ]
-        yield Analysed(seen.index, seen.frame, seen.detections, track_ids, events)
+        yield Analysed(seen.index, seen.frame, seen.detections, track_ids, events, rules.faults)
 
 
 def _event(event: RuleEvent, number: int, *, seen: Watched, header: Header, started: Started) -> dict[str, Any]:

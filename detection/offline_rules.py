@@ -22,13 +22,15 @@ from detection.second_stage import SecondStage
 class OfflineRules:
     """limits: the smallest score of each class that the rules get, float32 ``(classes,)``.
 
-    lacking: models for second looks that were asked for and could not be used. second_stage: several may share one.
+    lacking: models for second looks that were asked for and could not be used. broken: what rules raised first that failed in
+    any frame, by `bind_id`. second_stage: several may share one.
     """
 
     def __init__(self, plan: Plan, classes: Sequence[str], second_stage: SecondStage) -> None:
         """classes: the detector's, by id. Raises ValueError when a rule cannot be made."""
         self.limits = limits_by_class(tuple(classes), plan.classes, plan.lowest_score)
         self.lacking: set[str] = set()
+        self.broken: dict[str, str] = {}
         self._plan = plan
         self._second_stage = second_stage
         self._pipeline = CameraPipeline(classes)
@@ -44,7 +46,7 @@ class OfflineRules:
         # What only others looked for uncovers no view: live, nobody would have known of it.
         recognised = bool((found.scores >= START_SCORE).any())
         trouble = self._view.step(seen.small, frame.media_time, generation=frame.generation, recognised=recognised)
-        return rows, self._pipeline.step(
+        observation = self._pipeline.step(
             found,
             media_time=frame.media_time,
             generation=frame.generation,
@@ -52,6 +54,14 @@ class OfflineRules:
             visible=not trouble,
             look=functools.partial(self._look, frame),
         )
+        self.broken = self._pipeline.broken | self.broken
+        return rows, observation
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """In words, which rules were broken so far, and which models were missing."""
+        rules = (f"the rule of binding {bind_id} is broken: {reason}" for bind_id, reason in self.broken.items())
+        return *rules, *(f"the model {name} for second looks cannot be used" for name in sorted(self.lacking))
 
     def _look(self, frame: Frame, wants: Iterable[Want]) -> dict[Want, View]:
         views = self._second_stage.look(frame, wants)

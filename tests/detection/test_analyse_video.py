@@ -175,3 +175,27 @@ def test_the_gate_is_off_unless_it_is_asked_for(place: Path, detectors: list[Fak
     assert len(detectors[0].limits) == len((place / "out.jsonl").read_text().splitlines()) == 20
     run(place, "--gate")
     assert len((place / "out.jsonl").read_text().splitlines()) <= 2
+
+
+def test_a_line_outside_the_picture_is_told_and_the_other_rules_go_on(place: Path) -> None:
+    line = {"roi_id": "far", "camera_id": "vid1", "roi_type": "line", "coordinates": [[9000, 8000], [9900, 8500]]}
+    crossing = {"bind_id": "gate", "roi_id": "far", "algo_code": "line_crossing"}
+    given = DOCUMENT | {"rois": [*DOCUMENT["rois"], line], "binds": [*DOCUMENT["binds"], crossing]}
+    (place / "doc.json").write_text(json.dumps(given))
+    with pytest.raises(
+        CommandError, match=r"^the rule of binding gate is broken: .* two different points\. "
+    ) as raised:
+        run(place)
+    assert raised.value.returncode == analyse_video.ONLY_A_PART
+    found = [json.loads(line) for line in (place / "out.jsonl").read_text().splitlines()]
+    assert [event["bind_id"] for line in found for event in line["events"]] == ["b"]
+
+
+def test_a_missing_model_for_second_looks_is_told(place: Path, settings: Any) -> None:
+    settings.VAR_DIR = place / "var"
+    bind = {"bind_id": "hat", "roi_id": "r", "algo_code": "attribute", "params": {"attribute": "hat", "model": "hats"}}
+    (place / "doc.json").write_text(json.dumps(DOCUMENT | {"binds": [bind]}))
+    with pytest.raises(CommandError, match=r"the model hats for second looks cannot be used\. ") as raised:
+        run(place)
+    assert raised.value.returncode == analyse_video.ONLY_A_PART
+    assert len((place / "out.jsonl").read_text().splitlines()) == 20

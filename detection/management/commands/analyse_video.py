@@ -25,7 +25,7 @@ from detection.offline import analyse, choose_camera, read_document
 from detection.offline_output import OutputError, Progress, WholeFile, stop_asked
 from detection.offline_video import VideoFile
 
-ONLY_A_PART = 3  # exit status: the file is written, but the video could not be decoded to its end
+ONLY_A_PART = 3  # exit status: the file is written, but the video was not decoded, or a rule not run, to its end
 INTERRUPTED = 130
 
 
@@ -81,15 +81,17 @@ class Command(BaseCommand):
                 began_at=_unix(options["began_at"], document),
                 gate=options["gate"],
             )
+            faults: tuple[str, ...] = ()
             with closing(frames):
                 for analysed in frames:
                     if stop.is_set():
                         raise CommandError("Interrupted; nothing was written.", returncode=INTERRUPTED)
                     out.write(json.dumps(analysed.line(detectors[0].classes), ensure_ascii=False, allow_nan=False))
                     progress.step(analysed, now=time.monotonic())
+                    faults = analysed.faults
             progress.end(now=time.monotonic())
         damage = f"{video.damaged} packets could not be decoded" if video.damaged else ""
-        if trouble := "; ".join(filter(None, (video.cut_short, damage))):
+        if trouble := "; ".join(filter(None, (video.cut_short, damage, *faults))):
             raise CommandError(f"{trouble}. The rest is in {options['out']}.", returncode=ONLY_A_PART)
 
 
