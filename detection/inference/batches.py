@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.inference.errors import ModelError
-from detection.inference.session import Network
+from detection.inference.session import Network, Target
 
 
 @dataclass(slots=True, eq=False)
@@ -42,11 +42,16 @@ class JoinedRuns:
 
     def __init__(self, network: Network, most: int) -> None:
         """most: pictures a run, at least one; the network must take as many."""
-        self.target, self.inputs, self.outputs = network.target, network.inputs, network.outputs
+        self.inputs, self.outputs = network.inputs, network.outputs
         self._network, self._most = network, most
         self._changed = threading.Condition()
         self._waiting: list[_Call] = []
         self._running = False
+
+    @property
+    def target(self) -> Target:
+        """Where the network runs now."""
+        return self._network.target
 
     def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
         """As `Session.run`, for feeds of one picture, which must stay as they are until it returns. Raises ModelError."""

@@ -7,16 +7,20 @@ import os
 # onnxruntime looks up a collector's address when it is imported: a box must not talk to anyone it was not told about.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-from collections.abc import Mapping, Sequence
+import functools
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime
+import structlog
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
+from detection.cores import usable_cores
 from detection.inference.errors import ModelError
 
 CPU = "CPUExecutionProvider"
@@ -45,6 +49,10 @@ _FAILURES: tuple[type[Exception], ...] = (
 
 # Sizes of batches whose memory stays bound; a manifest allows no more.
 MAX_BOUND = 32
+# An accelerator is left when so many runs in a row failed, over so long: one may be short of memory for a moment.
+FAILURES, FAILING_S = 5, 5.0
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +89,72 @@ class Tensor:
 class Network(Protocol):
     """What runs a loaded network: a Session, or several threads' share of one."""
 
-    target: Target
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+
+    @property
+    def target(self) -> Target:
+        """Where it runs now."""
 
     def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
         """The named outputs, in that order. Raises ModelError."""
 
 
 class Session:
-    """A loaded network. Not to be run by two threads at once when buffers are shared; see Detector."""
+    """A loaded network. Not to be run by two threads at once when buffers are shared; see Detector.
 
-    def __init__(self, native: Any, target: Target) -> None:
+    An accelerator that fails `FAILURES` times in a row, over `FAILING_S` seconds at least, is left for the CPU for good.
+    """
+
+    def __init__(
+        self,
+        native: Any,
+        target: Target,
+        *,
+        on_cpu: Callable[[], Session] | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """on_cpu: opens the same file on the CPU; None: there is no other place. monotonic: seconds."""
         self._native = native
         self.target = target
+        self._on_cpu, self._monotonic = on_cpu, monotonic
+        self._failures, self._failing_since = 0, 0.0
         self._bound: dict[Any, tuple[Any, dict[str, Any]]] = {}
         self.inputs = tuple(_tensor(each) for each in native.get_inputs())
         self.outputs = tuple(_tensor(each) for each in native.get_outputs())
 
     def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
         """The named outputs, in that order. Raises ModelError (retryable: an accelerator may be short of memory)."""
+        try:
+            outputs = self._run(names, feeds)
+        except ModelError as error:
+            if not self._leaves(error):
+                raise
+            outputs = self._run(names, feeds)
+        self._failures = 0
+        return outputs
+
+    def _leaves(self, error: ModelError) -> bool:
+        """After a failed run: whether it runs on the CPU from now on."""
+        now = self._monotonic()
+        self._failing_since = self._failing_since if self._failures else now
+        self._failures += 1
+        if self._on_cpu is None or self._failures < FAILURES or now - self._failing_since < FAILING_S:
+            return False
+        self._failures = 0
+        told = {"provider": self.target.provider, "device": self.target.device or None, "reason": str(error)}
+        try:
+            spare = self._on_cpu()
+        except ModelError as why:
+            log.error("accelerator fails, and the CPU does not take over", **told, cpu=str(why))
+            return False
+        log.error("accelerator fails, going on on the CPU", **told)
+        self._bound.clear()
+        self._native, self.target, self._on_cpu = spare._native, spare.target, None
+        self.inputs, self.outputs = spare.inputs, spare.outputs
+        return True
+
+    def _run(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
         try:
             if device := DEVICES.get(self.target.provider):
                 return self._run_bound(device, names, feeds)
@@ -199,7 +253,9 @@ def open_session(
             "library is missing. Install it, or set ORT_PROVIDER to auto or cpu.",
             retryable=True,
         )
-    return Session(native, target)
+    # A single session then serves all threads, so it gets all cores.
+    on_cpu = None if provider == CPU else functools.partial(open_session, path, threads=usable_cores())
+    return Session(native, target, on_cpu=on_cpu)
 
 
 def _options(threads: int) -> Any:

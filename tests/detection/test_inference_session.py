@@ -17,7 +17,17 @@ from structlog.testing import capture_logs
 from detection.inference.detector import Detector
 from detection.inference.errors import ModelError
 from detection.inference.manifest import DEFAULT_MODEL
-from detection.inference.session import ON_CPU, Session, Target, choose_provider, open_session, targets_of
+from detection.inference.pool import DetectorPool
+from detection.inference.session import (
+    FAILING_S,
+    FAILURES,
+    ON_CPU,
+    Session,
+    Target,
+    choose_provider,
+    open_session,
+    targets_of,
+)
 from tests.detection.accelerators import CPU, CUDA, OPENVINO, TENSORRT, pretend_accelerator, refusing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -176,3 +186,74 @@ print("quiet")
     done = _in_jail(code, tmp_path)
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["quiet"]), done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+class Dying:
+    """An accelerator's session that fails as long as `bad`."""
+
+    def __init__(self, native: Any) -> None:
+        self._native, self.bad = native, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._native, name)
+
+    def get_providers(self) -> list[str]:
+        return [OPENVINO, CPU]
+
+    def run(self, *rest: Any) -> Any:
+        if self.bad:
+            raise RuntimeError("device lost")
+        return self._native.run(*rest)
+
+
+def test_an_accelerator_that_begins_to_fail_is_left_for_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Dying] = []
+
+    def start(_file: str, on_cpu: Any) -> Any:
+        made.append(Dying(on_cpu()))
+        return made[-1]
+
+    asked = pretend_accelerator(monkeypatch, OPENVINO, start)
+    now = 0.0
+    detector = Detector.load(provider="auto", weights="fp32")
+    monkeypatch.setattr(detector._session, "_monotonic", lambda: now)
+    pool = DetectorPool([detector])
+    picture = np.zeros((416, 416, 3), np.uint8)
+    expected = detector.detect(picture)
+    made[-1].bad = True
+    for _ in range(FAILURES + 3):  # all at once: it may be short of memory for a moment
+        with pytest.raises(ModelError, match="device lost"):
+            detector.detect(picture)
+    made[-1].bad = False
+    detector.detect(picture)
+    made[-1].bad = True
+    with capture_logs() as logs:
+        for _ in range(FAILURES - 1):
+            with pytest.raises(ModelError, match="device lost"):
+                detector.detect(picture)
+            now += FAILING_S
+        assert detector.describe()["provider"] == "OpenVINO"
+        found = detector.detect(picture)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
+    assert pool.describe()["provider"] == "CPU"
+    assert [line["event"] for line in logs] == ["accelerator fails, going on on the CPU"]
+    assert "device lost" in logs[0]["reason"]
+    detector.detect(picture)
+    assert len(asked) == 1
+
+
+def test_an_accelerator_that_fails_stays_where_the_cpu_does_not_take_over() -> None:
+    def none() -> Session:
+        raise ModelError("no such file")
+
+    now = 0.0
+    native = Dying(open_session(FP32)._native)
+    native.bad = True
+    session = Session(native, Target(OPENVINO, "GPU"), on_cpu=none, monotonic=lambda: now)
+    with capture_logs() as logs:
+        for _ in range(2 * FAILURES):
+            with pytest.raises(ModelError, match="device lost"):
+                session.run(["scores"], {"image": np.zeros((1, 3, 32, 32), np.float32)})
+            now += FAILING_S
+    assert [line["event"] for line in logs] == ["accelerator fails, and the CPU does not take over"] * 2
+    assert session.target == Target(OPENVINO, "GPU")
