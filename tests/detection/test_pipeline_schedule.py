@@ -13,6 +13,7 @@ from cameras.core.algorithms import registry
 from cameras.core.document import Content
 from cameras.core.schedule import ScheduleEntry
 from detection.core.rules.base import Binding, RuleEvent
+from detection.core.rules.line_crossing import LineCrossing
 from detection.core.tracking import Tracks
 from detection.pipeline import CameraPipeline
 from detection.plan import Plan, make_plan
@@ -153,3 +154,18 @@ def test_the_plan_takes_schedules_from_the_document() -> None:
     given = WithSchedules(content(), "gone")
     with pytest.raises(ValueError, match="there is no schedule 'gone'"):
         make_plan(given, "vid1", registry)
+
+
+@pytest.mark.parametrize("visible", [True, False])
+def test_a_shift_ends_by_the_clock_also_while_nobody_is_counted(visible: bool) -> None:
+    bound = guarded("line_crossing", SHIFT if visible else None, reset_at=["06:00"])
+    guard = Guard(bound)
+    guard.watch(at(23, 5, 59), 1, Tracks.empty())
+    rule = guard.pipeline._rules[0].rule
+    assert isinstance(rule, LineCrossing)
+    rule._counts.a_to_b = 7
+    guard.watch(at(23, 5, 59, 50), 1, Tracks.empty(), visible=visible)
+    assert guard.pipeline.numbers()["crossings_a_to_b"] == 7
+    guard.watch(at(23, 6, 0, 10), 1, Tracks.empty(), visible=visible)
+    assert guard.pipeline.numbers()["crossings_a_to_b"] == 0
+    assert rule.progress(0.0)["before_a_to_b"] == 7

@@ -100,6 +100,9 @@ class Rule(Protocol):
     def unseen(self) -> None:
         """From the latest frame to the next one nothing could be seen (a covered view): that time proves nothing."""
 
+    def clock(self, wall_time: float) -> None:
+        """In place of a step, outside the schedule or under a cover: the clock goes on. wall_time: Unix seconds."""
+
     def suspend(self, media_time: float) -> list[RuleEvent]:
         """The schedule ends: visits end, clocks begin anew when it starts again. Events that close what was open."""
 
@@ -152,6 +155,9 @@ class RuleBase:
 
     def unseen(self) -> None:
         """Nothing is concluded from time without frames."""
+
+    def clock(self, wall_time: float) -> None:
+        """Times of day mean nothing."""
 
     def suspend(self, media_time: float) -> list[RuleEvent]:
         """Like tracks that are lost."""

@@ -131,6 +131,10 @@ class LineCrossing(RuleBase):
                 events.append(self._event(scene, crossing, direction))
         return events
 
+    def clock(self, wall_time: float) -> None:
+        """A shift ends also while nobody is counted."""
+        self._counts.roll(wall_time)
+
     def tracks_lost(self) -> None:
         """Everybody's side is unknown again; the totals stay."""
         self._walkers.clear()

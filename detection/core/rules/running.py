@@ -25,13 +25,17 @@ class RunningRule:
     def step(self, tracks: Tracks, class_names: Sequence[str], media_time: float, wall_time: float) -> list[RuleEvent]:
         """One frame: the rule's step within the schedule; its suspension in the first frame outside; then nothing."""
         ended = self._heed_schedule(media_time, wall_time)
-        return ended if self.suspended else self._told(self.rule.step(tracks, class_names, media_time, wall_time))
+        if self.suspended:
+            self.rule.clock(wall_time)
+            return ended
+        return self._told(self.rule.step(tracks, class_names, media_time, wall_time))
 
     def unseen(self, media_time: float, wall_time: float) -> list[RuleEvent]:
         """A frame that shows nothing: the schedule goes on, what the rule watches is unknown."""
         ended = self._heed_schedule(media_time, wall_time)
         if not self.suspended:
             self.rule.unseen()
+        self.rule.clock(wall_time)
         return ended
 
     def end(self, media_time: float) -> list[RuleEvent]:
