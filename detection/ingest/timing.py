@@ -8,6 +8,7 @@ from __future__ import annotations
 DRIFT_LIMIT_S = 5.0
 LEAD_SHARE = 0.001
 SMALLEST_STEP_S = 0.001
+LONGEST_INTERVAL_S = 1e9  # an infinite one would let every picture through
 FAULTS_UNTIL_ARRIVAL = 3
 FAULTS_WINDOW_S = 600.0  # a clock that runs 10 to 20 % wrong parts from ours once in a minute or two
 
@@ -89,7 +90,7 @@ class RateGate:
     def __init__(self, per_second: float) -> None:
         if per_second <= 0:
             raise ValueError(f"a rate is above zero, not {per_second}")
-        self._interval = 1.0 / per_second
+        self._interval = min(1.0 / per_second, LONGEST_INTERVAL_S)
         self._next = float("-inf")
 
     def admits(self, media_time: float) -> bool:

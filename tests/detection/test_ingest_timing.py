@@ -126,3 +126,8 @@ def test_reconnects_are_told_apart_from_seams_and_faults() -> None:
     assert (clock.generation, clock.reconnects) == (2, 0)
     clock.reconnect()
     assert (clock.generation, clock.reconnects) == (3, 1)
+
+
+def test_a_rate_next_to_nothing_lets_one_picture_through() -> None:
+    gate = RateGate(1e-320)
+    assert [gate.admits(1_780_000_000.0 + second) for second in range(5)] == [True] + 4 * [False]

@@ -27,6 +27,7 @@ from detection.offline_video import VideoFile
 
 ONLY_A_PART = 3  # exit status: the file is written, but the video was not decoded, or a rule not run, to its end
 INTERRUPTED = 130
+SLOWEST = 0.001  # frames a second: one in a quarter of an hour
 
 
 class Command(BaseCommand):
@@ -139,8 +140,8 @@ def _number(text: str) -> float:
 
 
 def _rate(text: str) -> float:
-    if not 0 < (value := _number(text)) < math.inf:
-        raise ArgumentTypeError(f"{text!r} is not a number above 0")
+    if not SLOWEST <= (value := _number(text)) < math.inf:
+        raise ArgumentTypeError(f"{text!r} is not a number from {SLOWEST} on")
     return value
 
 
