@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cameras.core.schedule import ScheduleEntry
 from detection.core.rules.base import Binding, RuleEvent
 from detection.core.tracking import Tracks
 from detection.pipeline import CameraPipeline
@@ -294,3 +295,41 @@ def test_a_clock_that_was_set_back_over_the_restart_keeps_counts_but_no_visits()
     second = Run(*bindings, state=first.stop())
     assert at(second.watch(22, 50, here, late=-4000)) == [42.0]
     assert second.pipeline.numbers()["crossings_a_to_b"] == 1
+
+
+# On a Thursday at 20:26:40 UTC the scenes begin; a minute of the night is none of the schedule's.
+PAUSED = ScheduleEntry.model_validate(
+    {
+        "schedule_id": "paused",
+        "weekly": [{"day": "thu", "start": a, "end": b} for a, b in (("20:00", "20:27"), ("20:28", "23:00"))],
+        "holidays": [],
+    }
+)
+ABSENCE = [
+    ("leave_post", {"absent_s": 5, "cooldown_s": 300}, "absence"),
+    ("occupancy", {"min_persons": 1, "dwell_s": 5, "cooldown_s": 300}, "too_few"),
+]
+
+
+@pytest.mark.parametrize(("code", "params", "_"), ABSENCE)
+@pytest.mark.parametrize("stops", [25, 70])
+def test_a_cool_down_goes_on_after_the_schedule_ended_its_alert(
+    code: str, params: dict[str, Any], _: str, stops: float
+) -> None:
+    bound = replace(binding(code, **params), schedule=PAUSED)
+    first = Run(bound)
+    (alert, end) = first.watch(0, stops, lambda now: Tracks.empty())
+    assert (alert.phase, end.phase) == ("started", "ended")
+    again = Run(bound, state=first.stop(), began=29.0).watch(stops + 5, 400, lambda now: Tracks.empty())
+    assert at(again) == [pytest.approx(alert.media_time + 300, abs=0.3)]
+
+
+@pytest.mark.parametrize(("code", "params", "kind"), ABSENCE)
+def test_a_cool_down_is_stored_when_the_configuration_ended_its_alert(
+    code: str, params: dict[str, Any], kind: str
+) -> None:
+    run = Run(binding(code, **params))
+    run.watch(0, 10, lambda now: Tracks.empty())
+    assert [event.phase for event in run.pipeline.end()] == ["ended"]
+    state: Any = run.pipeline.latest
+    assert state["rules"]["b1"]["state"][kind]["alerted_s_ago"] == pytest.approx(5, abs=0.3)

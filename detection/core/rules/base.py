@@ -104,7 +104,10 @@ class Rule(Protocol):
         """In place of a step, outside the schedule or under a cover: the clock goes on. wall_time: Unix seconds."""
 
     def suspend(self, media_time: float) -> list[RuleEvent]:
-        """The schedule ends: visits end, clocks begin anew when it starts again. Events that close what was open."""
+        """The schedule ends: visits end, clocks begin anew when it starts again. Events that close what was open.
+
+        Once more in each later frame outside the schedule, when nothing is open.
+        """
 
     def progress(self, media_time: float) -> dict[str, JSON]:
         """A small picture of the state at `media_time`, for diagnosis and the live view: numbers, no texts.

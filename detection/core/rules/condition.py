@@ -84,12 +84,16 @@ class Condition:
         """Nothing could be seen from the latest frame to the next one."""
         self._blind = True
 
-    def reset(self) -> Change | None:
-        """Begin anew, but for the cool-down. The end of an alert that was raised and had not ended."""
+    def reset(self, now: float) -> Change | None:
+        """Begin anew, but for the cool-down. The end of an alert that was raised and had not ended.
+
+        To be called in each frame that it does not get until it goes on: the cool-down's age is told of the latest one.
+        """
         change = Change("ended", self.held_s, self.unseen_s) if self.alerting else None
         self.held_s = self.unseen_s = 0.0
-        self.alerting = self._held = self._blind = False
-        self._time = self._clear_since = None
+        self.alerting = self._held = False
+        self._clear_since = None
+        self._seen_gap(now)
         return change
 
     def cooling_s(self, now: float) -> float:

@@ -87,7 +87,7 @@ class LeavePost(RuleBase):
 
     def suspend(self, media_time: float) -> list[RuleEvent]:
         """The clock begins anew with the schedule; an absence that is alerted ends with it."""
-        return self._events(self._absence.reset(), media_time, {"persons": 0, "reason": "schedule"})
+        return self._events(self._absence.reset(media_time), media_time, {"persons": 0, "reason": "schedule"})
 
     def progress(self, media_time: float) -> dict[str, JSON]:
         """`value` of `target`: seconds of absence; `alerting`: the alert is raised and nobody is back yet."""

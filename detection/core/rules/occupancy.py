@@ -117,7 +117,7 @@ class Occupancy(RuleBase):
     def suspend(self, media_time: float) -> list[RuleEvent]:
         """The clocks begin anew with the schedule; what is alerted ends with it."""
         self._visits.clear()
-        ends = {kind: condition.reset() for kind, condition in self._conditions.items()}
+        ends = {kind: condition.reset(media_time) for kind, condition in self._conditions.items()}
         return [self._event(kind, end, media_time, "schedule") for kind, end in ends.items() if end is not None]
 
     def progress(self, media_time: float) -> dict[str, JSON]:

@@ -23,20 +23,22 @@ class RunningRule:
     _printed: tuple[Binding, str, dict[str, JSON]] | None = None
 
     def step(self, tracks: Tracks, class_names: Sequence[str], media_time: float, wall_time: float) -> list[RuleEvent]:
-        """One frame: the rule's step within the schedule; its suspension in the first frame outside; then nothing."""
-        ended = self._heed_schedule(media_time, wall_time)
-        if self.suspended:
-            self.rule.clock(wall_time)
-            return ended
-        return self._told(self.rule.step(tracks, class_names, media_time, wall_time))
+        """One frame: the rule's step within the schedule; its suspension outside."""
+        self._heed_schedule(wall_time)
+        if not self.suspended:
+            return self._told(self.rule.step(tracks, class_names, media_time, wall_time))
+        self.rule.clock(wall_time)
+        return self._told(self.rule.suspend(media_time))
 
     def unseen(self, media_time: float, wall_time: float) -> list[RuleEvent]:
         """A frame that shows nothing: the schedule goes on, what the rule watches is unknown."""
-        ended = self._heed_schedule(media_time, wall_time)
-        if not self.suspended:
-            self.rule.unseen()
+        was_suspended = self.suspended
+        self._heed_schedule(wall_time)
         self.rule.clock(wall_time)
-        return ended
+        if self.suspended:
+            return [] if was_suspended else self._told(self.rule.suspend(media_time))
+        self.rule.unseen()
+        return []
 
     def end(self, media_time: float) -> list[RuleEvent]:
         """The binding is gone or means something else now: what closes its alerts. The rule is not to be used again."""
@@ -45,11 +47,8 @@ class RunningRule:
         ends = [event for event in self._told(self.rule.suspend(media_time)) if event.phase != "started"]
         return [replace(event, data={**event.data, "reason": "configuration"}) for event in ends]
 
-    def _heed_schedule(self, media_time: float, wall_time: float) -> list[RuleEvent]:
-        """Sets `suspended`; what the rule closes when its hours are over."""
-        was_suspended = self.suspended
+    def _heed_schedule(self, wall_time: float) -> None:
         self.suspended = self.binding.schedule is not None and not self._is_scheduled(self.binding.schedule, wall_time)
-        return self._told(self.rule.suspend(media_time)) if self.suspended and not was_suspended else []
 
     def _told(self, found: list[RuleEvent]) -> list[RuleEvent]:
         return [replace(event, severity=self.binding.severity) for event in found] if found else found
