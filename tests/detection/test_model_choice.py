@@ -12,7 +12,6 @@ from django.core.management import CommandError, call_command
 
 from cameras.core.algorithms import RegionParameters, registry
 from detection.backtest import work
-from detection.edge import EdgeWorker
 from detection.edge_settings import EdgeSettings
 from detection.executors.group_worker import GroupWorker, Lifeline
 from detection.executors.seat import Seat
@@ -65,15 +64,9 @@ def found(folder: Path, **options: object) -> None:
     raise FoundError(folder)
 
 
-def test_analysis_processes_and_their_parent_take_it_too(
-    chosen: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_analysis_processes_take_it_too(chosen: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     nowhere = "redis://127.0.0.1:1/0"
     given = EdgeSettings("box", tmp_path / "edge.sqlite3", nowhere, nowhere, executor="processes")
-    worker = EdgeWorker(given, None, threading.Event())
-    assert worker.reconciler.classes == CLASSES
-    worker.stop.set()
-    assert worker.close()
 
     class NoOrder:
         def order(self) -> None:
