@@ -164,9 +164,7 @@ def rollback(request: HttpRequest, device: Device, number: str) -> HttpResponse:
     if target == newest:
         return HttpResponseRedirect(reverse("admin:cameras_device_discard", args=[device.pk]))
     try:
-        changes, lost = sentences(changes_between(newest, target)), sentences(pending_changes(device, own=True))
-        notes = _notes(device, target)
-        more = {"target": target, "changes": changes, "lost": lost, "notes": notes, "refused": _refused(device, target)}
+        more = _going_back(device, target) | {"changes": sentences(changes_between(newest, target))}
     except DecryptionError as error:
         messages.error(request, problem_text(error))
         return _to_page(device)
@@ -174,19 +172,19 @@ def rollback(request: HttpRequest, device: Device, number: str) -> HttpResponse:
     return row_page(request, device, "rollback.html", title, **more)
 
 
-def _notes(device: Device, target: ConfigVersion) -> list[str]:
-    """What goes with the cameras that the version does not know. Raises DecryptionError."""
-    known = [camera["camera_id"] for camera in content_of_version(target)["cameras"]]
-    return notes_on(Camera.objects.filter(device=device).exclude(pk__in=known))
-
-
-def _refused(device: Device, target: ConfigVersion) -> str:
-    """Why the rows cannot become what the version says; "" when they can. Raises DecryptionError."""
+def _going_back(device: Device, target: ConfigVersion) -> dict[str, Any]:
+    """What both questions say: what goes with the cameras that the version does not know, and why the rows cannot become
+    what it says, "" when they can. Raises DecryptionError.
+    """
+    content, refused = content_of_version(target), ""
     try:
-        check_restorable(device, content_of_version(target))
+        check_restorable(device, content)
     except VersionError as error:
-        return problem_text(error)
-    return ""
+        refused = problem_text(error)
+    known = [camera["camera_id"] for camera in content["cameras"]]
+    notes = notes_on(Camera.objects.filter(device=device).exclude(pk__in=known))
+    lost = sentences(pending_changes(device, own=True))
+    return {"target": target, "lost": lost, "notes": notes, "refused": refused}
 
 
 def discard(request: HttpRequest, device: Device) -> HttpResponse:
@@ -197,13 +195,7 @@ def discard(request: HttpRequest, device: Device) -> HttpResponse:
     try:
         if request.method == "POST":
             return _discard(request, device)
-        more = {
-            "target": target,
-            "lost": sentences(pending_changes(device, own=True)),
-            "expected": content_sha256(device),
-            "notes": _notes(device, target),
-            "refused": _refused(device, target),
-        }
+        more = _going_back(device, target) | {"expected": content_sha256(device)}
     except (DocumentError, VersionError, DecryptionError) as error:
         messages.error(request, _("Not discarded: %(problem)s") % {"problem": problem_text(error)})
         return _to_page(device)
