@@ -173,9 +173,8 @@ def repeat_orders(now: datetime) -> int:
     given_up = Q(state=TaskState.FAILED, box_state__in=("starting", "recording"), device_id__in=_let_in())
     for task in RecordingTask.objects.filter(unheard | unstopped | given_up).order_by("pk")[:500]:
         starting = task.state == TaskState.STARTING
-        if not task.box_state and now - task.requested_at > timedelta(
-            seconds=START_SECONDS
-        ):  # stopped meanwhile or not
+        late = now - task.requested_at > timedelta(seconds=START_SECONDS)
+        if late and not task.box_state:  # stopped meanwhile or not
             given = RecordingTask.objects.filter(pk=task.pk, state=task.state, box_state="")
             found += given.update(state=TaskState.FAILED, slot=None, error=LATE)
             continue

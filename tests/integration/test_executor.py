@@ -333,12 +333,17 @@ def test_two_parents_at_once_make_one_process(place: Place) -> None:
     assert len(place.alive()) == 1
 
 
-def test_a_process_that_is_still_starting_when_its_parent_dies_is_not_doubled(place: Place) -> None:
+def leave_one_starting(place: Place) -> None:
+    """A parent is gone while its process has no seat yet, so that the next one cannot know of it."""
     place.does("g1", "slow")
     first = place.parent()
     first.ensure(ONE)
     first.watch()
-    place.forget(first)  # its process has no seat yet, so the next parent cannot know of it
+    place.forget(first)
+
+
+def test_a_process_that_is_still_starting_when_its_parent_dies_is_not_doubled(place: Place) -> None:
+    leave_one_starting(place)
     second = place.parent()
     second.ensure(ONE)
     until(second, runs("g1"))
@@ -400,11 +405,7 @@ def test_a_full_disk_keeps_nobody_from_living(place: Place, monkeypatch: pytest.
 
 
 def test_a_process_that_was_still_starting_is_ended_where_nobody_wants_it_any_more(place: Place) -> None:
-    place.does("g1", "slow")
-    first = place.parent()
-    first.ensure(ONE)
-    first.watch()
-    place.forget(first)  # its process has no seat yet, so the next parent cannot know of it
+    leave_one_starting(place)
     second = place.parent()
     second.ensure(TWO)
     until(second, runs("g2"))
