@@ -26,12 +26,14 @@ from edgesite.supervise import describe_status
 from recordings.core.ffmpeg import Tool, log_line
 from recordings.core.segments import Closed, WallClock, parse_list_line, part_pattern, stamp
 from recordings.recorder.files import make_folder
+from recordings.recorder.gathering import Gathering
 from recordings.recorder.opening import Opening
 
 log = structlog.get_logger(__name__)
 
 STALL_SECONDS = 10.0  # nothing new on disk for so long: ffmpeg's own time-out (5 s) did not help
 FIRST_SECONDS = 20.0  # the same for the first fragment
+LATE_SECONDS = 1.0  # a camera of which nothing came for so long sends less than it did
 SOON_SECONDS = 1.0
 KILL_SECONDS = 3.0  # from SIGTERM to SIGKILL
 LINES_A_MINUTE = 20
@@ -51,6 +53,7 @@ class Run:
     opening: Opening
     secrets: tuple[tuple[str, str], ...]
     grown_at: float
+    gathering: Gathering
     closed: list[Closed] = field(default_factory=list)
     clock: WallClock = field(default_factory=WallClock)
     has_data: bool = False
@@ -189,7 +192,7 @@ class Segmenter:
             self._fail(f"ffmpeg cannot be started: {error.strerror}", lived_s=0.0)
             return
         self.guard.watch(process.pid)
-        self.run = Run(name, pattern, process, opening, call.secrets, self.clock(), closed)
+        self.run = Run(name, pattern, process, opening, call.secrets, self.clock(), Gathering(process.pid), closed)
 
     def _watch(self, run: Run) -> None:
         now = self.clock()
@@ -210,6 +213,8 @@ class Segmenter:
         if (after := _size(run.pattern % (run.number + 1))) > 0:
             run.number, size = run.number + 1, after
         elif size == run.size:
+            if now - run.grown_at > LATE_SECONDS:
+                run.gathering.hurry()
             return
         run.size, run.grown_at = size, now
         if not run.has_data and self._holds_pictures(run):
@@ -230,7 +235,10 @@ class Segmenter:
         for one in closed:
             part = Path(run.pattern % 0).with_name(one.name)
             with contextlib.suppress(FileNotFoundError):
-                start, end = run.clock.place(one, at=part.stat().st_mtime)
+                written = part.stat()
+                start, end = run.clock.place(one, at=written.st_mtime)
+                if self.transport == "tcp":
+                    run.gathering.follow(written.st_size / (one.end - one.start))
                 self.taken(Finished(self.camera_id, run.name, part, one.name, start, end))
 
     def _over(self, run: Run, now: float) -> None:
