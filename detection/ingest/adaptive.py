@@ -237,6 +237,10 @@ class AdaptiveDecoder:
         if not (noisy or self._due(item) or self._backlog.full or self._attention.glance.wanted):
             return
         alone = item.key and restart
+        if self._attention.glance.wanted:
+            self._backlog.take_care()
+        elif alone and self._backlog.light != self._refused:  # a full box looks with less care
+            self._backlog.renew(light=self._refused)
         found = self._backlog.decode_alone(item) if alone else self._backlog.decode_rest()
         self._readable = bool(found)
         if found:
@@ -273,8 +277,8 @@ class AdaptiveDecoder:
 
     def _compare(self, item: Kept) -> Iterator[Decoded]:
         """A stream too noisy for its sizes to tell: decodes as if awake, but offers heartbeats until a picture differs."""
-        if self._attention.glance.wanted and self._backlog.light and self._backlog.kept[0].key:
-            self._backlog.renew()  # for a person's eyes what came since the key frame is decoded again, with care
+        if self._attention.glance.wanted:
+            self._backlog.take_care()
         found = self._backlog.decode_rest()
         self._blank = 0 if found else self._blank + 1
         if self._blank > MOST_BLANK:

@@ -106,10 +106,11 @@ class Backlog:
     def rewind(self, *, everything: bool) -> None:
         """Makes the first of the kept the next to be decoded.
 
-        everything: from the oldest key frame on; else from the newest, or from where the decoder is if it is past that.
+        everything: from the oldest key frame on; else from the newest, or from where the decoder is if it is past that, with
+        all care.
         """
         newest = max((index for index, item in enumerate(self.kept) if item.key), default=-1)
-        past = self.linked and newest < self.fed
+        past = self.linked and newest < self.fed and not (self.light and newest >= 0)
         if not everything:
             for _ in range(self.fed if past else max(newest, 0)):
                 self.pop()
@@ -122,6 +123,11 @@ class Backlog:
         self.light = light
         self.context, self.linked, self.fed = self._new_decoder(), False, 0
         self._moments.clear()
+
+    def take_care(self) -> None:
+        """For a person's eyes what came since the key frame is decoded again, in full."""
+        if self.light and self.kept[0].key:
+            self.renew()
 
     def leave_none_out(self) -> None:
         """For a stream most of whose pictures no other one needs: a light decoder would hardly see it."""

@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from cameras.streams.errors import IngestError, explain
 from cameras.streams.stop import StopSignal
-from detection.ingest.adaptive import AdaptiveDecoder
+from detection.ingest.adaptive import REST_ASLEEP_S, AdaptiveDecoder
 from detection.ingest.attention import Attention, WatchBudget
 from detection.ingest.pictures import Decoded
 from detection.ingest.stuck import READS, STUCK_S, OwnSockets, Reading
@@ -77,7 +77,7 @@ class LiveSource:
         heard = seen = self._monotonic()
         stamped, waited = False, 0.0
         while not self._stop.is_set():
-            if self._rests and waited > WAITED_S and (rest := self._decoder.rest_s):
+            if self._rests and (rest := self._decoder.rest_s) and (waited > WAITED_S or self._has_read_all(rest)):
                 self._stop.wait(rest)
             asked = self._monotonic()
             packet = self._read()
@@ -95,6 +95,10 @@ class LiveSource:
                 stamped = decoded.stamp is not None
                 yield decoded
             self._check_silence(now - heard, now - seen)
+
+    def _has_read_all(self, rest: float) -> bool:
+        """Whether who may rest so long need not even find out by waiting for a picture, part by part."""
+        return rest >= REST_ASLEEP_S and self._reading is not None and self._reading.sockets.empty()
 
     def _decoded(self, packet: av.Packet[VideoStream] | None, now: float) -> Iterator[Decoded]:
         if packet is None:

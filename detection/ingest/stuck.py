@@ -7,9 +7,12 @@ silent socket alone; a camera that sends and sends, but no picture, has its conn
 
 from __future__ import annotations
 
+import array
 import contextlib
+import fcntl
 import os
 import socket
+import termios
 import threading
 import time
 from collections.abc import Callable
@@ -40,10 +43,21 @@ class OwnSockets:
         self._peer = peer
         self._before = set(self._connected())
         self._mine: set[str] = set()
+        self._only: int | None = None  # its handle, where there is no doubt whose it is
 
     def opened(self) -> None:
         """FFmpeg has its connection."""
-        self._mine = set(self._connected()) - self._before
+        found = {name: handle for name, handle in self._connected().items() if name not in self._before}
+        self._mine, self._only = set(found), next(iter(found.values())) if len(found) == 1 else None
+
+    def empty(self) -> bool:
+        """Whether it is certain that nothing waits to be read. For the thread that reads, while FFmpeg has the connection."""
+        if self._only is None:
+            return False
+        waiting = array.array("i", [1])
+        with contextlib.suppress(OSError):
+            fcntl.ioctl(self._only, termios.FIONREAD, waiting)
+        return waiting[0] == 0
 
     def shut(self) -> int:
         """Ends them, and so whatever read waits for them; how many there were. Any thread."""

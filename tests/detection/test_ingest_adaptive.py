@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from detection.core.heartbeat import CLEAR_HEARTBEAT_S, HEARTBEAT_S
 from detection.ingest.attention import ROOM, Attention, WatchBudget
+from detection.ingest.glance import Shown
+from detection.ingest.pictures import Decoded
 from tests.servers.replay import WALL, Replay
 from tests.servers.scenes import Scene, Walk, make_scene
 
@@ -186,6 +192,51 @@ def test_without_a_budget_a_noisy_stream_is_weighed_and_looked_at(clips: dict[st
     # Seen at the key frame at 18 s; what was kept since the one before shows where it came from.
     assert next(round(s, 2) for s in stamps if 16 < s < 18) == 16.04
     assert len([s for s in stamps if 16.7 <= s < 18]) in (32, 33)
+
+
+def decoded_with_care(clip: Path) -> dict[float, np.ndarray]:
+    """Every picture, by its stamp."""
+    with av.open(str(clip)) as container:
+        return {round(f.time or 0.0, 2): f.to_ndarray() for f in container.decode(video=0)}
+
+
+def between(played: Replay, begin: str, end: str) -> list[Decoded]:
+    """What was offered while the camera was watched so."""
+    since = next(at for at, watch in played.watches if watch == begin)
+    until = next(at for at, watch in played.watches if watch == end and at > since)
+    return [d for at, d in played.seen if since < at < until]
+
+
+def test_a_full_box_looks_with_less_care_and_decodes_with_all_of_it_what_wakes(clips: dict[str, Path]) -> None:
+    played, true = Replay(clips["noisy, comes to stay"]).run(), decoded_with_care(clips["noisy, comes to stay"])
+
+    def is_true(decoded: Decoded) -> bool:
+        return np.array_equal(decoded.picture.to_ndarray(), true[round(decoded.stamp or 0.0, 2)])
+
+    looks = between(played, "coarse", "awake")
+    assert looks
+    assert not any(is_true(d) for d in looks)
+    woken = [d for _, d in played.seen if d.stamp and 16.03 < d.stamp < 20]
+    assert len(woken) > 90
+    assert all(is_true(d) for d in woken)
+
+
+def test_who_asks_a_full_box_for_a_picture_gets_one_with_all_care(clips: dict[str, Path]) -> None:
+    played, true = Replay(clips["noisy, comes to stay"]), decoded_with_care(clips["noisy, comes to stay"])
+    glance, shown = played.attention.glance, list[Shown | None]()
+    asker = threading.Thread(target=lambda: shown.append(glance.young(lambda wall: wall > WALL + 12.5, timeout=30)))
+    for now in played.steps():
+        if now > 12.5 and asker.ident is None:
+            assert played.attention.watch == "coarse"
+            asker.start()
+            while not glance.wanted:
+                time.sleep(0.01)
+        if now > 14.1 and asker.ident is not None:
+            asker.join()
+    [one] = shown
+    assert one is not None
+    assert 12.5 < one.wall - WALL < 14.1
+    assert np.array_equal(one.picture.to_ndarray(), true[round(one.wall - WALL, 2)])
 
 
 def test_the_budget_lets_in_as_many_as_fit() -> None:

@@ -58,6 +58,34 @@ def test_only_connections_made_meanwhile_to_this_camera_are_cut(camera: Camera) 
     assert sockets.shut() == 0
 
 
+def accepted(camera: Camera) -> tuple[OwnSockets, socket.socket, socket.socket]:
+    """What was opened just now, and both of its ends."""
+    sockets = OwnSockets(camera.peer)
+    line = camera.connect()
+    sockets.opened()
+    return sockets, line, camera.listener.accept()[0]
+
+
+def test_whether_nothing_waits_to_be_read_is_known_of_one_connection(camera: Camera) -> None:
+    sockets, line, other_end = accepted(camera)
+    with line, other_end:
+        assert sockets.empty()
+        other_end.sendall(b"x")
+        line.recv(1, socket.MSG_PEEK)  # until it is there
+        assert not sockets.empty()
+        line.recv(1)
+        assert sockets.empty()
+    assert not sockets.empty()  # closed: nothing is certain
+
+
+def test_of_two_connections_made_at_once_nobody_knows_whose_is_empty(camera: Camera) -> None:
+    sockets = OwnSockets(camera.peer)
+    assert not sockets.empty()
+    with camera.connect(), camera.connect():
+        sockets.opened()
+        assert not sockets.empty()
+
+
 def test_nothing_is_cut_where_the_open_files_cannot_be_seen(camera: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stuck, "OPEN_FILES", "/nowhere")
     sockets = OwnSockets(camera.peer)
