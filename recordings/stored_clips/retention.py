@@ -12,12 +12,15 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery, Sum
 from django.utils import timezone
 
 from cameras.models import Device
 from edgesite import storage
 from recordings.alert_clips.models import AlertClip
+from recordings.extracts.logbook import note
+from recordings.extracts.models import StepKind
 from recordings.removing import remove_each
 from recordings.stored_clips.models import StoredClip
 from recordings.tasks.models import RecordingTask
@@ -55,9 +58,9 @@ def step(*, now: datetime | None = None) -> bool:
         behind = now + timedelta(seconds=1)  # all others, also those of this look
         _rows(type(clip)).filter(pk=clip.pk).update(removed_at=behind)
 
-    removed = remove_each(marked, remove=_take_away, later=later)
+    removed = remove_each(marked, remove=lambda clip: _take_away(clip, now), later=later)
     if removed:
-        log.info("clips removed: their time is over", clips=removed)
+        log.info("clips removed", clips=removed)
     return bool(removed)
 
 
@@ -127,10 +130,13 @@ def _marked(kind: type[StoredClip]) -> list[Any]:
     return list(_rows(kind).filter(gone=False, removed_at__isnull=False).order_by("removed_at", "pk")[:AT_ONCE])
 
 
-def _take_away(clip: StoredClip) -> bool:
-    """The object, unless another clip stands under the same key. Raises StorageError."""
+def _take_away(clip: StoredClip, now: datetime) -> bool:
+    """The object, unless another clip stands under the same key; of what somebody deleted it is noted. Raises StorageError."""
     key = clip.object_name
     if key and not any(_standing(kind).filter(object_name=key).exists() for kind in KINDS):
         storage.remove(key)
-    _rows(type(clip)).filter(pk=clip.pk).update(gone=True)
+    with transaction.atomic():
+        _rows(type(clip)).filter(pk=clip.pk).update(gone=True)
+        if isinstance(clip, RecordingTask) and clip.deleted_at is not None:
+            note(clip, StepKind.REMOVED, author="", now=now)
     return True

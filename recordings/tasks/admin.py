@@ -12,6 +12,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.template.defaultfilters import filesizeformat
 from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
@@ -28,11 +29,11 @@ from cameras.selectors import visible_cameras
 from edgesite.told import told
 from recordings.core.tasks import plain
 from recordings.extracts.logbook import steps_of
-from recordings.stored_clips.texts import kept_text
+from recordings.tasks.deleting import ClipProtectedError, delete_clip
 from recordings.tasks.models import RecordingTask
 from recordings.tasks.selectors import download_url, is_there, visible_tasks
 from recordings.tasks.services import protect_task, running_task, start_task, stop_task
-from recordings.tasks.texts import reason_text
+from recordings.tasks.texts import clip_text, moment_text, reason_text
 
 if TYPE_CHECKING:
     TaskForm = forms.ModelForm[RecordingTask]
@@ -161,9 +162,11 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
     def get_urls(self) -> list[Any]:
         press = self.admin_site.admin_view(require_POST(self._press_stop))
         protect = self.admin_site.admin_view(require_POST(self._press_protect))
+        remove = self.admin_site.admin_view(self._remove_clip)
         return [
             path("<int:pk>/stop/", press, name="recordings_recordingtask_stop"),
             path("<int:pk>/protect/", protect, name="recordings_recordingtask_protect"),
+            path("<int:pk>/remove_clip/", remove, name="recordings_recordingtask_remove_clip"),
             *super().get_urls(),
         ]
 
@@ -186,6 +189,23 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
         if protect_task(task, author=request.user.get_username(), protected=wanted):
             text = _("It is kept until somebody lifts the protection.") if wanted else _("It is no longer protected.")
             messages.success(request, text)
+        return HttpResponseRedirect(_page(task))
+
+    def _remove_clip(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """GET: asks. POST: deletes the clip; the task stays."""
+        task = self._operated(request, pk)
+        if request.method != "POST" and is_there(task) and not task.protected:
+            texts = {"title": _("Delete this recording?"), "camera": str(task.camera), "length": self.length(task)}
+            context = {**self.admin_site.each_context(request), "opts": self.opts, "task": task, **texts}
+            context |= {"began": self.began(task), "size": self.size(task)}
+            return render(request, "admin/recordings/task/delete.html", context)
+        try:
+            if delete_clip(task, author=request.user.get_username()):
+                messages.success(
+                    request, _("The recording was deleted. Its file goes within minutes; the log tells when.")
+                )
+        except ClipProtectedError as error:
+            messages.error(request, told(str(error)))
         return HttpResponseRedirect(_page(task))
 
     @admin.action(description=gettext_lazy("Stop the selected recordings"), permissions=["stop"])
@@ -214,17 +234,19 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def condition(self, task: RecordingTask) -> SafeString:
+        if task.deleted_at is not None:
+            return chip("off", _("Deleted"), title=clip_text(task))
         return chip(KINDS[task.state], str(task.get_state_display()), title=told(task.error))
 
     @admin.display(description=gettext_lazy("begin"), ordering="requested_at")
     def began(self, task: RecordingTask) -> str:
-        return _moment(task, task.started_at or task.requested_at)
+        return moment_text(task, task.started_at or task.requested_at)
 
     @admin.display(description=gettext_lazy("end"))
     def ended(self, task: RecordingTask) -> str:
         if task.stopped_at is None:
             return "–"
-        return f"{_moment(task, task.stopped_at)} ({reason_text(task.stop_reason)})"
+        return f"{moment_text(task, task.stopped_at)} ({reason_text(task.stop_reason)})"
 
     @admin.display(description=gettext_lazy("length"), ordering="duration")
     def length(self, task: RecordingTask) -> str:
@@ -237,7 +259,7 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
 
     @admin.display(description=gettext_lazy("kept"))
     def kept(self, task: RecordingTask) -> str:
-        return kept_text(task, zone=task.camera.device.site.time_zone) or "–"
+        return clip_text(task) or "–"
 
     @admin.display(description=gettext_lazy("problem"))
     def problem(self, task: RecordingTask) -> str:
@@ -256,7 +278,7 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
     def player(self, task: RecordingTask) -> SafeString | str:
         url = download_url(task)
         if task.removed_at is not None:
-            return kept_text(task, zone=task.camera.device.site.time_zone)
+            return clip_text(task)
         if not url:
             return _("not stored yet") if task.state != "failed" else "–"
         return format_html(
@@ -267,8 +289,3 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
 
 def _page(task: RecordingTask) -> str:
     return reverse("admin:recordings_recordingtask_change", args=[task.pk])
-
-
-def _moment(task: RecordingTask, at: datetime) -> str:
-    zone = task.camera.device.site.time_zone
-    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S} {zone}"

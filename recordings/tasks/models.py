@@ -24,7 +24,8 @@ class RecordingTask(StoredClip):
     """A recording that somebody started, as the hub wants it (`state`) and as the box last told (`revision` and the rest).
 
     device_id's box is the only one that may report. box_state: "" before its first report. ordered_at: when the box was
-    last told what to do. slot: the camera, while the task runs: of one camera only one does.
+    last told what to do. slot: the camera, while the task runs: of one camera only one does. deleted_at, deleted_by: when
+    somebody deleted its clip, and who.
     """
 
     DAYS = "TASK_CLIP_DAYS"
@@ -43,6 +44,8 @@ class RecordingTask(StoredClip):
     local_file = models.CharField(max_length=1000, blank=True)
     local_file_deleted = models.BooleanField(default=False)
     bucket = models.CharField(max_length=100, blank=True)
+    deleted_at = models.DateTimeField(null=True, editable=False)
+    deleted_by = models.CharField(max_length=150, blank=True, default="", editable=False)
 
     class Meta:
         app_label = "recordings"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,9 +15,12 @@ from django.utils.html import escape
 from cameras.models import Camera, Device, Site
 from edgesite import storage
 from edgesite.ids import uuid7
+from edgesite.storage import StorageError
 from recordings.extracts.models import ExtractStep
-from recordings.tasks import services
+from recordings.stored_clips import retention
+from recordings.tasks import deleting, services
 from recordings.tasks.models import RecordingTask
+from recordings.tasks.texts import clip_text, moment_text
 from tests.cameras.pages import browser, path, text, two_sites
 from tests.fakes import FakeRedis
 
@@ -182,3 +186,83 @@ def test_who_deletes_a_camera_is_told_of_its_protected_recordings() -> None:
     assert sentence in text(client.get(path(Device, "delete", camera.device)))
     chosen = {"action": "delete_selected", "_selected_action": ["vid1", "vid2"]}
     assert sentence in text(client.post(path(Camera), chosen))
+
+
+# -- deleting the clip of one -----------------------------------------------------------------------------------------
+
+
+def stored_task(**values: Any) -> RecordingTask:
+    row = task(state="completed", object_name=KEY, stored_at=timezone.now(), duration=63.0, bytes=4, **values)
+    storage.put(KEY, b"film")
+    return row
+
+
+def test_one_clip_is_deleted_after_a_page_that_says_what_goes() -> None:
+    row, client = stored_task(), browser("operator")
+    assert "Delete…" in page(client, row)
+    asked = text(client.get(path(RecordingTask, "remove_clip", row)))
+    assert "“Night &lt;b&gt;”" in asked
+    assert "0:01:03" in asked
+    assert "This cannot be undone" in asked
+    row.refresh_from_db()
+    assert row.removed_at is None
+    answer = text(client.post(path(RecordingTask, "remove_clip", row), follow=True))
+    assert "The recording was deleted." in answer
+    assert "Deleted by the operator at 20" in answer
+    assert "<video" not in answer
+    assert "Delete…" not in answer
+    assert client.get(f"/api/media/{KEY}").status_code == 404
+    retention.step(now=timezone.now())
+    assert not storage.exists(KEY)
+    row.refresh_from_db()
+    assert (row.gone, row.state, row.deleted_by) == (True, "completed", "the operator")
+    steps = ExtractStep.objects.order_by("pk").values_list("kind", "author", "extract_id")
+    assert list(steps) == [("deleted", "the operator", row.task_id), ("removed", "", row.task_id)]
+    assert "Deleted" in text(client.get(path(RecordingTask)))
+
+
+def test_a_protected_clip_is_not_deleted_and_neither_is_one_that_is_not_there() -> None:
+    row, client = stored_task(protected=True), browser("operator")
+    assert "Delete…" not in page(client, row)
+    for ask in (client.get, client.post):
+        assert escape(deleting.PROTECTED) in text(ask(path(RecordingTask, "remove_clip", row), follow=True))
+    under_way = task(state="uploading")
+    client.post(path(RecordingTask, "remove_clip", under_way))
+    for each in (row, under_way):
+        each.refresh_from_db()
+        assert (each.removed_at, each.deleted_by) == (None, "")
+    assert not ExtractStep.objects.exists()
+    RecordingTask.objects.filter(pk=row.pk).update(protected=False, removed_at=timezone.now())
+    assert not deleting.delete_clip(row, author="kim")  # its time was over a moment ago
+    assert row.deleted_at is None
+
+
+def test_who_may_not_change_the_camera_deletes_no_clip() -> None:
+    row, viewer = stored_task(), browser("viewer")
+    away = browser("operator", sites=[Site.objects.get(name="Warehouse")])
+    assert "Delete…" not in page(viewer, row)
+    for client, status in ((viewer, 403), (away, 404), (Client(), 302)):
+        assert client.get(path(RecordingTask, "remove_clip", row)).status_code == status
+        assert client.post(path(RecordingTask, "remove_clip", row)).status_code == status
+    row.refresh_from_db()
+    assert row.removed_at is None
+
+
+def test_a_storage_that_is_away_changes_nothing_of_when_a_clip_was_deleted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(key: str) -> None:
+        raise StorageError("away", retryable=True)
+
+    row = stored_task()
+    deleting.delete_clip(row, author="kim")
+    at, later = row.deleted_at, timezone.now() + timedelta(days=3)
+    with monkeypatch.context() as patch:
+        patch.setattr(storage, "remove", away)
+        with pytest.raises(StorageError):
+            retention.step(now=later)
+    row.refresh_from_db()
+    assert (row.gone, row.deleted_at) == (False, at)
+    assert at is not None
+    assert clip_text(row) == f"Deleted by kim at {moment_text(row, at)}."
+    retention.step(now=later)
+    row.refresh_from_db()
+    assert row.gone
