@@ -2,7 +2,7 @@
 
 The process that raises an alert notes it in the edge store (`alert_marks`) in the transaction of the alert itself; here the
 note becomes a task that has begun some seconds before, because such a camera is recorded all the time: what no alert and
-nothing else needs goes again (`ring`). From then on it is a task like any other: cut, stored and told by `Uploads`.
+nothing else needs goes again (`ring`). From then on it is a task like any other: cut, stored and told by `Cuts` and `Uploads`.
 Nothing waits for a detector: one that stalls makes no notes.
 """
 

@@ -33,6 +33,8 @@ from edgesite.worker import Loop, Step
 from recordings.core.ffmpeg import Tool
 from recordings.core.retention import Limits
 from recordings.recorder import extracts
+from recordings.recorder.clip_work import Claims
+from recordings.recorder.cutting import Cuts
 from recordings.recorder.events import Events
 from recordings.recorder.extracts import Extracts
 from recordings.recorder.forecasting import Forecasting
@@ -103,6 +105,7 @@ class RecorderWorker:
     record: Loop = field(init=False)
     recorder: Recorder = field(init=False)
     tasks: Tasks = field(init=False)
+    cuts: Cuts = field(init=False)
     uploads: Uploads = field(init=False)
     extracts: Extracts = field(init=False)
     sync: ConfigSync = field(init=False)
@@ -154,7 +157,8 @@ class RecorderWorker:
             self._loop("deliver", self.lead.only(lambda: delivery.step(wait_s=0.5)), idle_s=0.5),
             self._loop("commands", listener.step, idle_s=0.0),
             self._loop("orders", lane.step, idle_s=0.0),
-            self._loop("clips", self.uploads.step, idle_s=0.5),
+            self._loop("clips", self.cuts.step, idle_s=0.5),
+            self._loop("uploads of clips", self.uploads.step, idle_s=0.5),
             self._loop("health", lambda: self.telling.tell(self.recorder.health), idle_s=0.5),
             self._loop("orders of extracts", cuts.step, idle_s=0.0),
             self._loop("extracts to play", lambda: self.extracts.step("play"), idle_s=0.25),
@@ -198,16 +202,12 @@ class RecorderWorker:
             forecasting=Forecasting(keeping),
         )
         self.tasks.ordered = self.recorder.wake
-        self.uploads = Uploads(
-            s.output,
-            self.tasks,
-            store,
-            segments,
-            self._document,
-            tool,
-            self.stop,
-            short=keeping.take_short,
-        )
+        claims = Claims()
+        self.cuts = Cuts(
+            folder=s.output, store=store, stop=self.stop, claims=claims, tasks=self.tasks, segments=segments,
+            document=self._document, tool=tool, short=keeping.take_short,
+        )  # fmt: skip
+        self.uploads = Uploads(folder=s.output, store=store, stop=self.stop, claims=claims, cuts=self.cuts)
 
     def _document(self) -> Document | None:
         return self.sync.current

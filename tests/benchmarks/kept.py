@@ -14,7 +14,6 @@ import resource
 import shutil
 import statistics
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,11 +44,11 @@ from recordings.recorder.segment_store import SegmentStore  # noqa: E402
 from recordings.recorder.segmenter import Finished, Segmenter  # noqa: E402
 from recordings.recorder.task_store import TaskStore  # noqa: E402
 from recordings.recorder.tasks import KIND, Tasks  # noqa: E402
-from recordings.recorder.uploads import Uploads  # noqa: E402
 from tests.cameras.documents import DEVICE, content, document  # noqa: E402
 from tests.detection.alerts import alert_body  # noqa: E402
 from tests.fakes import Clock  # noqa: E402
 from tests.recordings.pieces import make_fragmented  # noqa: E402
+from tests.recordings.waiting import clip_loops  # noqa: E402
 from tests.servers.loaded_box import resident_mb  # noqa: E402
 
 T = 1_795_334_400.0
@@ -187,8 +186,8 @@ class Week:
         self.keeping = Keeping(
             self.segments_folder, store, tasks, Limits(keep_s=DAY), self.clock, self.ticks, lambda folder: 2**50
         )
-        self.uploads = Uploads(
-            folder, self.tasks, tasks, store, self._document, tool, threading.Event(), self.clock, self.ticks
+        self.clip_loops = clip_loops(
+            folder, self.tasks, store, document=self._document, tool=tool, clock=self.clock, monotonic=self.ticks
         )
         self.hours = Hours(self.database, self.clock)
         policy = {"always": True, "events": {"pre_s": 10, "post_s": 20}}
@@ -218,7 +217,7 @@ class Week:
         self.events.step()
         self.tasks.step()
         self.reasons.step()
-        while self.uploads.step():
+        while self.clip_loops.step():
             self.clips += 1
         self.hours.step()
         self._as_the_hub()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,15 @@ from edgesite.edge_store.outbox import Outbox
 from edgesite.storage import CHANGED, DurableFileStorage, exists
 from recordings.core.ffmpeg import Tool
 from recordings.core.segments import Segment
-from recordings.recorder import clips
+from recordings.recorder import clip_work, clips, cutting
 from recordings.recorder import uploads as words
 from recordings.recorder.clips import Clip, ClipError, Stopped
 from recordings.recorder.task_store import Task
 from recordings.recorder.tasks import NO_PICTURES, NOTHING
-from recordings.recorder.uploads import Uploads
 from tests.fakes import Clock
 from tests.recordings.pieces import make_fragmented
 from tests.recordings.test_recorder_tasks import Box, T
+from tests.recordings.waiting import ClipLoops, clip_loops
 
 CONTENT = b"a clip that plays" * 1000
 KEY = "recordings/vid1/20261122/vid1_shift_2026-11-22_16-00-00.mp4"  # in the site's time zone
@@ -54,14 +56,13 @@ class Works(Box):
         self.folder, self.made = folder, 0
         self.problem: Exception | None = None
         self.ticks = Clock(100.0)
-        monkeypatch.setattr(words, "make_clip", self._make)
-        self.uploads = self.begin()
+        monkeypatch.setattr(cutting, "make_clip", self._make)
+        self.loops = self.begin()
 
-    def begin(self) -> Uploads:
-        tool = Tool("/usr/bin/ffmpeg")
-        return Uploads(
-            self.folder, self.tasks, self.store, self.segments, lambda: self.document, tool, threading.Event(),
-            self.clock, self.ticks,
+    def begin(self) -> ClipLoops:
+        return clip_loops(
+            self.folder, self.tasks, self.segments, document=lambda: self.document, tool=Tool("/usr/bin/ffmpeg"),
+            clock=self.clock, monotonic=self.ticks,
         )  # fmt: skip
 
     def _make(self, segments: Any, *, target: Path, **values: Any) -> Clip:
@@ -84,7 +85,7 @@ class Works(Box):
 
     def work(self, turns: int = 6) -> None:
         for _ in range(turns):
-            self.uploads.step()
+            self.loops.step()
             self.ticks.advance(120)
 
     def local(self) -> list[str]:
@@ -165,7 +166,7 @@ def test_tries_come_later_and_later(box: Works) -> None:
     box.stopped()
     BadStorage.spoil = 1000
     for _ in range(100):
-        box.uploads.step()
+        box.loops.step()
         box.ticks.advance(1)
     assert 3 <= len(BadStorage.asked) <= 30
 
@@ -173,12 +174,12 @@ def test_tries_come_later_and_later(box: Works) -> None:
 def test_a_kill_between_upload_and_deletion_leads_to_one_object(box: Works) -> None:
     box.piece(0, 12)
     box.stopped()
-    box.uploads.step()
+    box.loops.step()
     task = box.store.get("t1")
     assert task is not None
     (box.folder / "media" / KEY).parent.mkdir(parents=True)
     (box.folder / "media" / KEY).write_bytes(CONTENT)  # stored, and then the recorder was killed
-    box.uploads = box.begin()
+    box.loops = box.begin()
     box.work()
     assert BadStorage.asked == []
     assert (box.last()["state"], box.local()) == ("completed", [])
@@ -187,10 +188,10 @@ def test_a_kill_between_upload_and_deletion_leads_to_one_object(box: Works) -> N
 def test_a_kill_between_deletion_and_row_needs_no_second_clip(box: Works) -> None:
     box.piece(0, 12)
     box.stopped()
-    box.uploads.step()
+    box.loops.step()
     (box.folder / "media" / KEY).parent.mkdir(parents=True)
     next((box.folder / "clips").rglob("*.mp4")).rename(box.folder / "media" / KEY)
-    box.uploads = box.begin()
+    box.loops = box.begin()
     box.work()
     assert (box.last()["state"], box.made) == ("completed", 1)
 
@@ -198,7 +199,7 @@ def test_a_kill_between_deletion_and_row_needs_no_second_clip(box: Works) -> Non
 def test_a_clip_that_was_lost_before_it_was_stored_is_made_again(box: Works) -> None:
     box.piece(0, 12)
     box.stopped()
-    box.uploads.step()
+    box.loops.step()
     next((box.folder / "clips").rglob("*.mp4")).unlink()
     box.work()
     assert (box.last()["state"], box.made) == ("completed", 2)
@@ -225,7 +226,7 @@ def test_a_full_disk_is_waited_for_and_a_broken_recording_is_not(box: Works) -> 
     assert "No space left on device" in box.last()["error"]
     box.problem = ClipError("no segment can be read", retryable=False)
     box.work(1)
-    assert (box.last()["state"], box.last()["error"]) == ("failed", f"{words.NOT_CUT}: no segment can be read")
+    assert (box.last()["state"], box.last()["error"]) == ("failed", f"{clip_work.NOT_CUT}: no segment can be read")
 
 
 def test_a_task_of_which_nothing_is_there_fails(box: Works) -> None:
@@ -235,17 +236,17 @@ def test_a_task_of_which_nothing_is_there_fails(box: Works) -> None:
     box.segments.add([Segment("vid1", "gone.mp4", "r", T, T + 12, 1)])
     box.stopped("t2")
     box.work()
-    assert (box.last("t2")["state"], box.last("t2")["error"], box.made) == ("failed", words.GONE, 0)
+    assert (box.last("t2")["state"], box.last("t2")["error"], box.made) == ("failed", cutting.GONE, 0)
 
 
 def test_a_clip_that_was_lost_with_its_recording_is_not_told_as_a_silent_camera(box: Works) -> None:
     box.piece(0, 12)
     box.stopped()
-    box.uploads.step()
+    box.loops.step()
     next((box.folder / "clips").rglob("*.mp4")).unlink()
     box.segments.forget([segment.path for segment in box.segments.between("vid1", start=T, end=T + 12)])
     box.work()
-    assert (box.last()["state"], box.last()["error"]) == ("failed", words.GONE)
+    assert (box.last()["state"], box.last()["error"]) == ("failed", cutting.GONE)
 
 
 def test_two_clips_of_one_name_in_one_second_are_two_objects(box: Works) -> None:
@@ -287,11 +288,11 @@ def test_a_full_disk_takes_the_oldest_clips_of_alerts_and_nothing_that_was_asked
         box.store.add(task, now=T)
         box.tasks.ready = frozenset({*box.tasks.ready, task.task_id})
     for _ in range(8):  # each is cut, and not stored
-        box.uploads.step()
+        box.loops.step()
     assert len(box.local()) == 4
     missing = [len(CONTENT) * 3]
-    box.uploads.short = lambda: missing.pop() if missing else 0
-    box.uploads.step()
+    box.loops.cuts.short = lambda: missing.pop() if missing else 0
+    box.loops.step()
     states = {t: box.last(t)["state"] for t in ("t1", "a0", "a1", "a2")}
     assert states == {"t1": "uploading", "a0": "failed", "a1": "failed", "a2": "uploading"}
     assert len(box.local()) == 2
@@ -302,7 +303,7 @@ def test_what_cannot_be_read_any_more_is_told_as_a_gap(box: Works, monkeypatch: 
     def join(argv: list[str], stop: Any) -> None:
         Path(argv[-1].removeprefix("file:")).write_bytes((box.folder / "segments" / "0").read_bytes())
 
-    monkeypatch.setattr(words, "make_clip", clips.make_clip)
+    monkeypatch.setattr(cutting, "make_clip", clips.make_clip)
     monkeypatch.setattr(clips, "run_tool", join)
     for start in (0, 4, 8):
         box.piece(start, start + 4)
@@ -311,3 +312,157 @@ def test_what_cannot_be_read_any_more_is_told_as_a_gap(box: Works, monkeypatch: 
     box.stopped()
     box.work(1)
     assert (box.last()["state"], box.last()["gaps"]) == ("uploading", [[T + 4, T + 8]])
+
+
+# -- a storage that does not answer -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hung(box: Works, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """A thread stores the oldest clip and does not come back until this is called, which waits for its end."""
+    box.piece(0, 12)
+    box.stopped()
+    box.loops.cuts.step()
+    here, answer, save = threading.Event(), threading.Event(), BadStorage._save
+
+    def wait(storage: BadStorage, name: str, content: File[bytes]) -> str:
+        here.set()
+        answer.wait(20)
+        return save(storage, name, content)
+
+    monkeypatch.setattr(BadStorage, "_save", wait)
+    thread = threading.Thread(target=box.loops.uploads.step)
+    thread.start()
+    assert here.wait(20)
+
+    def go_on() -> None:
+        answer.set()
+        thread.join(20)
+        assert not thread.is_alive()
+
+    yield go_on
+    go_on()
+
+
+def test_a_storage_that_hangs_holds_up_no_cutting(box: Works, hung: Callable[[], None]) -> None:
+    for task_id in ("t2", "t3"):
+        box.stopped(task_id)
+        assert box.loops.cuts.step()
+        assert box.states(task_id) == ["stopping", "uploading"]
+    assert not box.loops.cuts.step()
+    assert (box.states(), box.made) == (["stopping", "uploading"], 3)
+
+
+def test_what_waited_for_a_storage_is_stored_in_its_order(box: Works, hung: Callable[[], None]) -> None:
+    box.stopped("t2")
+    box.loops.cuts.step()
+    hung()
+    while box.store.in_states("uploading"):
+        box.loops.uploads.step()
+    done = [json.loads(r.body) for r in Outbox(box.database).head("vid1", 99)]
+    assert [b["task_id"] for b in done if b["state"] == "completed"] == ["t1", "t2"]
+    assert box.local() == []
+
+
+def test_a_full_disk_takes_clips_while_the_storage_hangs_but_not_the_one_that_is_sent(
+    box: Works, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    box.store.add(
+        Task("a0", "vid1", "alert-a0", "stopping", 1, T - 1, 60.0, T, T + 12, alert_id="a0"), now=T
+    )  # the oldest
+    box.tasks.ready = frozenset({"a0"})
+    box.piece(0, 12)
+    box.loops.cuts.step()
+    hung = request.getfixturevalue("hung")  # with a0
+    box.store.add(Task("a1", "vid1", "alert-a1", "stopping", 1, T, 60.0, T, T + 12, alert_id="a1"), now=T)
+    box.tasks.ready = frozenset({"t1", "a1"})
+    while box.store.in_states("stopping"):
+        box.loops.cuts.step()
+    missing = [10**9]
+    box.loops.cuts.short = lambda: missing.pop() if missing else 0
+    box.loops.cuts.step()
+    assert {t: box.last(t)["state"] for t in ("t1", "a0", "a1")} == {
+        "t1": "uploading",
+        "a0": "uploading",
+        "a1": "failed",
+    }
+    hung()
+    while box.store.in_states("uploading"):
+        box.loops.uploads.step()
+    assert {t: box.last(t)["state"] for t in ("t1", "a0")} == {"t1": "completed", "a0": "completed"}
+
+
+def test_a_task_that_somebody_else_works_on_is_left_alone(box: Works) -> None:
+    box.piece(0, 12)
+    box.stopped()
+    claims = box.loops.cuts.claims
+    assert claims.take("t1")
+    assert not claims.take("t1")
+    assert not box.loops.step()
+    claims.leave("t1")
+    assert box.loops.step()
+
+
+# -- a file that is damaged ---------------------------------------------------------------------------------------------
+
+
+def spoil(box: Works) -> None:
+    [file] = (box.folder / "clips").rglob("*.mp4")
+    file.write_bytes(CONTENT[:-1] + b"?")
+
+
+def test_a_clip_that_was_damaged_before_it_was_stored_is_cut_again(box: Works) -> None:
+    box.piece(0, 12)
+    box.stopped()
+    box.loops.step()
+    spoil(box)
+    box.work(3)
+    assert (box.last()["state"], box.made) == ("completed", 2)
+    assert stored() == CONTENT
+
+
+def test_a_damaged_clip_of_which_nothing_is_left_is_the_tasks_end(box: Works) -> None:
+    box.piece(0, 12)
+    box.stopped()
+    box.loops.step()
+    spoil(box)
+    box.segments.forget([segment.path for segment in box.segments.between("vid1", start=T, end=T + 12)])
+    box.work(2)
+    assert (box.last()["state"], box.last()["error"], box.local()) == ("failed", words.DAMAGED, [])
+
+
+def test_a_clip_that_a_disk_cannot_read_any_more_is_damaged(box: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    box.piece(0, 12)
+    box.stopped()
+    box.loops.step()
+    BadStorage.spoil = 10_000
+    problem = OSError(errno.EMFILE, "too many files")
+
+    def read(*given: Any) -> str:
+        raise problem
+
+    monkeypatch.setattr(words, "sha256_of", read)
+    monkeypatch.setattr(words, "LOOK_SECONDS", 0)
+    box.work(4)
+    assert box.made == 1  # the program's trouble, not the disk's
+    problem = OSError(errno.EIO, "input/output error")
+    box.work(2)
+    assert box.made == 2
+
+
+def test_a_storage_that_is_away_for_long_has_each_clip_read_once_an_hour(
+    box: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Any] = []
+
+    def read(file: Any, stop: Any) -> str:
+        looked.append(file)
+        return hashlib.sha256(CONTENT).hexdigest()
+
+    monkeypatch.setattr(words, "sha256_of", read)
+    box.piece(0, 12)
+    box.stopped()
+    BadStorage.spoil = 10_000
+    box.work(61)  # two hours
+    assert 2 <= len(looked) <= 3
+    assert box.made == 1

@@ -6,14 +6,44 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cameras.core.document import Document
 from edgesite.edge_store.database import EdgeDatabase
+from recordings.core.ffmpeg import Tool
+from recordings.recorder.clip_work import Claims
+from recordings.recorder.cutting import Cuts
 from recordings.recorder.segment_store import SegmentStore
 from recordings.recorder.task_store import Task, TaskStore
 from recordings.recorder.tasks import Tasks
 from recordings.recorder.uploads import Uploads
+
+
+@dataclass(frozen=True, slots=True)
+class ClipLoops:
+    """What a recorder does in two threads, in one."""
+
+    cuts: Cuts
+    uploads: Uploads
+
+    def step(self) -> bool:
+        """Cuts a clip; stores one when there is none to cut."""
+        return self.cuts.step() or self.uploads.step()
+
+
+def clip_loops(
+    folder: Path, tasks: Tasks, segments: SegmentStore, *, document: Callable[[], Document | None] = lambda: None,
+    tool: Tool | None = None, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic,
+) -> ClipLoops:  # fmt: skip
+    """Of a box whose stores these are, as `RecorderWorker` wires them."""
+    shared: dict[str, Any] = {
+        "folder": folder, "store": tasks.store, "stop": threading.Event(), "claims": Claims(), "clock": clock,
+        "monotonic": monotonic,
+    }  # fmt: skip
+    cuts = Cuts(**shared, tasks=tasks, segments=segments, document=document, tool=tool)
+    return ClipLoops(cuts, Uploads(**shared, cuts=cuts))
 
 
 class Waiting:
@@ -24,9 +54,7 @@ class Waiting:
         self.database = EdgeDatabase(folder / "edge.sqlite3")
         self.store, self.segments = TaskStore(self.database), SegmentStore(self.database)
         tasks = Tasks(self.store, self.segments, {}, lambda: None, False, 60.0)
-        self.uploads = Uploads(
-            folder, tasks, self.store, self.segments, lambda: None, None, threading.Event(), monotonic=monotonic
-        )
+        self.uploads = clip_loops(folder, tasks, self.segments, monotonic=monotonic).uploads
 
     def cut(self, task_id: str, content: bytes) -> str:
         """A clip that waits; its key."""
