@@ -20,6 +20,7 @@ from cameras.models import Camera
 from cameras.selectors import visible_cameras
 from edgesite.told import told
 from recordings.core.days import day_at
+from recordings.core.extracts import LONGEST_S
 from recordings.extracts.errors import ExtractError
 from recordings.extracts.hiding import LIFT, UNKNOWN, Hidden, areas_of, hidden_of
 from recordings.extracts.models import Extract, ExtractPurpose
@@ -88,6 +89,7 @@ def timeline(request: HttpRequest, camera_id: str) -> HttpResponse:
             "language": get_language(),
             "login": reverse("admin:login"),
             "at": at.timestamp() if at else None,
+            "longest": LONGEST_S,
         },
         "may_export": request.user.has_perm(OPERATE),
         "may_lift": request.user.has_perm(LIFT),

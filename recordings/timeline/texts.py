@@ -25,6 +25,7 @@ def words() -> dict[str, str]:
         "is_recorded": _("recorded"),
         "not_recorded": _("not recorded"),
         "export_range": _("The end must come after the beginning."),
+        "next_day": _("on the next day, {date}"),
         "export_regions": _("Choose at least one region that stays visible."),
         "export_begun": _("The export is being prepared."),
         "hours": _("{hours} h {minutes} min"),

@@ -1,7 +1,7 @@
 // The form that exports a stretch of the shown day.
 
-import { ask, Refusal } from "./server.js";
-import { hms, say, ymd } from "./words.js";
+import { ask, day as fetchDay, Refusal } from "./server.js";
+import { hms, page, say, ymd } from "./words.js";
 
 const form = document.getElementById("tl-export");
 const field = (name) => document.getElementById(name);
@@ -9,10 +9,12 @@ const field = (name) => document.getElementById(name);
 // A time that the player gave is exact, since an hour may come twice, and it stays of its day when another one is shown.
 const given = (input) => (input.dataset.shown === input.value ? Number(input.dataset.at) : null);
 
+const split = (input) => input.value.split(":").map(Number);
+
 // What a clock of the site shows as Unix seconds: on this day, within the hour that begins with such a label.
 function moment(input, day) {
   if (given(input) !== null) return given(input);
-  const [hour, minute, second = 0] = input.value.split(":").map(Number);
+  const [hour, minute, second = 0] = split(input);
   const found = day.hours.findLast(([, label]) => Number(label.slice(0, 2)) === hour) ?? day.hours.find(([, label]) => Number(label.slice(0, 2)) > hour);
   return (found ? found[0] : day.begin) + minute * 60 + second;
 }
@@ -21,6 +23,20 @@ function fill(input, at) {
   input.value = hms(at);
   input.dataset.shown = input.value;
   input.dataset.at = Math.floor(at);
+}
+
+// Whether a typed end lies before the beginning and means the next day, as far as an export may reach there.
+function crosses(from, to, day) {
+  if (!to.value || given(to) !== null) return false;
+  const [hour, minute, second = 0] = split(to);
+  const [begin, there] = [moment(from, day), day.end + hour * 3600 + minute * 60 + second];
+  return moment(to, day) < begin && begin < there && there - begin <= page.longest;
+}
+
+// The same time on the day after this one; a next day that has not come yet is like any other.
+async function onNextDay(input, day) {
+  const [hour, minute, second = 0] = split(input);
+  return day.next ? moment(input, await fetchDay(day.next)) : day.end + hour * 3600 + minute * 60 + second;
 }
 
 // Beside a time that is not of the shown day its own.
@@ -48,7 +64,10 @@ function showHiding() {
 export function wireExport(day, place) {
   if (!form) return () => {};
   const [from, to, told] = [field("tl-from"), field("tl-to"), field("tl-export-said")];
-  const showDays = () => [from, to].forEach((input) => showDay(input, day()));
+  const showDays = () => {
+    [from, to].forEach((input) => showDay(input, day()));
+    if (crosses(from, to, day())) field("tl-to-day").textContent = say("next_day", { date: ymd(day().end) });
+  };
   for (const input of [from, to]) {
     field(`${input.id}-here`).addEventListener("click", () => {
       fill(input, place());
@@ -60,8 +79,10 @@ export function wireExport(day, place) {
   showHiding();
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const [begin, end] = [moment(from, day()), moment(to, day())];
-    if (end <= begin) {
+    const shown = day();
+    const begin = moment(from, shown);
+    const next = crosses(from, to, shown);
+    if (!next && moment(to, shown) <= begin) {
       told.textContent = say("export_range");
       return;
     }
@@ -71,6 +92,7 @@ export function wireExport(day, place) {
       return;
     }
     try {
+      const end = next ? await onNextDay(to, shown) : moment(to, shown);
       const extract = await ask(begin, end, "export", hidden);
       told.textContent = say("export_begun");
       location.assign(extract.page);
