@@ -1,25 +1,23 @@
 // A staged publish's page renews its live part while something can still change. Focus stays where it was.
 
+import { renew } from "./renew.js";
+
 const part = document.getElementById("rollout-live");
-const stale = document.getElementById("rollout-stale");
 
 function later() {
   const seconds = Number(part.dataset.refresh || 0);
-  if (seconds) setTimeout(renew, seconds * 1000);
+  if (seconds) setTimeout(look, seconds * 1000);
 }
 
-async function renew() {
-  if (document.hidden) return later();
-  try {
-    const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(10000) });
-    const page = new DOMParser().parseFromString(answer.ok ? await answer.text() : "", "text/html");
-    const fresh = page.getElementById("rollout-live");
-    stale.hidden = Boolean(fresh);
-    if (fresh) replace(fresh);
-  } catch {
-    stale.hidden = false;
-  }
-  return later();
+async function look() {
+  if (!document.hidden) await renew(location.href, show);
+  later();
+}
+
+async function show(answer) {
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("rollout-live");
+  if (fresh) replace(fresh);
+  return Boolean(fresh);
 }
 
 function replace(fresh) {

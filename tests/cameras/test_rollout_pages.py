@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from cryptography.fernet import Fernet
@@ -62,6 +63,8 @@ def test_from_the_list_of_devices_to_a_staged_publish_that_runs(fleet: Fleet) ->
     shown = page(client, rollout)
     assert "Watching the canaries" in shown
     assert 'data-refresh="2"' in shown
+    here = f"{LIST}{rollout.pk}/change/?page=1"
+    assert f'href="/admin/login/?next={quote(here, safe="")}"' in text(client.get(here))
 
 
 def test_what_cannot_take_part_says_why_and_is_left_out(fleet: Fleet) -> None:

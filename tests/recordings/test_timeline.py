@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -223,7 +224,9 @@ def test_an_export_is_protected_released_and_deleted() -> None:
     told = ask(client, purpose="export").json()
     extract = Extract.objects.get(extract_id=told["id"])
     assert told["page"] == path(Extract, "change", extract)
-    assert "edgesite/timeline/export.js" in text(client.get(told["page"]))
+    under_way = text(client.get(told["page"]))
+    assert "edgesite/timeline/export.js" in under_way
+    assert f'href="/admin/login/?next={quote(told["page"], safe="")}"' in under_way
     assert client.get(path(Extract, "progress", extract)).json()["state"] == "waiting"
     finish(extract)
     shown = text(client.get(told["page"]))
