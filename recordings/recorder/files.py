@@ -39,6 +39,22 @@ def make_folder(folder: Path) -> None:
     sync_folder(folder.parent)
 
 
+def drop_if_empty(folder: Path) -> None:
+    """Makes durable what was removed from the folder; an empty one goes itself. Only for the thread that fills it (`settle`).
+
+    Raises OSError.
+    """
+    try:
+        folder.rmdir()
+    except FileNotFoundError:  # perhaps a kill came behind it
+        if folder.parent.is_dir():
+            sync_folder(folder.parent)
+    except OSError:  # something is in it
+        sync_folder(folder)
+    else:
+        sync_folder(folder.parent)
+
+
 def settle(part: Path, final: Path) -> int:
     """Gives a finished file its name: content first, then the name, then both folders. Its size. Raises OSError."""
     size = sync_file(part)

@@ -18,7 +18,7 @@ import structlog
 from edgesite.edge_store.database import EdgeStoreError
 from recordings.core.names import unique_name
 from recordings.core.segments import PART, Segment, parse_path, part_run, place_orphan, segment_path
-from recordings.recorder.files import measure, mend, settle
+from recordings.recorder.files import drop_if_empty, measure, mend, settle
 from recordings.recorder.segment_store import SegmentStore
 from recordings.recorder.segmenter import Finished
 
@@ -125,6 +125,8 @@ class Indexer:
                 if part not in waiting and part_run(part.name) not in spare:
                     saved += self._take_part(camera_id, part)
             saved += self.reconcile(camera_id, seconds=max(TAKE_SECONDS, end - self.monotonic()))
+            for day in [p for p in folder.iterdir() if p.is_dir()]:
+                drop_if_empty(day)
         return saved
 
     def reconcile(self, camera_id: str, *, seconds: float = TAKE_SECONDS) -> int:

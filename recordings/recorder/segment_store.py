@@ -13,7 +13,7 @@ from edgesite.edge_store.database import EdgeDatabase
 from edgesite.edge_store.losses import note_losses
 from recordings.core.segments import Segment
 from recordings.core.spans import hours_of
-from recordings.recorder.files import sync_folder
+from recordings.recorder.files import drop_if_empty
 
 COLUMNS = "camera_id, path, run, start, stop, size, ring"
 # One parameter for any number of spans, read once.
@@ -187,13 +187,15 @@ class SegmentStore:
         self.finish_deleting(folder=folder)
 
     def finish_deleting(self, *, folder: Path) -> int:
-        """Removes the files of marked rows, then the rows; how many. Raises OSError."""
+        """Removes the files of marked rows, then the rows; how many. A day of which nothing is left goes, too. Raises OSError.
+
+        Called by the thread that puts segments into their days.
+        """
         paths = [str(r["path"]) for r in self.database.rows("SELECT path FROM segments WHERE doomed")]
         for path in paths:
             (folder / path).unlink(missing_ok=True)
-        for parent in {(folder / path).parent for path in paths}:
-            if parent.is_dir():
-                sync_folder(parent)
+        for day in {(folder / path).parent for path in paths}:
+            drop_if_empty(day)
         if paths:
             self.forget(paths)
         return len(paths)

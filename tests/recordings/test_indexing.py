@@ -194,3 +194,51 @@ def test_every_camera_is_found_by_its_rows(indexer: Indexer) -> None:
 def test_what_is_to_be_deleted_is_found_without_reading_all(indexer: Indexer) -> None:
     [step] = indexer.store.database.rows("EXPLAIN QUERY PLAN SELECT path FROM segments WHERE doomed")
     assert "segments_doomed" in step["detail"]
+
+
+# -- folders of days ---------------------------------------------------------------------------------------------------
+
+
+def folders(indexer: Indexer) -> list[str]:
+    return sorted(str(p.relative_to(indexer.folder)) for p in indexer.folder.rglob("*") if p.is_dir())
+
+
+def test_a_day_of_which_nothing_is_left_goes_and_comes_again(indexer: Indexer) -> None:
+    for number, start in enumerate((T - 86_400, T - 86_400 + 2, T)):
+        indexer.take(finished(indexer, number, start))
+    indexer.step()
+    camera, old, new = folders(indexer)
+    first, second, third = indexer.store.of_camera("vid1")
+    indexer.store.delete([first], folder=indexer.folder)
+    assert folders(indexer) == [camera, old, new]
+    indexer.store.delete([second, third], folder=indexer.folder)
+    assert folders(indexer) == [camera]  # into which ffmpeg writes
+    indexer.take(finished(indexer, 3, T + 4))
+    indexer.step()
+    assert (rows(indexer), folders(indexer)) == ([(4, 6)], [camera, new])
+
+
+def test_a_kill_behind_the_removal_of_a_day_is_finished(indexer: Indexer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(store: SegmentStore, paths: Any) -> None:
+        raise KeyboardInterrupt
+
+    indexer.take(finished(indexer, 0, T))
+    indexer.step()
+    with monkeypatch.context() as patch:
+        patch.setattr(SegmentStore, "forget", killed)
+        with pytest.raises(KeyboardInterrupt):
+            indexer.store.delete(indexer.store.of_camera("vid1"), folder=indexer.folder)
+    assert indexer.store.finish_deleting(folder=indexer.folder) == 1
+
+
+def test_a_start_removes_days_that_were_left_empty(indexer: Indexer) -> None:
+    indexer.take(finished(indexer, 0, T))
+    indexer.step()
+    kept = folders(indexer)
+    (indexer.folder / "vid1" / "20261101").mkdir()
+    (indexer.folder / "vid1" / "20261102").mkdir()
+    foreign = indexer.folder / "vid1" / "20261102" / "notes.txt"
+    foreign.write_text("somebody's own")
+    indexer.sweep(["vid1"])
+    assert foreign.is_file()
+    assert folders(indexer) == sorted([*kept, "vid1/20261102"])
