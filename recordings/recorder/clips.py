@@ -7,11 +7,10 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-import av
 import structlog
 
 from edgesite.child_process import Process
@@ -20,6 +19,7 @@ from edgesite.supervise import describe_status
 from recordings.core.ffmpeg import Tool, clip_call, clip_listing, log_line
 from recordings.core.segments import Segment
 from recordings.recorder.files import make_folder, measure, sync_file, sync_folder
+from recordings.recorder.reading import Content, content_of
 
 log = structlog.get_logger(__name__)
 
@@ -47,28 +47,21 @@ class Ending(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A finished clip. seconds: of video in it. left_out: segments that could not be read."""
+    """A finished clip. seconds: of video in it. left_out: segments that could not be read. left: what can be played of those
+    that are damaged, by their path.
+    """
 
     file: Path
     size: int
     sha256: str
     seconds: float
     left_out: tuple[Segment, ...] = ()
+    left: Mapping[str, tuple[Segment, ...]] = field(default_factory=dict)
 
     def of(self, pieces: Sequence[Segment]) -> list[Segment]:
-        """Those of the pieces that it holds."""
-        return [piece for piece in pieces if piece not in self.left_out]
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """What must be equal for pieces to be copied one behind the other."""
-
-    codec: str
-    pixels: str
-    width: int
-    height: int
-    extra: bytes
+        """What it holds of the pieces, in their order."""
+        held = [piece for piece in pieces if piece not in self.left_out]
+        return [part for piece in held for part in self.left.get(piece.path, (piece,))]
 
 
 def make_clip(segments: Sequence[Segment], *, folder: Path, target: Path, end: float, tool: Tool, stop: Ending) -> Clip:
@@ -76,13 +69,14 @@ def make_clip(segments: Sequence[Segment], *, folder: Path, target: Path, end: f
 
     Raises ClipError, OSError, and Stopped when `stop` is set meanwhile.
     """
-    pieces = [(s, kind) for s in segments if (kind := _kind(folder / s.path)) is not None]
+    found = contents(segments, folder=folder, stop=stop)
+    pieces = [s for s in segments if s.path in found]
     if not pieces:
         raise ClipError("no segment can be read", retryable=False)
-    first, held = pieces[0][1], {s.path for s, _ in pieces}
-    copied = all(kind == first for _, kind in pieces) and first.codec == "h264" and first.pixels in PLAYABLE
-    files = [(str(folder / s.path), s.end - s.start) for s, _ in pieces]
-    seconds = sum(length for _, length in files) - max(0.0, pieces[-1][0].end - end)
+    first = found[pieces[0].path].kind
+    copied = all(c.kind == first for c in found.values()) and first.codec == "h264" and first.pixels in PLAYABLE
+    files = [(str(folder / s.path), s.end - s.start) for s in pieces]
+    seconds = sum(length for _, length in files) - max(0.0, pieces[-1].end - end)
     make_folder(target.parent)
     listing, draft = target.with_suffix(".txt"), target.with_suffix(".draft")
     listing.write_text(clip_listing(files), encoding="utf-8")
@@ -90,11 +84,28 @@ def make_clip(segments: Sequence[Segment], *, folder: Path, target: Path, end: f
         size = None if copied else (first.width, first.height)
         call = clip_call(tool, listing=str(listing), target=str(draft), seconds=max(0.1, seconds), size=size)
         run_tool(call.argv, stop)
-        left_out = tuple(s for s in segments if s.path not in held)
-        return replace(finish_clip(draft, target, copied=copied, left_out=len(left_out)), left_out=left_out)
+        left_out, left = tuple(s for s in segments if s.path not in found), damaged(pieces, found)
+        clip = finish_clip(draft, target, copied=copied, left_out=len(left_out), damaged=len(left))
+        return replace(clip, left_out=left_out, left=left)
     finally:
         listing.unlink(missing_ok=True)
         draft.unlink(missing_ok=True)
+
+
+def contents(segments: Sequence[Segment], *, folder: Path, stop: Ending) -> dict[str, Content]:
+    """What the files hold, by path, without those of which nothing can be read. Raises Stopped."""
+    found = dict[str, Content]()
+    for segment in segments:
+        if stop.is_set():
+            raise Stopped
+        if (content := content_of(segment, folder=folder)) is not None:
+            found[segment.path] = content
+    return found
+
+
+def damaged(segments: Sequence[Segment], found: Mapping[str, Content]) -> dict[str, tuple[Segment, ...]]:
+    """What is left of those that are damaged, as a `Clip` has it."""
+    return {s.path: c.left for s in segments if (c := found.get(s.path)) is not None and c.left != (s,)}
 
 
 def finish_clip(draft: Path, target: Path, **what: object) -> Clip:
@@ -108,19 +119,6 @@ def finish_clip(draft: Path, target: Path, **what: object) -> Clip:
     log.info("clip made", file=target.name, seconds=round(made, 2), **what)
     with open(target, "rb") as file:
         return Clip(target, length, sha256_of(file), made)
-
-
-def _kind(path: Path) -> _Kind | None:
-    """What the file's video is; None when there is none that can be read."""
-    try:
-        with av.open(str(path), "r", options={"protocol_whitelist": "file"}) as container:
-            if not container.streams.video:
-                return None
-            context = container.streams.video[0].codec_context
-            extra = bytes(context.extradata or b"")
-            return _Kind(context.name, context.pix_fmt or "", context.width, context.height, extra)
-    except (av.FFmpegError, OSError):
-        return None
 
 
 def run_tool(

@@ -10,7 +10,7 @@ from pathlib import Path
 from recordings.core.ffmpeg import Tool
 from recordings.core.hiding import Hide
 from recordings.core.segments import Segment
-from recordings.recorder.clips import Clip, Ending, finish_clip, run_tool
+from recordings.recorder.clips import Clip, Ending, contents, damaged, finish_clip, run_tool
 from recordings.recorder.files import make_folder
 from recordings.recorder.hidden_film import LEFT_OUT, PROGRESS, FilmOrder
 
@@ -45,8 +45,9 @@ def make_hidden_clip(
 
     try:
         run_tool([*PAINTER, str(listing)], stop, env={"PYTHONPATH": str(ROOT)}, heard=heard)
-        clip = finish_clip(draft, target, hidden=hide.digest()[:12], left_out=len(unread))
-        return replace(clip, left_out=tuple(unread))
+        left = damaged(segments, contents(segments, folder=folder, stop=stop))
+        clip = finish_clip(draft, target, hidden=hide.digest()[:12], left_out=len(unread), damaged=len(left))
+        return replace(clip, left_out=tuple(unread), left=left)
     finally:
         listing.unlink(missing_ok=True)
         draft.unlink(missing_ok=True)

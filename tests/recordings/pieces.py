@@ -39,3 +39,23 @@ def decoded(path: Path) -> int:
     """How many pictures the file holds, decoded to its end. Any damage is an error."""
     with av.open(str(path)) as container:
         return sum(1 for _ in container.decode(video=0))
+
+
+def top_boxes(path: Path) -> list[tuple[int, bytes]]:
+    """Where the boxes of an MP4 begin, and their kinds."""
+    content, at, found = path.read_bytes(), 0, list[tuple[int, bytes]]()
+    while at + 8 <= len(content):
+        found.append((at, content[at + 4 : at + 8]))
+        at += int.from_bytes(content[at : at + 4], "big")
+    return found
+
+
+def spoil_fragments(path: Path, *numbers: int) -> None:
+    """Zeros where the pictures of these fragments were, the first is 0: as a disk gives a block that it lost."""
+    content = bytearray(path.read_bytes())
+    data = [at for at, kind in top_boxes(path) if kind == b"mdat"]
+    for number in numbers:
+        at = data[number]
+        size = int.from_bytes(content[at : at + 4], "big")
+        content[at + 8 : at + size] = bytes(size - 8)
+    path.write_bytes(content)

@@ -24,7 +24,7 @@ from recordings.recorder.clips import Clip, ClipError, Stopped
 from recordings.recorder.task_store import Task
 from recordings.recorder.tasks import NO_PICTURES, NOTHING
 from tests.fakes import Clock
-from tests.recordings.pieces import make_fragmented
+from tests.recordings.pieces import make_fragmented, spoil_fragments
 from tests.recordings.test_recorder_tasks import Box, T
 from tests.recordings.waiting import ClipLoops, clip_loops
 
@@ -305,13 +305,14 @@ def test_what_cannot_be_read_any_more_is_told_as_a_gap(box: Works, monkeypatch: 
 
     monkeypatch.setattr(cutting, "make_clip", clips.make_clip)
     monkeypatch.setattr(clips, "run_tool", join)
-    for start in (0, 4, 8):
-        box.piece(start, start + 4)
-        if start != 4:
+    for start in (0, 2, 4):
+        box.piece(start, start + 2)
+        if start != 2:
             make_fragmented(box.folder / "segments" / f"{start}")
+    spoil_fragments(box.folder / "segments" / "4", 1, 2, 3)
     box.stopped()
     box.work(1)
-    assert (box.last()["state"], box.last()["gaps"]) == ("uploading", [[T + 4, T + 8]])
+    assert (box.last()["state"], box.last()["gaps"]) == ("uploading", [[T + 2, T + 4], [T + 4.5, T + 12]])
 
 
 # -- a storage that does not answer -------------------------------------------------------------------------------------

@@ -1,0 +1,86 @@
+"""What a segment's file holds, read packet by packet and not decoded."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+
+from recordings.core.damage import Packet, parts, unreadable
+from recordings.core.segments import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What must be equal for pieces to be copied one behind the other."""
+
+    codec: str
+    pixels: str
+    width: int
+    height: int
+    extra: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """left: what of the segment can be played; itself, where nothing is damaged."""
+
+    kind: Kind
+    left: tuple[Segment, ...]
+
+
+def content_of(segment: Segment, *, folder: Path) -> Content | None:
+    """None when nothing of it can be read. folder: where segments lie.
+
+    Seen: a file that ends early, lacks a part, or has packets that are cut off or whose units do not fill them. Damage
+    within a unit is not.
+    """
+    try:
+        with av.open(str(folder / segment.path), "r", options={"protocol_whitelist": "file"}) as container:
+            if not container.streams.video:
+                return None
+            context = container.streams.video[0].codec_context
+            extra = bytes(context.extradata or b"")
+            kind = Kind(context.name, context.pix_fmt or "", context.width, context.height, extra)
+            packets = _packets(container, _length_bytes(kind))
+    except (av.FFmpegError, OSError):
+        return None
+    missing = unreadable(packets, seconds=segment.end - segment.start) if packets else [(0.0, float("inf"))]
+    left = tuple(parts(segment, missing)) if missing else (segment,)
+    return Content(kind, left) if left else None
+
+
+def _packets(container: InputContainer, length_bytes: int) -> list[Packet]:
+    stream, found = container.streams.video[0], list[Packet]()
+    unit = float(stream.time_base or 1)
+    with contextlib.suppress(av.FFmpegError, OSError):  # nothing behind it can be read
+        for packet in container.demux(stream):
+            if packet.dts is not None:
+                at = packet.dts * unit
+                until = at + (packet.duration or 0) * unit
+                found.append(Packet(at, until, packet.is_keyframe, _is_whole(packet, length_bytes)))
+    return found
+
+
+def _length_bytes(kind: Kind) -> int:
+    """Bytes of the number before each unit of a packet (ISO/IEC 14496-15, 5.3.3.1 and 8.3.3.1); 0: it has no units."""
+    if kind.codec == "h264" and len(kind.extra) > 4 and kind.extra[0] == 1:
+        return (kind.extra[4] & 3) + 1
+    if kind.codec == "hevc" and len(kind.extra) > 21 and kind.extra[0] == 1:
+        return (kind.extra[21] & 3) + 1
+    return 0
+
+
+def _is_whole(packet: av.Packet[av.VideoStream], length_bytes: int) -> bool:
+    if packet.is_corrupt or not packet.size:
+        return False
+    data, at = memoryview(packet), 0
+    while length_bytes and at < len(data):
+        length = int.from_bytes(data[at : at + length_bytes], "big")
+        if not length:  # a block of zeros
+            return False
+        at += length_bytes + length
+    return not length_bytes or at == len(data)
