@@ -9,7 +9,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from recordings.extracts.models import Extract, ExtractStep, StepKind
+from recordings.extracts.models import SIGNED_LINK, Extract, ExtractStep, StepKind
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -57,12 +57,19 @@ def note_viewed(user: User | AnonymousUser, key: str) -> None:
 
 def note_once(extract: Logged, user: User | AnonymousUser, *, now: datetime) -> None:
     """Notes that the person was given it, once an hour. Raises DatabaseError."""
+    _note_hour(extract, user.get_username(), now)
+
+
+def note_link_used(extract: Logged, *, now: datetime) -> None:
+    """Notes that it was fetched by a signed URL, once an hour: nobody knows who holds one. Raises DatabaseError."""
+    _note_hour(extract, SIGNED_LINK, now)
+
+
+def _note_hour(extract: Logged, author: str, now: datetime) -> None:
     hour = now.replace(minute=0, second=0, microsecond=0)
-    known = ExtractStep.objects.filter(
-        extract_id=extract.extract_id, kind=StepKind.VIEWED, author=user.get_username(), at=hour
-    )
+    known = ExtractStep.objects.filter(extract_id=extract.extract_id, kind=StepKind.VIEWED, author=author, at=hour)
     if not known.exists():  # a player fetches many ranges
-        note(extract, StepKind.VIEWED, author=user.get_username(), now=hour)
+        note(extract, StepKind.VIEWED, author=author, now=hour)
 
 
 def steps_of(extract: Logged) -> QuerySet[ExtractStep]:

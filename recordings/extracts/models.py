@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext, gettext_noop, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 
 class ExtractState(models.TextChoices):
@@ -29,6 +29,7 @@ class Hiding(models.TextChoices):
     UNMASKED = "unmasked", _("Without the privacy masks")
 
 
+SIGNED_LINK = gettext_noop("signed link")  # stands for a person in the log; no user name holds a space
 STANDING = (ExtractState.WAITING, ExtractState.CUTTING, ExtractState.STORING, ExtractState.READY)
 REMOVED = (ExtractState.EXPIRED, ExtractState.DELETED)
 
@@ -146,3 +147,8 @@ class ExtractStep(models.Model):
 
     def __str__(self) -> str:
         return f"{self.author} {self.kind} {self.extract_id}"
+
+    @property
+    def who(self) -> str:
+        """In the reader's language where it was no person."""
+        return gettext(self.author) if self.author == SIGNED_LINK else self.author

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
 from ninja import Router, Schema
 from ninja.errors import HttpError
 from pydantic import ConfigDict, Field, model_validator
@@ -14,6 +15,7 @@ from edgesite.api_auth import permitted, require
 from edgesite.api_schema import GIVES_AN_OBJECT
 from edgesite.storage import StorageError
 from recordings.core.orders import LONGEST_CODE, LONGEST_FIELD, LONGEST_ID
+from recordings.extracts.logbook import note_link_used
 from recordings.orders import services
 from recordings.orders.links import linked
 from recordings.orders.models import ReceivedAnswer
@@ -106,6 +108,7 @@ def signed_snapshot(request: HttpRequest, token: str) -> HttpResponseBase:
     found = linked(token)
     if found is None:
         raise HttpError(404, "This URL is not, or no longer, good for a picture.")
+    note_link_used(found, now=timezone.now())
     try:
         response = serve_object(found.key, range_header=request.headers.get("Range", ""))
     except FileNotFoundError:

@@ -17,9 +17,11 @@ from edgesite import storage
 from edgesite.hub_upload import NotExpectedError
 from edgesite.storage import StorageError
 from recordings.core import orders as words
+from recordings.extracts.models import ExtractStep
 from recordings.models import SnapshotRequest
 from recordings.orders import links
 from recordings.uploads.grants import grant_for
+from tests.cameras.pages import browser, text
 from tests.recordings.orders import JPEG, KEY, Desk, failed
 from tests.recordings.uploads import give_token, sha256, uploader
 from tests.rows import make_camera, make_device, make_site
@@ -115,3 +117,20 @@ def test_a_box_without_bucket_uploads_it_to_the_hub(desk: Desk) -> None:
     assert desk.result()["status"] == "ok"
     with pytest.raises(NotExpectedError):  # what was answered changes no more
         uploader().put(KEY, b"other", sha256=sha256(b"other"))
+
+
+def test_each_fetch_by_a_signed_link_is_in_the_log_once_an_hour(desk: Desk) -> None:
+    desk.ask()
+    desk.step()
+    desk.box_answers()
+    desk.run()
+    path = desk.result()["url"].removeprefix("https://hub.example.org")
+    assert Client().get(path[:-1] + ("A" if path[-1] != "A" else "B")).status_code == 404
+    assert not ExtractStep.objects.exists()
+    for _ in range(2):
+        Client().get(path).close()
+    [step] = ExtractStep.objects.all()
+    request = SnapshotRequest.objects.get()
+    assert (step.kind, step.author, step.extract_id) == ("viewed", "signed link", request.request_id)
+    assert step.camera_id == "vid1"
+    assert "signed link" in text(browser("admin").get("/admin/recordings/extract/log/"))
