@@ -8,7 +8,7 @@ same document always give the same answer.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -110,14 +110,15 @@ def analyse(
     min_score: float | None = None,
     began_at: float = 0.0,
     gate: bool = False,
+    on_cpu: Callable[[], Sequence[Detector]] | None = None,
 ) -> Generator[Analysed, None, None]:
     """Runs one camera's bindings over the video in place of the camera.
 
     Detections are of the classes that the camera's bindings name and `person`, as live. min_score: list them down to this
     score too; tracks and rules never see those that they would not see live.
     began_at: Unix seconds of the first picture, for the events' timestamps and for schedules. gate: while nothing moves
-    and nobody is tracked, rules only get the pictures that a live camera shows then. Raises DocumentError for an unknown
-    camera, and what `watch` raises.
+    and nobody is tracked, rules only get the pictures that a live camera shows then. on_cpu: as for `watch`.
+    Raises DocumentError for an unknown camera, and what `watch` raises.
     """
     chosen = choose_camera(document, camera_id)
     plan = make_plan(document.content, chosen, registry, document.pixels)
@@ -127,7 +128,14 @@ def analyse(
     rules = OfflineRules(plan, classes, SecondStage())
     started, still = Started(), StillGate() if gate else None
     for seen in watch(
-        video, detectors=detectors, camera_id=chosen, min_score=lowest, fps=fps, began_at=began_at, still=still
+        video,
+        detectors=detectors,
+        camera_id=chosen,
+        min_score=lowest,
+        fps=fps,
+        began_at=began_at,
+        still=still,
+        on_cpu=on_cpu,
     ):
         rows, observation = rules.step(seen)
         if still is not None and len(observation.tracks):

@@ -174,6 +174,19 @@ class FakeDetector:
         )
 
 
+def failing_accelerator() -> FakeDetector:
+    """Of which every run fails."""
+
+    def run(number: int) -> Any:
+        from detection.inference.errors import ModelError
+
+        raise ModelError("device lost", retryable=True)
+
+    made = FakeDetector(run)
+    made.provider = "CUDAExecutionProvider"
+    return made
+
+
 class GroupRedis(FakeRedis):
     """Also one consumer group a stream. die_before: the name of the command before which the worker is killed, once.
 

@@ -103,12 +103,14 @@ def run(
     began_at: float,
     store: Callable[[int, bytes], str],
     tell: Tell,
+    on_cpu: Callable[[], Sequence[Detector]] | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """The whole video; and the names of models for second looks that were needed and could not be used.
 
     plans: by side. began_at: Unix seconds of the first picture.
     store: keeps a frame's JPEG and gives its key. tell: called after every frame with its media time in seconds; what it
-    raises ends the run. Raises what `watch` raises. The answer lacks `wall_s` and `speed`, which need a clock, and `notes`.
+    raises ends the run. on_cpu: as for `watch`. Raises what `watch` raises. The answer lacks `wall_s` and `speed`, which need a
+    clock, and `notes`.
     """
     classes, second_stage = detectors[0].classes, SecondStage()
     sides = {name: Side(OfflineRules(plan, classes, second_stage)) for name, plan in plans.items()}
@@ -130,6 +132,7 @@ def run(
         min_score=np.minimum.reduce([side.rules.limits for side in sides.values()]),
         fps=fps,
         began_at=began_at,
+        on_cpu=on_cpu,
     )
     with closing(watched):
         for seen in watched:

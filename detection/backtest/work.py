@@ -83,6 +83,10 @@ def _load() -> list[Detector]:
     return load_detectors(detection_model(), provider=settings.ORT_PROVIDER)
 
 
+def _load_on_cpu() -> list[Detector]:
+    return load_detectors(detection_model(), provider="cpu")
+
+
 def work(
     test: BackTest,
     *,
@@ -143,6 +147,7 @@ def _analyse(
             began_at=test.began_at.timestamp() if test.began_at else 0.0,
             store=lambda frame, jpeg: files.store_picture(test.name, frame, jpeg),
             tell=lambda media_s: pulse.beat(media_s / video.length_s if video.length_s else 0.0),
+            on_cpu=_load_on_cpu,
         )
         wall_s = max(monotonic() - began, 1e-3)
         result["figures"] |= {"wall_s": round(wall_s, 3), "speed": round(result["figures"]["media_s"] / wall_s, 3)}

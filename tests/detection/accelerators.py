@@ -52,6 +52,24 @@ class Accelerated:
         return [self._provider, CPU]
 
 
+class Dying:
+    """An accelerator's session that fails as long as `bad`."""
+
+    def __init__(self, native: Any) -> None:
+        self._native, self.bad = native, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._native, name)
+
+    def get_providers(self) -> list[str]:
+        return [OPENVINO, CPU]
+
+    def run(self, *rest: Any) -> Any:
+        if self.bad:
+            raise RuntimeError("device lost")
+        return self._native.run(*rest)
+
+
 def no_driver(_file: str, _fall_back: Callable[[], Any]) -> Any:
     raise layer.ort_errors.Fail("libcudnn.so.9: cannot open shared object file")  # type: ignore[attr-defined]
 

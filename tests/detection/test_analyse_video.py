@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 
 from detection.management.commands import analyse_video
 from tests.cameras.documents import document
-from tests.fakes import FakeDetector
+from tests.fakes import FakeDetector, failing_accelerator
 from tests.servers.clips import make_clip
 
 DOCUMENT: dict[str, Any] = {
@@ -62,6 +62,14 @@ def test_lines_go_into_the_file_and_the_end_is_told(place: Path) -> None:
     assert said.count("\n") == 1
     assert "20 frames, 1 events" in said
     assert sorted(path.name for path in place.iterdir()) == ["clip.mp4", "doc.json", "out.jsonl"]
+
+
+def test_an_accelerator_that_fails_gives_way_to_the_cpu(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(place, out="expected.jsonl")
+    made = {"auto": failing_accelerator(), "cpu": FakeDetector(lambda number: [(0, 0.9, [0.4, 0.3, 0.5, 0.7])])}
+    monkeypatch.setattr(analyse_video, "load_detectors", lambda folder, provider: [made[provider]])
+    run(place)
+    assert (place / "out.jsonl").read_bytes() == (place / "expected.jsonl").read_bytes()
 
 
 def test_options_arrive(place: Path, detectors: list[FakeDetector]) -> None:

@@ -22,7 +22,7 @@ from detection.inference.detector import Detector
 from detection.inference.errors import ModelError
 from tests.detection.backtests import NOW, Row, clip_bytes, make_backtest, make_draft, scene
 from tests.detection.test_second_stage import write
-from tests.fakes import FakeDetector
+from tests.fakes import FakeDetector, failing_accelerator
 from tests.rows import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -135,6 +135,17 @@ def test_a_model_that_the_hub_lacks_is_told(clip: bytes, tmp_path: Path, setting
     assert test.result["draft"]["alerts"] == []
     (note,) = test.result["notes"]
     assert (note["template"], note["values"]) == (work_module.NO_SECOND_MODEL, {"model": "nets"})
+
+
+def test_an_accelerator_that_fails_gives_way_to_the_cpu(clip: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    test = make_backtest(make_draft(published={}, draft={"dwell_s": 0.5}), clip)
+    attempt = services.claim(test.pk, now=NOW)
+    assert attempt is not None
+    made = {"auto": failing_accelerator(), "cpu": FakeDetector(scene)}
+    monkeypatch.setattr(work_module, "load_detectors", lambda folder, provider: [made[provider]])
+    work(test, attempt=attempt, stop=threading.Event(), clock=lambda: NOW)
+    test.refresh_from_db()
+    assert (test.state, test.result["figures"]["frames"], moments(test, "draft")) == ("done", 20, [0.5])
 
 
 def test_the_model_is_asked_as_live_for_the_classes_and_scores_of_both_sides(clip: bytes) -> None:

@@ -28,7 +28,7 @@ from detection.inference.session import (
     open_session,
     targets_of,
 )
-from tests.detection.accelerators import CPU, CUDA, OPENVINO, TENSORRT, pretend_accelerator, refusing
+from tests.detection.accelerators import CPU, CUDA, OPENVINO, TENSORRT, Dying, pretend_accelerator, refusing
 
 ROOT = Path(__file__).resolve().parents[2]
 FP32 = DEFAULT_MODEL / "nanodet_fp32.onnx"
@@ -186,24 +186,6 @@ print("quiet")
     done = _in_jail(code, tmp_path)
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["quiet"]), done.stderr
     assert list(tmp_path.iterdir()) == []
-
-
-class Dying:
-    """An accelerator's session that fails as long as `bad`."""
-
-    def __init__(self, native: Any) -> None:
-        self._native, self.bad = native, False
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._native, name)
-
-    def get_providers(self) -> list[str]:
-        return [OPENVINO, CPU]
-
-    def run(self, *rest: Any) -> Any:
-        if self.bad:
-            raise RuntimeError("device lost")
-        return self._native.run(*rest)
 
 
 def test_an_accelerator_that_begins_to_fail_is_left_for_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:

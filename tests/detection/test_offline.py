@@ -10,6 +10,7 @@ from typing import Any, cast
 import av
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from cameras.core.document import Document
 from cameras.core.strict_json import DocumentError
@@ -17,6 +18,8 @@ from detection import offline_rules, offline_watch
 from detection.core.detections import Detections
 from detection.core.events import AlertEvent
 from detection.inference.detector import Detector
+from detection.inference.errors import ModelError
+from detection.inference.pool import load_detectors
 from detection.ingest.frame import Frame
 from detection.offline import analyse, choose_camera, read_document
 from detection.offline_video import VideoFile
@@ -24,6 +27,7 @@ from detection.pipeline import CameraPipeline, Observation
 from detection.plan import Plan
 from detection.second_stage import SecondStage
 from tests.cameras.documents import REGISTRY, content, document
+from tests.detection.accelerators import CUDA, OPENVINO, Dying, pretend_accelerator
 from tests.detection.rule_scenes import INSIDE, NAMES, binding, tracks
 from tests.fakes import FakeDetector
 from tests.servers.clips import make_clip
@@ -125,6 +129,88 @@ def test_one_core_gives_the_same_answer_without_threads(clip: Path, monkeypatch:
         assert len(cast(FakeDetector, one).limits) == 1  # no frame is taken before its turn
         found.close()
     assert lines(clip, bare()) == several
+
+
+class Accelerator(FakeDetector):
+    """Fails in every run of the pictures from `first` on, `times` times each."""
+
+    provider = CUDA
+
+    def __init__(self, first: int, times: int = 1000) -> None:
+        super().__init__(self._seen, pause=0.005)
+        self.first, self.times = first, times
+        self.failed: dict[int, int] = {}
+
+    def _seen(self, number: int) -> list[Row]:
+        if number >= self.first and self.failed.get(number, 0) < self.times:
+            self.failed[number] = self.failed.get(number, 0) + 1
+            raise ModelError("device lost", retryable=True)
+        return scene(number)
+
+
+def on_accelerator(clip: Path, one: Accelerator, **options: Any) -> list[dict[str, Any]]:
+    with VideoFile(clip) as video:
+        made = [cast(Detector, one)]
+        found = analyse(video, detectors=made, document=bare(), registry=REGISTRY, **options)
+        return [analysed.line(FakeDetector.classes) for analysed in found]
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_an_accelerator_that_fails_is_left_for_the_cpu_without_a_gap(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, cores: int
+) -> None:
+    monkeypatch.setattr(offline_watch, "usable_cores", lambda: cores)
+    one, spare = Accelerator(first=7), [FakeDetector(scene, pause=0.005) for _ in range(2)]
+    with capture_logs() as logs:
+        found = on_accelerator(clip, one, on_cpu=lambda: [cast(Detector, each) for each in spare])
+    assert found == lines(clip, bare())
+    assert one.failed == {7: offline_watch.TRIES}
+    assert sum(len(each.limits) for each in spare) == 13
+    assert [(line["event"], line["provider"], line["reason"]) for line in logs] == [
+        ("accelerator fails, going on on the CPU", CUDA, "device lost")
+    ]
+
+
+def test_an_accelerator_that_fails_now_and_then_is_kept(clip: Path) -> None:
+    def never() -> list[Detector]:
+        raise AssertionError("asked for")
+
+    one = Accelerator(first=5, times=offline_watch.TRIES - 1)
+    assert on_accelerator(clip, one, on_cpu=never) == lines(clip, bare())
+    assert set(one.failed) == set(range(5, 20))
+
+
+def test_an_accelerator_ends_the_analysis_where_the_cpu_does_not_take_over(clip: Path) -> None:
+    def none() -> list[Detector]:
+        raise ModelError("no weights")
+
+    with pytest.raises(ModelError, match="device lost"):
+        on_accelerator(clip, Accelerator(first=3), on_cpu=none)
+    with pytest.raises(ModelError, match="device lost"):
+        on_accelerator(clip, Accelerator(first=3))
+
+
+def test_after_an_accelerator_the_answer_is_the_cpu_s(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default model: on the CPU alone, and on an accelerator that is lost at the first picture."""
+    options: dict[str, Any] = {"document": bare(), "registry": REGISTRY, "min_score": 0.001}
+
+    def told(detectors: list[Detector]) -> list[dict[str, Any]]:
+        with VideoFile(clip) as video:
+            found = analyse(video, detectors=detectors, on_cpu=lambda: load_detectors(provider="cpu"), **options)
+            return [analysed.line(detectors[0].classes) for analysed in found]
+
+    expected = told(load_detectors(provider="cpu"))
+    made: list[Dying] = []
+
+    def start(_file: str, on_cpu: Any) -> Any:
+        made.append(Dying(on_cpu()))
+        return made[-1]
+
+    pretend_accelerator(monkeypatch, OPENVINO, start)
+    lost = load_detectors()
+    made[-1].bad = True
+    assert told(lost) == expected
+    assert any(line["detections"] for line in expected)
 
 
 def test_ids_of_events_tell_documents_apart(clip: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 import math
 import threading
@@ -69,7 +70,8 @@ class Command(BaseCommand):
         choose_camera(document, options["camera"])  # before anything is opened
         _spare(options["out"], options["video"], options["document"])
         with VideoFile(options["video"]) as video, WholeFile(options["out"]) as out:
-            detectors = load_detectors(folder=detection_model(), provider=settings.ORT_PROVIDER)
+            load = functools.partial(load_detectors, folder=detection_model())
+            detectors = load(provider=settings.ORT_PROVIDER)
             progress = Progress(self.stderr, video.length_s, now=time.monotonic())
             frames = analyse(
                 video,
@@ -81,6 +83,7 @@ class Command(BaseCommand):
                 min_score=options["min_score"],
                 began_at=_unix(options["began_at"], document),
                 gate=options["gate"],
+                on_cpu=functools.partial(load, provider="cpu"),
             )
             faults: tuple[str, ...] = ()
             with closing(frames):
