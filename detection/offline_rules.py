@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detection.core.detections import limits_by_class
-from detection.core.rules.registry import check_rules
 from detection.core.scene import View, Want
 from detection.core.view import Lens
 from detection.ingest.frame import Frame
@@ -23,18 +22,17 @@ class OfflineRules:
     """limits: the smallest score of each class that the rules get, float32 ``(classes,)``.
 
     lacking: models for second looks that were asked for and could not be used. broken: what rules raised first that failed in
-    any frame, by `bind_id`. second_stage: several may share one.
+    any frame, or could not be made, by `bind_id`. second_stage: several may share one.
     """
 
     def __init__(self, plan: Plan, classes: Sequence[str], second_stage: SecondStage) -> None:
-        """classes: the detector's, by id. Raises ValueError when a rule cannot be made."""
+        """classes: the detector's, by id."""
         self.limits = limits_by_class(tuple(classes), plan.classes, plan.lowest_score)
         self.lacking: set[str] = set()
         self.broken: dict[str, str] = {}
         self._plan = plan
         self._second_stage = second_stage
         self._pipeline = CameraPipeline(classes)
-        check_rules(plan.bindings)
         self._view = Lens()
 
     def step(self, seen: Watched) -> tuple[NDArray[np.intp], Observation]:

@@ -1,9 +1,10 @@
 """Both configurations over one video: the detector runs once, tracks and rules of each side on what they would see live.
 
 The result, as JSON: `figures` (`frames`, `media_s`, `wall_s`, `speed` as media seconds a second, `width`, `height`), `notes`
-(stored sentences) and for each of `draft` and `published` (None when nothing is published) `raised` and `alerts`, those that
-are kept, in order: `t` and `ended_t` in the video's seconds, `bind_id`, `roi_id`, `algo_code`, `severity`, `track_id`, `box`
-in 0..1 (None: not about one object), `data`, `picture` (storage key, "" when none was kept).
+(stored sentences) and for each of `draft` and `published` (None when nothing is published) `raised`, `broken` (what rules that
+failed raised, by `bind_id`; lacking in older ones) and `alerts`, those that are kept, in order: `t` and `ended_t` in seconds,
+`bind_id`, `roi_id`, `algo_code`, `severity`, `track_id`, `box` in 0..1 (None: not about one object), `data`, `picture`
+(storage key, "" when none was kept).
 """
 
 from __future__ import annotations
@@ -141,7 +142,10 @@ def run(
             frames, last, size = frames + 1, seen.frame.media_time, (seen.frame.width, seen.frame.height)
             tell(last)
     found: dict[str, Any] = dict.fromkeys(SIDES)
-    found |= {name: {"raised": side.raised, "alerts": side.alerts} for name, side in sides.items()}
+    found |= {
+        name: {"raised": side.raised, "broken": side.rules.broken, "alerts": side.alerts}
+        for name, side in sides.items()
+    }
     figures = {"frames": frames, "media_s": last, "width": size[0], "height": size[1]}
     return {"figures": figures, **found}, sorted(set().union(*(side.rules.lacking for side in sides.values())))
 

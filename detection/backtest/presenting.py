@@ -46,6 +46,7 @@ def told_result(test: BackTest, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "media": _seconds(figures["media_s"]),
         "wall": _seconds(figures["wall_s"]),
         "notes": [capfirst(translated(loaded(note))) for note in test.result["notes"]] + _limits(test),
+        "broken": _broken(test),
         "same": test.contents["draft"] == test.contents["published"],
     }
 
@@ -69,9 +70,37 @@ def _summary(test: BackTest, agree: int) -> str:
     return text % values
 
 
+def _sides() -> tuple[tuple[str, str], ...]:
+    return ("draft", _("draft")), ("published", _("published"))
+
+
+def _broken(test: BackTest) -> list[str]:
+    """A line for each rule that failed or could not be made: whose it is, and why."""
+    found = []
+    for side, name in _sides():
+        binds = {bind["bind_id"]: bind for bind in (test.contents[side] or {}).get("binds", [])}
+        rois = _rois(test, side)
+        for bind_id, reason in (test.result[side] or {}).get("broken", {}).items():
+            bind = binds[bind_id]
+            values = {
+                "side": name,
+                "algorithm": _algorithm(bind["algo_code"]),
+                "roi": rois.get(bind["roi_id"], {}).get("roi_name") or bind["roi_id"],
+                "binding": bind_id,
+                "reason": reason,
+            }
+            found.append(_("%(side)s: %(algorithm)s on %(roi)s (binding %(binding)s): %(reason)s") % values)
+    return [capfirst(text) for text in found]
+
+
+def _algorithm(algo_code: str) -> str:
+    known = registry.get(algo_code)
+    return _(known.label) if known else algo_code
+
+
 def _limits(test: BackTest) -> list[str]:
     found = []
-    for side, name in (("draft", _("draft")), ("published", _("published"))):
+    for side, name in _sides():
         raised = (test.result[side] or {}).get("raised", 0)
         values = {"side": name, "most": MOST_ALERTS if raised > MOST_ALERTS else MOST_PICTURES, "raised": raised}
         if raised > MOST_ALERTS:
@@ -91,7 +120,6 @@ def _rois(test: BackTest, side: str) -> dict[str, Mapping[str, Any]]:
 
 def _shown(alert: Alert, rois: Mapping[str, Mapping[str, Any]], test: BackTest, zone: ZoneInfo) -> dict[str, Any]:
     roi = rois.get(alert["roi_id"], {})
-    known = registry.get(alert["algo_code"])
     at = test.began_at and (test.began_at + timedelta(seconds=alert["t"])).astimezone(zone)
     box = alert["box"]
     return {
@@ -100,7 +128,7 @@ def _shown(alert: Alert, rois: Mapping[str, Mapping[str, Any]], test: BackTest, 
         "lasted": alert["ended_t"] is not None and _seconds(alert["ended_t"] - alert["t"]),
         "roi": roi.get("roi_name") or alert["roi_id"],
         "bind_id": alert["bind_id"],
-        "algorithm": _(known.label) if known else alert["algo_code"],
+        "algorithm": _algorithm(alert["algo_code"]),
         "severity": alert["severity"],
         "kind": SEVERITY_KIND[alert["severity"]],
         "picture": f"/api/media/{quote(alert['picture'])}" if alert["picture"] else "",

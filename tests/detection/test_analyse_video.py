@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from detection.core.rules.intrusion import Intrusion
 from detection.management.commands import analyse_video
 from tests.cameras.documents import document
 from tests.fakes import FakeDetector, failing_accelerator
@@ -198,6 +199,16 @@ def test_a_line_outside_the_picture_is_told_and_the_other_rules_go_on(place: Pat
     assert raised.value.returncode == analyse_video.ONLY_A_PART
     found = [json.loads(line) for line in (place / "out.jsonl").read_text().splitlines()]
     assert [event["bind_id"] for line in found for event in line["events"]] == ["b"]
+
+
+def test_a_rule_that_cannot_be_made_at_all_is_told(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin(rule: Intrusion, binding: Any) -> None:
+        raise ValueError("no such place")
+
+    monkeypatch.setattr(Intrusion, "__init__", begin)
+    with pytest.raises(CommandError, match=r"^the rule of binding b is broken: .* cannot be made: no such place\. "):
+        run(place)
+    assert len((place / "out.jsonl").read_text().splitlines()) == 20
 
 
 def test_a_missing_model_for_second_looks_is_told(place: Path, settings: Any) -> None:

@@ -17,6 +17,7 @@ from cameras.services import publish_edit
 from detection.backtest import forms, services
 from detection.backtest.models import BackTest
 from detection.backtest.work import work
+from detection.core.rules.intrusion import Intrusion
 from detection.inference.detector import Detector
 from tests.cameras.pages import browser, text, two_sites, visible
 from tests.detection.backtests import LEFT, NOW, clip_bytes, make_backtest, scene
@@ -170,6 +171,33 @@ def test_nothing_at_all_and_what_failed_are_said_in_words(kitchen: Site, clip: b
     broken = made(b"no video")
     finished(broken)
     assert "The video cannot be analysed: clip.mp4 is not a video that can be played" in visible(client, page(broken))
+
+
+def test_rules_that_cannot_be_made_are_named_with_the_reason(
+    kitchen: Site, clip: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unmade = Intrusion.__init__
+
+    def begin(rule: Intrusion, binding: Any) -> None:
+        if binding.params.dwell_s == 0.2:
+            raise ValueError("no <such> place")
+        unmade(rule, binding)
+
+    monkeypatch.setattr(Intrusion, "__init__", begin)
+    Binding.objects.get(bind_id="bind-1").roi.camera.rois.update(name="Yard & gate")
+    test = finished(made(clip))
+    reason = "ValueError: the rule cannot be made: no <such> place"
+    assert (test.state, test.result["draft"]["broken"]) == ("done", {"bind-1": reason})
+    assert (test.result["draft"]["raised"], test.result["published"]["raised"]) == (0, 1)
+    client = browser("operator", sites=[kitchen])
+    seen = visible(client, page(test))
+    assert "Rules failed, so alerts of these bindings are missing here:" in seen
+    told = "Draft: Intrusion on Yard &amp; gate (binding bind-1): ValueError: the rule cannot be made: no &lt;such&gt; place"
+    assert f"<li>{told}</li>" in seen
+    assert "Published: " not in seen
+    del test.result["published"]["broken"], test.result["draft"]["broken"]  # one of an older program
+    test.save()
+    assert "Rules failed" not in visible(client, page(test))
 
 
 def test_progress_and_cancel(kitchen: Site, clip: bytes) -> None:
