@@ -152,6 +152,23 @@ class Analyser:
         finally:
             slot.turn.release()
 
+    def hand_over(self, slot: CameraSlot) -> None:
+        """Stores what the rules of a slot know that is no longer in `slots`, for the process that is to analyse its camera:
+        its alerts go on there. It waits for the slot's last turn."""
+        camera_id = slot.plan.camera_id
+        if not slot.turn.acquire(timeout=self.last_turn_s):
+            log.warning("the last state of rules was not stored", camera=camera_id, reason="its analysis hangs")
+            return
+        try:
+            slot.gone = True
+            if slot.newest is not None and isinstance(state := slot.known(), dict):
+                slot.pipeline.latest = state  # nothing older may follow it
+                self.sink.keep_state(camera_id, state)
+        except Exception:  # whatever it is, the next document must still be applied
+            log.exception("the last state of rules was not stored", camera=camera_id)
+        finally:
+            slot.turn.release()
+
     def _analyse(self, slot: CameraSlot, frame: Frame) -> None:
         with slot.turn:
             if not slot.gone:

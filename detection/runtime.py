@@ -57,6 +57,7 @@ class Runtime:
         self._cameras: dict[str, Camera] = {}
         self._enabled: dict[str, bool] = {}
         self._left: list[CameraSlot] = []
+        self._leaving: dict[str, CameraSlot] = {}
 
     def apply(self, document: Document) -> None:
         """Makes the document the running one. Raises ValueError before anything changed when a rule cannot be made."""
@@ -85,21 +86,29 @@ class Runtime:
                 begun.append((slot, old if was is not None and was.rtsp_url == camera.rtsp_url else None))
             slots[camera_id] = slot
         ended += [slot for camera_id, slot in self.analyser.slots.items() if camera_id not in wanted]
+        analysed = {c.camera_id for c in content.cameras if c.enabled and c.analyse}
+        # Told as running until their last state is stored: only then may another process begin with it.
+        self._leaving = {slot.plan.camera_id: slot for slot in ended if slot.plan.camera_id in analysed - wanted.keys()}
         self.analyser.slots = slots
         self._cameras = wanted
         self._enabled = {c.camera_id: c.enabled for c in content.cameras}
         _tell_to_stop(ended)
-        self._let_go(ended, plans, analysed={c.camera_id for c in content.cameras if c.enabled and c.analyse})
+        self._let_go(ended, plans, analysed=analysed)
+        self._leaving = {}
         _exchange(ended, begun)
 
     def _let_go(self, ended: list[CameraSlot], plans: dict[str, Plan], *, analysed: set[str]) -> None:
-        """Closes the alerts that nothing looks after any more. A camera that another process is to analyse keeps its own."""
+        """Closes the alerts that nothing looks after any more. A camera that another process is to analyse keeps its own, and
+        what its rules know is stored for that one."""
         # An order to leave a camera may come just before the document that says why.
         for slot in (*self._left, *ended):
             plan = plans.get(slot.plan.camera_id)
             if slot.plan.camera_id not in analysed or (plan is not None and slot in ended):
                 self.analyser.let_go(slot, plan)
-        self._left = [slot for slot in ended if not slot.gone]
+        leaving = self._leaving.values()
+        for slot in leaving:
+            self.analyser.hand_over(slot)
+        self._left = [slot for slot in ended if slot in leaving or not slot.gone]
 
     def _new_slot(self, camera: Camera, plan: Plan, old: CameraSlot | None) -> CameraSlot:
         reader = CameraReader(
@@ -136,7 +145,8 @@ class Runtime:
         """`disk_free` (bytes), and every camera's state with its details, for the report."""
         words: dict[str, str] = {}
         details: dict[str, dict[str, Any]] = {}
-        slots = self.analyser.slots
+        slots = self.analyser.slots  # read before those that are leaving, which are noted before they leave
+        slots = {**self._leaving, **slots}
         for camera_id, enabled in self._enabled.items():
             slot = slots.get(camera_id)
             if slot is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -47,7 +47,8 @@ class GroupReport:
 
     cameras: state by camera. details: since, reason and last_frame_at by camera. broken: why the document is not healthy
     there; empty when it is. waiting: for what it waits before it can begin. inference: how it infers (`Detector.describe`).
-    model: the mark of the model with which it was started (`model_mark`).
+    model: the mark of the model with which it was started (`model_mark`). obeyed: the cameras of the order that it has taken
+    up, so that it analyses none of an earlier one any more; None from programs that did not tell.
     """
 
     sha256: str = ""
@@ -57,6 +58,7 @@ class GroupReport:
     waiting: str = ""
     inference: Mapping[str, Any] = field(default_factory=dict)
     model: str = ""
+    obeyed: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,20 @@ from detection.core.groups import Condition, Group, GroupReport
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A group as the executor has it, its condition, and what it last told of itself."""
+    """A group as the executor has it, its condition, and what it last told of itself.
+
+    told: cameras that it was ever told to analyse and has not confirmed to have left.
+    """
 
     group: Group
     condition: Condition
     report: GroupReport
+    told: frozenset[str] = frozenset()
 
     @property
     def holds(self) -> frozenset[str]:
         """Cameras that may be analysed there just now, whatever was asked for meanwhile."""
-        return frozenset(self.group.cameras) | frozenset(self.report.cameras)
+        return frozenset(self.group.cameras) | frozenset(self.report.cameras) | self.told
 
 
 class Executor(Protocol):

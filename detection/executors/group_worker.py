@@ -57,7 +57,7 @@ class Lifeline:
             log.warning("no parent gives a sign of life, ending", group=self.seat.name)
             self.stop.set()
         worker = self.worker
-        report = worker.report() if worker else GroupReport(waiting=self.trouble, model=model_mark())
+        report = worker.report() if worker else GroupReport(waiting=self.trouble, model=model_mark(), obeyed=())
         self.seat.report(report, fatal=self.fatal)
         return False
 
@@ -95,6 +95,7 @@ class GroupWorker:
             sender=ReportSender(cloud, health=dict),
         )
         self._trouble = ""
+        self._obeyed: tuple[str, ...] = ()
         commands = command_loops(
             device_id=settings.device_id,
             cloud_redis_url=settings.cloud_redis_url,
@@ -132,11 +133,13 @@ class GroupWorker:
             except BaseException:
                 runtime.only = before
                 raise
+        self._obeyed = order.cameras
         log.info("cameras of this group", group=self.seat.name, cameras=", ".join(order.cameras))
         return True
 
     def report(self) -> GroupReport:
         """Only cameras that are being analysed are named."""
+        obeyed = self._obeyed  # before what runs: it tells that nothing of an earlier order does
         runtime, current = self.analysis.runtime, self.sync.current
         health = runtime.health()
         running = health["camera_details"]
@@ -147,6 +150,7 @@ class GroupWorker:
             broken=self._trouble or runtime.unhealthy(),
             inference=self.analysis.detector.describe(),
             model=self.model,
+            obeyed=obeyed,
         )
 
     def start(self) -> None:

@@ -89,6 +89,7 @@ class ProcessUnit:
         self.group: Group | None = None  # what is wanted; None: nothing any more
         self.condition = Condition("starting", clock())
         self._ordered: Group | None = None  # what the process was told
+        self._told: frozenset[str] = frozenset()  # cameras of that and of earlier orders that it may not have left yet
         self._report = GroupReport()
         self._process: _Process | None = None
         self._policy = RestartPolicy(Backoff(timing.base, timing.cap), settled_s=timing.settled)
@@ -108,7 +109,7 @@ class ProcessUnit:
 
     def unit(self) -> Unit:
         group = self.group or self._ordered or Group(self.name, ())
-        return Unit(group, self.condition, self._report)
+        return Unit(group, self.condition, self._report, self._told)
 
     def take_over(self) -> bool:
         """After a restart of the parent: goes on with what its predecessor had under this name. False: there is nothing."""
@@ -179,6 +180,7 @@ class ProcessUnit:
     def _order(self) -> bool:
         """Tells the process which cameras; a full disk is tried again. True when it knows."""
         if self.group is not None and self.group != self._ordered:
+            self._told |= frozenset(self.group.cameras)
             try:
                 self.folder.write_order(self.group)
             except OSError as error:
@@ -201,6 +203,7 @@ class ProcessUnit:
             self._due = now + AGAIN_S
             return True
         self._process = _Process(identity, None, now, 0, now)
+        self._told |= self._of_order()
         if identity.command != tuple(self.command(self.name)):  # of another device, another edgesite
             log.warning("a process that was started otherwise runs this group, it is ended", group=self.name)
             self._press(self._process, now)
@@ -222,6 +225,7 @@ class ProcessUnit:
             return
         identity = Identity(popen.pid, start_ticks(popen.pid) or 0)
         self._process = _Process(identity, popen, now, self.folder.told_at(self.name), now)
+        self._told |= self._of_order()
         kept = self.condition.reason if self._crashes or self.being_replaced else ""
         self._become("starting", kept, fault=self.condition.fault)
         log.info("analysis process started", group=self.name, pid=popen.pid)
@@ -234,12 +238,20 @@ class ProcessUnit:
             if status is not None and status.pid == process.identity.pid:
                 process.spoke = True
                 self._report = status.report
+                self._note_obeyed()
                 if process.popen is not None and (self._report.cameras or self._report.broken):
                     self._replacing = False
         if self._crashes and now - process.begun >= self.timing.settled:
             self._crashes = 0
         if process.spoke and process.asked_at is None:
             self._become("running", self._report.waiting, fault=self.condition.fault and self._crashes > 0)
+
+    def _note_obeyed(self) -> None:
+        if self._report.obeyed is None or frozenset(self._report.obeyed) == self._of_order():
+            self._told = self._of_order()
+
+    def _of_order(self) -> frozenset[str]:
+        return frozenset(self._ordered.cameras if self._ordered else ())
 
     def _press(self, process: _Process, now: float) -> None:
         if process.asked_at is None:
@@ -251,7 +263,7 @@ class ProcessUnit:
             process.signal(signal.SIGKILL)
 
     def _lost(self, process: _Process, now: float) -> None:
-        self._process, self._report = None, GroupReport()
+        self._process, self._report, self._told = None, GroupReport(), frozenset()
         status = process.popen.returncode if process.popen else None
         if process.asked_at is not None:
             log.info("analysis process ended", group=self.name)

@@ -129,6 +129,19 @@ def test_a_camera_waits_until_the_group_that_had_it_has_ended(tmp_path: Path) ->
     assert executor.told == ["g1: vid2", "g1: vid1 vid2"]
 
 
+def test_a_camera_waits_until_the_group_that_was_told_to_leave_it_says_it_has(tmp_path: Path) -> None:
+    """Its latest report may be older than the order by which it began."""
+    reconciler, executor = make(tmp_path, largest=1)
+    executor.units["g2"] = Unit(
+        Group("g2", ("vid2",)), Condition("running", 1.0), GroupReport(), told=frozenset({"vid1", "vid2"})
+    )
+    reconciler.apply(read(**TWO))
+    assert "g1: vid1" not in executor.told
+    executor.units["g2"] = Unit(Group("g2", ("vid2",)), Condition("running", 1.0), GroupReport(obeyed=("vid2",)))
+    reconciler.step()
+    assert "g1: vid1" in executor.told
+
+
 def test_a_document_whose_rules_cannot_be_made_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reconciler, executor = make(tmp_path)
     first = read(**ONE)

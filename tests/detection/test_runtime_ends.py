@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any, cast
 
@@ -111,6 +112,42 @@ def test_a_camera_that_another_process_takes_over_keeps_its_alerts(box: Box) -> 
     box.runtime.only = frozenset({"vid2"})
     box.runtime.apply(read())
     assert box.sink.told == []
+
+
+def test_the_process_that_takes_a_camera_over_finds_all_that_its_rules_knew(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stored as the last act, and only then is the camera no longer told of: the other process begins at that."""
+    running: list[list[str]] = []
+
+    def keep_state(camera_id: str, state: Any) -> None:
+        running.append([*box.runtime.health()["camera_details"]])
+        box.sink.kept.append((camera_id, state))
+        frame = Frame("vid1", av.VideoFrame(64, 48, "yuv420p"), 20.0, 1020.0, 0)
+        turn = threading.Thread(target=box.analyser._analyse, args=(box.slot, frame))
+        turn.start()
+        turns.append(turn)
+
+    turns: list[threading.Thread] = []
+    monkeypatch.setattr(box.sink, "keep_state", keep_state)
+    box.watch(seconds=3)
+    latest = box.slot.pipeline.snapshot()
+    box.runtime.only = frozenset({"vid2"})
+    box.runtime.apply(read())
+    turns[0].join(5)
+    assert box.sink.kept == [("vid1", latest)]
+    assert running == [["vid1", "vid2"]]
+    assert [*box.runtime.health()["camera_details"]] == ["vid2"]
+    assert box.slot.newest is not None
+    assert box.slot.newest.media_time == 10.0  # no frame is analysed any more
+    box.runtime.apply(read())
+    assert len(box.sink.kept) == 1
+
+
+def test_a_camera_that_has_shown_nothing_leaves_what_is_stored(box: Box) -> None:
+    box.runtime.only = frozenset({"vid2"})
+    box.runtime.apply(read())
+    assert box.sink.kept == []
 
 
 def test_a_camera_that_is_taken_away_just_before_the_document_says_why_ends_its_alerts(box: Box) -> None:
