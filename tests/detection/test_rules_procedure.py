@@ -96,6 +96,49 @@ def test_what_somebody_did_before_he_entered(steps: tuple[dict[str, Any], ...], 
     assert kinds(events) == expected
 
 
+@pytest.mark.parametrize("min_s", [0.0, 20.0])
+def test_what_is_done_after_entering_is_too_late(min_s: float) -> None:
+    """He is judged after 30 s, as of the moment at which he entered; an absence of 22 s does not end his visit."""
+    machine = made(({"roi_id": "sink", "min_s": min_s},), dwell_s=30, exit_s=25)
+    way: Way = [(3, DOOR), (2, LINE), (22, SINK), (10, LINE)]
+    (event,) = play(machine, times(0, 37), scene({1: way}))
+    step = {"roi_id": "sink", "min_s": min_s, "spent_s": 0.0, "state": "skipped"}
+    assert (event.data["kind"], event.data["steps"]) == ("skipped", [step])
+
+
+def test_who_stays_at_a_step_that_lies_in_the_goal_has_done_before_what_he_had_on_entering() -> None:
+    inside = (OtherRoi("sink", "rectangle", ((0.55, 0.3), (0.85, 0.7))),)
+    wanted = [{"roi_id": "sink", "min_s": 20.0}]
+    for before, expected in ((21, []), (12, ["too_short"])):
+        goal = binding("procedure", points=((0.5, 0.3), (0.7, 0.7)), steps=wanted, dwell_s=10.0)
+        machine = make_rule(replace(goal, places=inside))
+        play(machine, times(-12, -1, rate=1), lambda _: Tracks.empty())
+        way: Way = [(3, DOOR), (before, (0.8, 0.5)), (20, LINE)]
+        assert kinds(play(machine, times(0, 23 + before), scene({1: way}))) == expected
+
+
+STAY = st.tuples(st.floats(0.5, 25.0), st.sampled_from([DOOR, SINK, TOWEL]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(before=st.lists(STAY, max_size=5), after=st.lists(st.tuples(st.floats(0.5, 6.0), STAY), max_size=3))
+def test_a_verdict_is_that_of_the_moment_of_entering(
+    before: Way, after: list[tuple[float, tuple[float, tuple[float, float]]]]
+) -> None:
+    """Whatever somebody does in absences that do not end his visit."""
+    until = sum(seconds for seconds, _ in before) + 3
+    left = 100.0 - sum(stay + away for stay, (away, _) in after)
+    later: Way = [each for stay, absence in after for each in ((stay, LINE), absence)]
+
+    def told(rest: Way) -> list[tuple[object, object]]:
+        machine = made(BOTH, dwell_s=99.0, exit_s=30.0)
+        way: Way = [(3, DOOR), *before, *rest]
+        events = play(machine, times(0, until + 100, rate=4), scene({1: way}))
+        return [(event.data["kind"], event.data["steps"]) for event in events]
+
+    assert told([*later, (left + 9, LINE)]) == told([(109, LINE)])
+
+
 def test_what_was_spent_at_a_step_before_its_turn_does_not_count() -> None:
     """Towel, sink, towel within one pause: 6 s in all, but only 2 of them after the sink."""
     way: Way = [(3, DOOR), (4, TOWEL), (21, SINK), (2.5, TOWEL), (5, LINE)]
@@ -248,6 +291,19 @@ def test_who_had_washed_before_a_restart_may_enter_after_it_and_who_had_his_aler
     assert kinds(play(first, times(0, 32), scene(ways))) == ["skipped"]
     after = scene({11: [(2, TOWEL), (9, LINE)], 12: [(11, LINE)]})
     assert play(restarted(first, 50.0, 2.0), times(50, 61), lambda now: after(now - 50)) == []
+
+
+@pytest.mark.parametrize(("washed_s", "away_s", "expected"), [(12, 2, ["too_short"]), (12, 9, []), (21, 2, [])])
+def test_what_he_had_done_on_entering_is_known_after_a_restart(
+    washed_s: float, away_s: float, expected: list[str]
+) -> None:
+    """In the goal he is seen no more for 2 s, too short to have done what was missing, or for 9 s."""
+    entered = 3.0 + washed_s
+    way: Way = [(3, DOOR), (washed_s, SINK), (60, LINE)]
+    before = made(dwell_s=10)
+    assert play(before, times(0, entered + 5), scene({1: way})) == []
+    machine = restarted(before, entered + 5 + away_s, away_s, dwell_s=10)
+    assert kinds(play(machine, times(entered + 5 + away_s, entered + 25), scene({1: way}))) == expected
 
 
 def test_after_a_long_restart_nothing_is_assumed() -> None:

@@ -189,7 +189,7 @@ def snapshot_of(people: Iterable[Person[Any]], now: float) -> dict[str, JSON]:
 
 def _aged(value: Any, now: float) -> Any:
     """A dataclass as `shifted` would make it of `asdict`, in one go: rules are asked for their state once a second."""
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_aged(each, now) for each in value]
     names = _names_of(type(value))  # type: ignore[arg-type]  # mypy takes no type for hashable
     if not names:

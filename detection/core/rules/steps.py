@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol
+from typing import Annotated, Literal, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from detection.core.rules.base import State
 from detection.core.rules.handover import SLACK_S
@@ -51,10 +51,12 @@ class Limits(Protocol):
 
 
 class Verdict(NamedTuple):
-    """What is wrong; of each step the seconds of the longest stay, and `done`, `too_short` or `skipped`."""
+    """What is wrong; of each step the seconds of the longest stay, and `done`, `too_short` or `skipped`. missing_s: how long
+    it would have taken to do what is missing."""
 
     kind: Kind
     steps: list[tuple[float, str]]
+    missing_s: float
 
 
 @dataclass(slots=True)
@@ -75,13 +77,15 @@ class Step:
 
 @dataclass(slots=True)
 class Washer:
-    """One person. goal: his visit there; raised: it has been judged; came: the last sight before it was outside.
+    """One person. goal: his visit there; raised: it has been judged; came: the last sight before it was outside; found: what
+    was wrong when he entered.
 
     outside: where he was seen last. gap_s, gap_at: the longest time lately for which nobody could see him.
     """
 
     steps: list[Step]
     goal: Stay = field(default_factory=Stay)
+    found: Verdict | None = None
     outside: bool = False
     came: bool = False
     raised: bool = False
@@ -116,7 +120,7 @@ class Washer:
         had = self.goal.since
         self.goal.look(at_goal, now, exit_s=limits.exit_s, known=known)
         if at_goal and self.goal.since == now and had != now:
-            self.came, self.raised = self.outside, False
+            self.came, self.raised, self.found = self.outside, False, self._find(limits, now)
         if seen:
             self.outside = not at_goal
 
@@ -149,6 +153,14 @@ class Washer:
 
     def verdict(self, limits: Limits, entered: float) -> Verdict | None:
         """What is wrong with having entered then; None when nothing is, or when it may have been done unseen."""
+        if self.found is None or (
+            lately(self.gap_at, entered, limits.within_s) and self.gap_s >= self.found.missing_s - SLACK_S
+        ):
+            return None
+        return self.found
+
+    def _find(self, limits: Limits, entered: float) -> Verdict | None:
+        """What is wrong with entering now, as far as was seen: what he does later does not count for this visit."""
         if self.is_complete(entered, limits.within_s):
             return None
         found: list[tuple[float, str]] = []
@@ -163,10 +175,8 @@ class Washer:
         states = {state for _, state in found}
         if states == {"done"}:  # in the wrong order: he would have had to do all of it again
             missing = sum(wanted.min_s for wanted in limits.steps)
-        if lately(self.gap_at, entered, limits.within_s) and self.gap_s >= missing - SLACK_S:
-            return None
         kind: Kind = "skipped" if "skipped" in states else "too_short" if "too_short" in states else "out_of_order"
-        return Verdict(kind, found)
+        return Verdict(kind, found, missing)
 
 
 class _Step(BaseModel):
@@ -180,11 +190,16 @@ class _Step(BaseModel):
     chain_at: Number | None
 
 
+_Finding = Annotated[tuple[Number, str], Field(strict=False)]
+_Verdict = Annotated[tuple[Kind, list[_Finding], Number], Field(strict=False)]
+
+
 class _Washer(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     steps: list[_Step]
     goal: KeptStay
+    found: _Verdict | None = None  # lacking where an older program stored it
     outside: bool
     came: bool
     raised: bool
@@ -210,7 +225,8 @@ def person_of(kept: KeptPerson[_Washer], now: float, away_s: float, within_s: fl
         step.best_at, step.done_at, step.chain_at = (
             earlier(at, away_s) for at in (step.best_at, step.done_at, step.chain_at)
         )
-    washer = Washer(steps=steps, goal=Stay(**own.pop("goal")), **own)
+    found = own.pop("found")
+    washer = Washer(steps=steps, goal=Stay(**own.pop("goal")), found=found and Verdict(*found), **own)
     washer.goal.away = True
     washer.alerted_at, washer.gap_at = earlier(washer.alerted_at, away_s), earlier(washer.gap_at, away_s)
     washer.missed(away_s, now, within_s)
