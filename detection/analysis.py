@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable
@@ -80,9 +81,12 @@ class Analysis:
             ("broadcast", broadcast.step, 0.1),
             ("memory", self.memory.step, 2.0),
             ("coverage", self.coverage.step, LOOK_SECONDS),
+            ("pace", functools.partial(self._pace, Pacing(self.analyser)), 0.25),
         ]
-        if detector.processor:
-            self.loops.append(("pace", Pacing(self.analyser).step, 0.25))
+
+    def _pace(self, pacing: Pacing) -> bool:
+        # Asked each time: an accelerator that fails is left for the processor.
+        return self.detector.processor and pacing.step()
 
     def _reader(self, camera_id: str) -> CameraReader | None:
         slot = self.analyser.slots.get(camera_id)

@@ -53,6 +53,11 @@ class JoinedRuns:
         """Where the network runs now."""
         return self._network.target
 
+    @property
+    def file(self) -> str:
+        """The file that the network runs now."""
+        return self._network.file
+
     def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
         """As `Session.run`, for feeds of one picture, which must stay as they are until it returns. Raises ModelError."""
         shapes = tuple((name, array.shape) for name, array in feeds.items())

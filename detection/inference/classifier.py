@@ -77,7 +77,7 @@ class Classifier:
         manifest = load_manifest(folder)
         if manifest.family != FAMILY:
             raise ModelError(f"Model {manifest.name} is of the family {manifest.family!r}, not {FAMILY!r}.")
-        return cls(manifest, open_model(folder, manifest, provider=provider, threads=threads).session)
+        return cls(manifest, open_model(folder, manifest, provider=provider, threads=threads))
 
     def look(self, picture: NDArray[np.uint8]) -> View:
         """The answer for a BGR picture ``(h, w, 3)`` of any size; unknown below the manifest's `thresholds.score`.

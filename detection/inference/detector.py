@@ -22,13 +22,11 @@ from detection.inference.session import CPU, Network, Tensor
 class Detector:
     """One model, loaded. Not thread-safe, since its buffers are reused: give every thread an instance of its own.
 
-    model: its name. classes: names by class id. provider: the execution provider that runs, by its full name. processor:
-    whether it computes on the processor, as OpenVINO may too. weights: fp32, fp16 or int8. file: that holds them. batch:
-    how many pictures at once `shared` makes of it. input_size: width and height into which pictures are fitted. score:
-    detections below it are left out.
+    model: its name. classes: names by class id. batch: how many pictures at once `shared` makes of it. input_size: width and
+    height into which pictures are fitted. score: detections below it are left out.
     """
 
-    def __init__(self, manifest: ModelManifest, adapter: Adapter, session: Network, weights: str, file: str) -> None:
+    def __init__(self, manifest: ModelManifest, adapter: Adapter, session: Network) -> None:
         """Use `load`. Raises ModelError when the file is not what the manifest promises."""
         # Accelerators build code for one shape, so a blob of another size would cost them seconds.
         trim = session.target.provider == CPU
@@ -37,9 +35,7 @@ class Detector:
         _check_batch(manifest, adapter.output_names, session)
         self.model = manifest.name
         self.classes = manifest.classes
-        self.provider, self.processor = session.target.provider, session.target.processor
-        self.weights, self.file = weights, file
-        self.batch = 1 if self.processor else manifest.input.batch
+        self.batch = 1 if session.target.processor else manifest.input.batch
         self.input_size = (manifest.input.width, manifest.input.height)
         self.score = manifest.thresholds.score
         self._input_name, self._sizes_name = manifest.input.name, manifest.input.sizes
@@ -62,11 +58,31 @@ class Detector:
             adapter = make_adapter(manifest)
         except ModelError as error:
             raise ModelError(f"{folder}: {error}") from None
-        loaded = open_model(folder, manifest, weights=weights, provider=provider, threads=threads)
+        session = open_model(folder, manifest, weights=weights, provider=provider, threads=threads)
         try:
-            return cls(manifest, adapter, loaded.session, loaded.weights, loaded.file)
+            return cls(manifest, adapter, session)
         except ModelError as error:
-            raise ModelError(f"{folder / loaded.file}: {error}", retryable=error.retryable) from None
+            raise ModelError(f"{folder / session.file}: {error}", retryable=error.retryable) from None
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that runs now, by its full name: an accelerator that fails is left for the CPU."""
+        return self._session.target.provider
+
+    @property
+    def processor(self) -> bool:
+        """Whether it computes on the processor, as OpenVINO may too."""
+        return self._session.target.processor
+
+    @property
+    def file(self) -> str:
+        """The plain name of the file that runs now."""
+        return self._session.file
+
+    @property
+    def weights(self) -> str:
+        """What that file holds: fp32, fp16 or int8."""
+        return next(name for name, each in self._manifest.files.items() if each.file == self.file)
 
     def shared(self) -> list[Detector]:
         """`batch` detectors for as many threads, whose pictures go through this one's network together.
@@ -76,7 +92,7 @@ class Detector:
         if self.batch == 1:
             return [self]
         manifest, joined = self._manifest, JoinedRuns(self._session, self.batch)
-        return [Detector(manifest, make_adapter(manifest), joined, self.weights, self.file) for _ in range(self.batch)]
+        return [Detector(manifest, make_adapter(manifest), joined) for _ in range(self.batch)]
 
     def describe(self) -> dict[str, Any]:
         """What runs, for the device's report.

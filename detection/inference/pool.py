@@ -56,8 +56,7 @@ class DetectorPool:
     def __init__(self, detectors: Sequence[Detector]) -> None:
         """detectors: at least one, all of the same model."""
         first = detectors[0]
-        self.classes, self.provider, self.processor = first.classes, first.provider, first.processor
-        self.weights, self.input_size, self.score = first.weights, first.input_size, first.score
+        self.classes, self.input_size, self.score = first.classes, first.input_size, first.score
         self.size = len(detectors)
         self._first = first
         self._idle: SimpleQueue[Detector] = SimpleQueue()
@@ -79,6 +78,18 @@ class DetectorPool:
         """
         first, *more = load_detectors(folder, weights=weights, provider=provider, count=size)
         return cls([*first.shared(), *more])
+
+    @property
+    def provider(self) -> str:
+        return self._first.provider
+
+    @property
+    def processor(self) -> bool:
+        return self._first.processor
+
+    @property
+    def weights(self) -> str:
+        return self._first.weights
 
     def describe(self) -> dict[str, Any]:
         """As `Detector.describe`, with the number of sessions."""

@@ -7,7 +7,6 @@ import os
 # onnxruntime looks up a collector's address when it is imported: a box must not talk to anyone it was not told about.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
-import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ import structlog
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from detection.cores import usable_cores
 from detection.inference.errors import ModelError
 
 CPU = "CPUExecutionProvider"
@@ -96,6 +94,10 @@ class Network(Protocol):
     def target(self) -> Target:
         """Where it runs now."""
 
+    @property
+    def file(self) -> str:
+        """The plain name of the file that runs now."""
+
     def run(self, names: Sequence[str], feeds: Mapping[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
         """The named outputs, in that order. Raises ModelError."""
 
@@ -111,12 +113,13 @@ class Session:
         native: Any,
         target: Target,
         *,
-        on_cpu: Callable[[], Session] | None = None,
+        file: str = "",
+        on_cpu: Callable[[Session], Session] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """on_cpu: opens the same file on the CPU; None: there is no other place. monotonic: seconds."""
+        """file: its plain name. on_cpu: opens what takes this one's place there; None: nothing does. monotonic: seconds."""
         self._native = native
-        self.target = target
+        self.target, self.file = target, file
         self._on_cpu, self._monotonic = on_cpu, monotonic
         self._failures, self._failing_since = 0, 0.0
         self._bound: dict[Any, tuple[Any, dict[str, Any]]] = {}
@@ -144,13 +147,13 @@ class Session:
         self._failures = 0
         told = {"provider": self.target.provider, "device": self.target.device or None, "reason": str(error)}
         try:
-            spare = self._on_cpu()
+            spare = self._on_cpu(self)
         except ModelError as why:
             log.error("accelerator fails, and the CPU does not take over", **told, cpu=str(why))
             return False
-        log.error("accelerator fails, going on on the CPU", **told)
+        log.error("accelerator fails, going on on the CPU", **told, model=spare.file)
         self._bound.clear()
-        self._native, self.target, self._on_cpu = spare._native, spare.target, None
+        self._native, self.target, self.file, self._on_cpu = spare._native, spare.target, spare.file, None
         self.inputs, self.outputs = spare.inputs, spare.outputs
         return True
 
@@ -222,13 +225,18 @@ def targets_of(providers: Sequence[str]) -> list[Target]:
 
 
 def open_session(
-    path: Path, target: Target = ON_CPU, *, threads: int = 1, fixed_axes: Mapping[str, int] | None = None
+    path: Path,
+    target: Target = ON_CPU,
+    *,
+    threads: int = 1,
+    fixed_axes: Mapping[str, int] | None = None,
+    on_cpu: Callable[[Session], Session] | None = None,
 ) -> Session:
     """Loads an ONNX file at `target`, where it must really start.
 
     threads: of the CPU, per run. fixed_axes: sizes of free axes by their names, which accelerators get as constants: they
-    build code for one shape. Raises ProviderMissingError when onnxruntime falls back to the CPU, and ModelError when the
-    file is not a usable ONNX model or the provider does not take it.
+    build code for one shape. on_cpu: as for `Session`. Raises ProviderMissingError when onnxruntime falls back to the CPU,
+    and ModelError when the file is not a usable ONNX model or the provider does not take it.
     """
     provider = target.provider
     chosen: list[Any] = [(provider, {"device_type": target.device}) if target.device else provider]
@@ -253,9 +261,7 @@ def open_session(
             "library is missing. Install it, or set ORT_PROVIDER to auto or cpu.",
             retryable=True,
         )
-    # A single session then serves all threads, so it gets all cores.
-    on_cpu = None if provider == CPU else functools.partial(open_session, path, threads=usable_cores())
-    return Session(native, target, on_cpu=on_cpu)
+    return Session(native, target, file=path.name, on_cpu=on_cpu)
 
 
 def _options(threads: int) -> Any:

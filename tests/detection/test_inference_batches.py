@@ -25,7 +25,7 @@ class Counting:
     """A network whose output is its input doubled. It computes only while `open` is set, and keeps the sizes of its runs."""
 
     def __init__(self) -> None:
-        self.target = ON_CPU
+        self.target, self.file = ON_CPU, "network.onnx"
         self.inputs: tuple[Tensor, ...] = ()
         self.outputs: tuple[Tensor, ...] = ()
         self.sizes: list[int] = []

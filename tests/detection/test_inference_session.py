@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +33,7 @@ from detection.inference.session import (
     targets_of,
 )
 from tests.detection.accelerators import CPU, CUDA, OPENVINO, TENSORRT, Dying, pretend_accelerator, refusing
+from tests.detection.onnx_files import FLOAT, Shape, squeezing
 
 ROOT = Path(__file__).resolve().parents[2]
 FP32 = DEFAULT_MODEL / "nanodet_fp32.onnx"
@@ -218,14 +223,85 @@ def test_an_accelerator_that_begins_to_fail_is_left_for_the_cpu(monkeypatch: pyt
         found = detector.detect(picture)
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
     assert pool.describe()["provider"] == "CPU"
+    assert (detector.provider, detector.processor, pool.provider, pool.processor) == (CPU, True, CPU, True)
+    assert (pool.weights, detector.file) == ("fp32", FP32.name)  # asked for by name
     assert [line["event"] for line in logs] == ["accelerator fails, going on on the CPU"]
     assert "device lost" in logs[0]["reason"]
+    assert logs[0]["model"] == FP32.name
     detector.detect(picture)
     assert len(asked) == 1
 
 
+def lost_accelerator(monkeypatch: pytest.MonkeyPatch, folder: Path = DEFAULT_MODEL) -> DetectorPool:
+    """On Intel graphics, which have begun to fail for longer than `FAILING_S`; the next run leaves it."""
+    made: list[Dying] = []
+
+    def start(_file: str, on_cpu: Any) -> Any:
+        made.append(Dying(on_cpu()))
+        return made[-1]
+
+    pretend_accelerator(monkeypatch, OPENVINO, start)
+    pool = DetectorPool.load(folder)
+    now = 0.0
+    network: Any = pool._first._session
+    monkeypatch.setattr(network._network, "_monotonic", lambda: now)
+    made[-1].bad = True
+    for _ in range(FAILURES - 1):
+        with pytest.raises(ModelError, match="device lost"):
+            pool.detect(np.zeros((416, 416, 3), np.uint8))
+        now = FAILING_S
+    return pool
+
+
+def found_by(pool: DetectorPool | Detector) -> Any:
+    return pool.detect(np.random.default_rng(2).integers(0, 256, (416, 416, 3), np.uint8), min_score=0.02)
+
+
+def test_after_an_accelerator_the_weights_are_those_that_suit_a_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = found_by(Detector.load(provider="cpu", weights="int8"))
+    pool = lost_accelerator(monkeypatch)
+    before = {"model": "nanodet-g", "weights": "fp16", "file": "nanodet_fp16.onnx", "provider": "OpenVINO"}
+    assert pool.describe() == before | {"device": "GPU", "sessions": 1, "batch": 8}
+    found = found_by(pool)
+    np.testing.assert_allclose(found.scores, expected.scores, atol=1e-4)
+    np.testing.assert_allclose(found.boxes, expected.boxes, atol=1e-4)
+    assert len(found)
+    after = {"model": "nanodet-g", "weights": "int8", "file": "nanodet_int8.onnx", "provider": "CPU"}
+    assert pool.describe() == after | {"device": "", "sessions": 1, "batch": 8}
+    assert (pool.provider, pool.processor, pool.weights) == (CPU, True, "int8")
+    with ThreadPoolExecutor(8) as threads:  # together, as the accelerator took them
+        for again in threads.map(lambda _: found_by(pool), range(16)):
+            np.testing.assert_allclose(again.scores, expected.scores, atol=1e-3)
+
+
+@pytest.mark.parametrize("damage", ["missing", "other outputs"])
+def test_weights_that_cannot_take_an_accelerator_s_place_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, damage: str
+) -> None:
+    folder = Path(shutil.copytree(DEFAULT_MODEL, tmp_path / "model"))
+    int8, fp32 = folder / "nanodet_int8.onnx", folder / "nanodet_fp32.onnx"
+    if damage == "other outputs":
+        manifest = json.loads((folder / "manifest.json").read_text())
+        outputs: dict[str, Shape] = {"scores": ("b", 3, "cells"), "distances": ("b", 44, "cells")}
+        content = squeezing(("image", FLOAT, ("b", 3, "h", "w")), outputs)
+        int8.write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        manifest["files"]["int8"] = {"file": int8.name, "sha256": digest, "bytes": len(content)}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    pool = lost_accelerator(monkeypatch, folder)
+    if damage == "missing":
+        int8.unlink()
+        fp32.unlink()
+    expected = "fp16" if damage == "missing" else "fp32"
+    with capture_logs() as logs:
+        assert len(found_by(pool))
+    assert (pool.provider, pool.weights) == (CPU, expected)
+    told = [line["weights"] for line in logs if line["event"] == "weights left out"]
+    assert told == (["int8", "fp32"] if damage == "missing" else ["int8"])
+
+
 def test_an_accelerator_that_fails_stays_where_the_cpu_does_not_take_over() -> None:
-    def none() -> Session:
+    def none(_failing: Session) -> Session:
         raise ModelError("no such file")
 
     now = 0.0
