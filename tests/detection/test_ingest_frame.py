@@ -68,3 +68,26 @@ def test_threads_scale_at_the_same_time(frame: Frame) -> None:
     for thread in threads:
         thread.join()
     assert same == [True] * 200
+
+
+def street(name: str, width: int, height: int, seed: int) -> av.VideoFrame:
+    """Noise of many colours."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    blurred = cv2.blur(pixels, (9, 9)).astype(np.uint8)
+    return av.VideoFrame.from_ndarray(blurred, format="bgr24").reformat(format=name)
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "yuvj420p", "nv12", "yuv420p10le", "yuv422p", "gray"])
+def test_a_jpeg_shows_what_the_scaler_makes_whatever_was_encoded_before(name: str) -> None:
+    """Also when memory is used again: of other sizes, other colours, and while an earlier picture is still held."""
+    sizes = [(640, 360), (640, 360), (321, 243), (1920, 1080), (2560, 1440), (640, 360)]
+    for seed, (width, height) in enumerate(sizes):
+        picture = street(name, width, height, seed)
+        picture.colorspace, picture.color_range = (1, 5, 2)[seed % 3], (1, 2, 0)[seed % 3]
+        frame = Frame("c", picture, media_time=0, timestamp=0, generation=0)
+        for most in ((width, height), (1920, 1080), (width // 2, height)):
+            share = min(1.0, most[0] / width, most[1] / height)
+            pixels = frame.scaled_bgr(round(width * share), round(height * share))
+            expected = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+            assert frame.jpeg(max_width=most[0], max_height=most[1]) == expected
+            assert frame.picture.width == width
