@@ -44,7 +44,7 @@ def command_loops(
     """
     client = connect(cloud_redis_url)
     pictures = Snapshots(device_id, client, readers, document, whole_box=whole_box, elsewhere=elsewhere)
-    lanes = {snapshots.KIND: Lane(pictures)}
+    lanes = {snapshots.KIND: Lane(pictures, prepare=pictures.prepare)}
     steps: list[tuple[str, Step, float]] = [
         (f"snapshots {n}", lanes[snapshots.KIND].step, 0.0) for n in range(1, SNAPSHOT_THREADS + 1)
     ]

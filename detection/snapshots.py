@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -70,27 +71,42 @@ class Snapshots:
 
     def obey(self, command: Command, left_s: float) -> None:
         """Makes, stores and tells, or tells why not."""
+        self.prepare(command, left_s)()
+
+    def prepare(self, command: Command, left_s: float) -> Callable[[], None]:
+        """Makes the picture; what it answers stores it and tells, or tells why there is none."""
         try:
-            told = self._made(command, left_s)
+            key, jpeg, told = self._made(command, left_s)
         except SnapshotError as error:
-            told = _error(str(error))
+            return partial(self._tell, command, _error(str(error)))
         except Exception:  # whatever FFmpeg and OpenCV raise: the hub must not wait for nothing
             log.exception("snapshot failed", request_id=command.request_id)
-            told = _error(NOT_ENCODED)
-        self._tell(command, told)
+            return partial(self._tell, command, _error(NOT_ENCODED))
+        return partial(self._give, command, key, jpeg, told)
 
     def refuse(self, command: Command) -> None:
         self._tell(command, _error(BUSY))
 
-    def _made(self, command: Command, left_s: float) -> dict[str, Any]:
+    def _give(self, command: Command, key: str, jpeg: bytes, told: dict[str, Any]) -> None:
+        try:
+            _store(key, jpeg)
+        except SnapshotError as error:
+            told = _error(str(error))
+        except Exception:  # as above
+            log.exception("snapshot failed", request_id=command.request_id)
+            told = _error(NOT_STORED)
+        self._tell(command, told)
+
+    def _made(self, command: Command, left_s: float) -> tuple[str, bytes, dict[str, Any]]:
+        """Key, picture, and what to say of it."""
         key = command.body.get("key")
         try:
-            storage.check_key(key if isinstance(key, str) else "")
+            checked = storage.check_key(key if isinstance(key, str) else "")
         except StorageError:
             raise SnapshotError(BAD_KEY) from None
         frame = self._frame(str(command.body.get("camera_id", "")), left_s)
-        _store(str(key), frame.jpeg(quality=QUALITY, max_width=frame.width, max_height=frame.height))
-        return {
+        jpeg = frame.jpeg(quality=QUALITY, max_width=frame.width, max_height=frame.height)
+        return checked, jpeg, {
             "status": "ok", "at": round(frame.timestamp, 3), "width": frame.width, "height": frame.height, "message": "",
         }  # fmt: skip
 

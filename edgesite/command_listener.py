@@ -7,8 +7,9 @@ nothing and says so); a place ahead of the server begins at the stream's beginni
 from __future__ import annotations
 
 import queue
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -40,34 +41,73 @@ class Handler(Protocol):
         """Answers that too many wait already."""
 
 
+class Claim:
+    """Which commands of one read this process has taken on; known once that is durable."""
+
+    def __init__(self) -> None:
+        self._known = threading.Event()
+        self._taken: Collection[str] = ()
+
+    def settle(self, taken: Collection[str]) -> None:
+        self._taken = taken
+        self._known.set()
+
+    def holds(self, request_id: str) -> bool:
+        """Waits until it is known."""
+        self._known.wait()
+        return request_id in self._taken
+
+
 @dataclass(slots=True)
 class Lane:
-    """Commands of one kind on their way to be done; any number of threads call `step`. dropped: refused, too many waited."""
+    """Commands of one kind on their way to be done; any number of threads call `step`. dropped: refused, too many waited.
+
+    prepare: begins a command that this process may not have taken on yet, so it changes nothing that outlives it; what it
+    answers is called instead of the handler's `obey` when it has.
+    """
 
     handler: Handler
     monotonic: Callable[[], float] = time.monotonic
+    prepare: Callable[[Command, float], Callable[[], None]] | None = None
     dropped: int = 0
-    _jobs: queue.Queue[tuple[Command, float]] = field(default_factory=lambda: queue.Queue(WAITING))
+    _jobs: queue.Queue[tuple[Command, float, Claim]] = field(default_factory=lambda: queue.Queue(WAITING))
 
-    def add(self, command: Command, left_s: float) -> None:
+    def add(self, command: Command, left_s: float, claim: Claim) -> bool:
+        """False: too many wait."""
         try:
-            self._jobs.put_nowait((command, self.monotonic() + left_s))
+            self._jobs.put_nowait((command, self.monotonic() + left_s, claim))
         except queue.Full:
-            self.dropped += 1
-            log.warning("command refused, too many wait", kind=command.kind, dropped=self.dropped)
-            self.handler.refuse(command)
+            return False
+        return True
+
+    def refuse(self, command: Command) -> None:
+        self.dropped += 1
+        log.warning("command refused, too many wait", kind=command.kind, dropped=self.dropped)
+        self.handler.refuse(command)
 
     def step(self, *, wait_s: float = 0.3) -> bool:
         """Does one command; what waited past its deadline is dropped."""
         try:
-            command, end = self._jobs.get(timeout=wait_s)
+            command, end, claim = self._jobs.get(timeout=wait_s)
         except queue.Empty:
             return False
-        left_s = end - self.monotonic()
-        if left_s > 0:
-            self.handler.obey(command, left_s)
-        else:
-            log.warning("command waited too long", kind=command.kind, request_id=command.request_id)
+        if not self._is_late(command, end):
+            self._do(command, end, claim)
+        return True
+
+    def _do(self, command: Command, end: float, claim: Claim) -> None:
+        finish = self.prepare(command, end - self.monotonic()) if self.prepare else None
+        if not claim.holds(command.request_id):
+            return
+        if finish is not None:
+            finish()
+        elif not self._is_late(command, end):  # while that was made durable
+            self.handler.obey(command, end - self.monotonic())
+
+    def _is_late(self, command: Command, end: float) -> bool:
+        if end > self.monotonic():
+            return False
+        log.warning("command waited too long", kind=command.kind, request_id=command.request_id)
         return True
 
 
@@ -120,7 +160,16 @@ class CommandListener:
                 continue
             mine.setdefault(command.request_id, command)
         if mine:
-            taken = self.store.claim(mine, position=entries[-1][0], now=self.clock())
-            for command in mine.values():
-                if command.request_id in taken:
-                    self.lanes[command.kind].add(command, command.deadline - now)
+            self._claim(list(mine.values()), position=entries[-1][0], now=now)
+
+    def _claim(self, mine: list[Command], *, position: str, now: float) -> None:
+        """Lanes have them before that is durable, which takes as long as some of them do."""
+        claim, taken = Claim(), set[str]()
+        refused = [c for c in mine if not self.lanes[c.kind].add(c, c.deadline - now, claim)]
+        try:
+            taken = self.store.claim([c.request_id for c in mine], position=position, now=self.clock())
+        finally:
+            claim.settle(taken)
+        for command in refused:
+            if command.request_id in taken:
+                self.lanes[command.kind].refuse(command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -31,7 +30,6 @@ ANSWER_SECONDS = 5.0  # an answer, good or bad, within this
 TELL_SECONDS = 0.5  # which the box does not have of it: its answer must reach the hub in time
 MOST_WAITING = 100
 REPLACED_KEPT = timedelta(minutes=2)  # whoever asked for it may still be looking for the answer
-answered = threading.Event()  # set when this process took an answer in; whoever waits for one clears it and looks
 FRAMES, SNAPSHOTS = "frames", "snapshots"  # folders: one picture a camera for pages; one for each request
 SCHEDULED = f"{SNAPSHOTS}/scheduled"  # what the hub takes by itself, by camera and day
 
@@ -77,11 +75,9 @@ def request_snapshot(
     else:  # a name that was made just now needs no look
         request, new = SnapshotRequest.objects.create(request_id=name, **values), True
     if new:
-        log.info("snapshot asked for", camera=camera.pk, request_id=name, author=author, problem=problem)
         if not ordered:
             keep_newest(SnapshotRequest.objects.filter(camera=camera, state=RequestState.ERROR, order=None))
-        if not problem:
-            transaction.on_commit(partial(ask_again, request))
+        transaction.on_commit(partial(_begin, request))
     if not (new and transaction.get_connection().in_atomic_block):  # there nobody has been asked yet
         request.refresh_from_db()
     return request
@@ -126,6 +122,13 @@ def _problem(camera: Camera) -> str:
     return {"disabled": DISABLED, "off": STOPPED}.get(state.word, "")
 
 
+def _begin(request: SnapshotRequest) -> None:
+    """Asks first: every line of the log is time that the picture lacks."""
+    ask_again(request)
+    about = {"camera": request.camera_id, "request_id": request.request_id, "author": request.requested_by}
+    log.info("snapshot asked for", **about, problem=request.message)
+
+
 def ask_again(request: SnapshotRequest) -> None:
     """Tells the box, which does a request once however often it is told of it; nothing when no time is left."""
     left = (request.deadline - timezone.now()).total_seconds() - TELL_SECONDS
@@ -140,7 +143,6 @@ def take_answer(answer: SnapshotAnswer, *, device_id: str) -> SnapshotRequest | 
     request = asked_for(SnapshotRequest, answer, device_id=device_id)
     if request is None:
         return None
-    transaction.on_commit(answered.set)
     return request if _settled(request, answer) else None
 
 

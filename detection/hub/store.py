@@ -68,8 +68,10 @@ class Known:
 
 
 def look_up(batch: Iterable[Mapping[str, str]]) -> Known:
-    """Of the stream entries of a batch, inside the transaction that stores them. Four queries."""
+    """Of the stream entries of a batch, inside the transaction that stores them. Four queries; none without an alert."""
     alerts = [fields for fields in batch if fields.get("kind") == "alert"]
+    if not alerts:
+        return Known(stored=set(), deleted=set(), awaited=set())
     ids = [i for fields in alerts if _is_id(i := fields.get("event_id", ""))]
     keys = {key for fields in alerts if _is_id(key := _capture(fields), longest=500)}
     promised: dict[str, set[str]] = {}

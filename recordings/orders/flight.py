@@ -9,9 +9,11 @@ from typing import Any
 
 import structlog
 
+from cameras.choices import RequestState
 from recordings.core.orders import WITHIN_S, NoAnswerError, Order, parse_order
 from recordings.orders.delivery import Call
 from recordings.orders.models import SnapshotOrder
+from recordings.orders.told import Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +52,18 @@ class Flight:
             return parse_order(self.fields)
         except NoAnswerError:
             return None
+
+    def hear(self, outcomes: Mapping[str, Outcome]) -> None:
+        """What this process has stored of what boxes said meanwhile."""
+        row = self.row
+        outcome = outcomes.get(row.snapshot.request_id) if row is not None and row.snapshot is not None else None
+        if row is not None and outcome is not None and row.state == RequestState.WAITING:
+            row.state, row.message = outcome.state, outcome.message
+
+    def asked(self) -> SnapshotOrder | None:
+        """The row, when a box may still say something to it."""
+        row = self.row
+        return row if row is not None and self.answer is None and row.state == RequestState.WAITING else None
 
     def is_calling(self) -> bool:
         return self._thread is not None and self._thread.is_alive()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -34,6 +35,7 @@ from recordings.core.snapshots import SnapshotAnswer
 from recordings.models import SnapshotRequest
 from recordings.orders.links import NotHereError, can_link, link_to
 from recordings.orders.models import ReceivedAnswer, SnapshotOrder
+from recordings.orders.told import Outcome, told
 from recordings.snapshots import ask_again, request_snapshot
 
 log = structlog.get_logger(__name__)
@@ -42,6 +44,11 @@ AUTHOR = "edge_snap_request"
 MOST_RECEIVED = 10_000
 RECEIVED_KEPT = timedelta(days=1)
 PRUNED_AT_ONCE = 500
+
+
+STATED = Camera.objects.select_related("device__status").only(  # what its state is told from
+    "enabled", "analyse", "device__revoked_at", "device__status__reported_at", "device__status__health"
+)
 
 
 class ConflictError(Exception):
@@ -55,7 +62,7 @@ def open_order(order: Order, *, age: float, again: bool = False, url: str = "") 
     told once more and obeys a request once. url: of `sign_early`. In a transaction the box is asked after its commit.
     Raises django.db.Error.
     """
-    row = _found(order)
+    row = _found(order) if again else None  # what nobody read before is seldom there: its insertion finds out
     if row is None:
         try:
             with transaction.atomic():
@@ -87,7 +94,7 @@ def _found(order: Order) -> SnapshotOrder | None:
 
 def _opened(order: Order, age: float, url: str) -> SnapshotOrder:
     row = SnapshotOrder(request_id=order.request_id, camera_code=order.camera_code, received_at=timezone.now())
-    camera = Camera.objects.select_related("device__status").filter(pk=order.camera_code).first()
+    camera = STATED.filter(pk=order.camera_code).first()
     problem = order.lacking() or (EXPIRED if age >= LATE_S else "") or ("" if camera else UNKNOWN_CAMERA)
     problem = problem or ("" if can_link() else NO_LINK)
     if problem or camera is None:
@@ -112,13 +119,18 @@ def take_picture(answer: SnapshotAnswer, *, device_id: str) -> None:
     the same transaction; else `answer_of` finds it out.
     """
     request = snapshots.take_answer(answer, device_id=device_id)
-    if request is None:
-        return
+    outcome = _settled_by(answer, request) if request is not None else None
+    transaction.on_commit(partial(told.put, outcome))
+
+
+def _settled_by(answer: SnapshotAnswer, request: SnapshotRequest) -> Outcome | None:
     waiting = SnapshotOrder.objects.filter(snapshot=request, state=RequestState.WAITING)
     if answer.status == "error":
-        waiting.update(state=RequestState.ERROR, message=answer.message)
-    elif settings.S3_BUCKET:
-        waiting.exclude(url="").update(state=RequestState.READY)
+        done = waiting.update(state=RequestState.ERROR, message=answer.message)
+        return Outcome(request.request_id, RequestState.ERROR, answer.message) if done else None
+    if not settings.S3_BUCKET or not waiting.exclude(url="").update(state=RequestState.READY):
+        return None
+    return Outcome(request.request_id, RequestState.READY, "")
 
 
 def answered_among(rows: Iterable[SnapshotOrder]) -> dict[int, SnapshotOrder]:

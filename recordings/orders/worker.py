@@ -29,7 +29,7 @@ from recordings.orders.delivery import Call, call_back, host_of
 from recordings.orders.flight import Flight
 from recordings.orders.models import SnapshotOrder
 from recordings.orders.stream import OrderStream, Read
-from recordings.snapshots import answered
+from recordings.orders.told import told
 
 log = structlog.get_logger(__name__)
 
@@ -99,8 +99,7 @@ class Orders:
         if any(flight.unasked() for flight in self._flights.values()):
             return False  # the step before read them
         for _ in range(max(1, round(LOOK_S / TICK_S))):
-            if answered.wait(TICK_S):
-                answered.clear()
+            if told.wait(TICK_S):
                 return True
             if self._take_in(self._entries(0)):
                 break
@@ -165,7 +164,10 @@ class Orders:
 
     def _look(self) -> set[int]:
         """Takes up answers that stand by now; the keys of the rows of which a box may still say something."""
-        asked = [(flight, flight.row) for flight in self._flights.values() if flight.row and flight.answer is None]
+        outcomes = told.take()
+        for flight in self._flights.values():
+            flight.hear(outcomes)
+        asked = [(flight, row) for flight in self._flights.values() if (row := flight.asked()) is not None]
         if not asked:
             return set()
         try:

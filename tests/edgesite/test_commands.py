@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from edgesite import redis_keys
 from edgesite.command_listener import WAITING, CommandListener, Lane
 from edgesite.commands import LONGEST_BODY, Command, CommandError, parse_command, send_answer, send_command
 from edgesite.edge_store.commands import KEPT, CommandStore
-from edgesite.edge_store.database import EdgeDatabase
+from edgesite.edge_store.database import EdgeDatabase, EdgeStoreError
 from tests.fakes import Clock, FakeRedis
 
 STREAM = redis_keys.commands("box-1")
@@ -122,6 +123,80 @@ def test_what_another_process_has_is_left_to_it(box: Any) -> None:
     first.notes.others = {"vid2"}
     send(box, "a", camera_id="vid2")
     assert (first.step(), second.step()) == ([], ["a"])
+
+
+class Preparing:
+    """`Lane.prepare` that notes what it began and what it finished."""
+
+    def __init__(self, process: Process) -> None:
+        self.begun: list[str] = []
+        self.finished: list[str] = []
+        self.any = threading.Event()
+        process.lane.prepare = self.prepare
+
+    def prepare(self, command: Command, left_s: float) -> Callable[[], None]:
+        self.begun.append(command.request_id)
+        self.any.set()
+        return lambda: self.finished.append(command.request_id)
+
+
+def test_what_can_be_prepared_begins_while_the_command_is_taken_on(box: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = box()
+    preparing, real = Preparing(process), process.listener.store.claim
+
+    def claim(*args: Any, **values: Any) -> set[str]:
+        assert preparing.any.wait(10)
+        assert preparing.finished == []
+        return set(real(*args, **values))
+
+    monkeypatch.setattr(process.listener.store, "claim", claim)
+    lane = threading.Thread(target=process.lane.step, kwargs={"wait_s": 10.0}, daemon=True)
+    lane.start()
+    send(box, "a")
+    process.listener.step()
+    lane.join(10)
+    assert (preparing.begun, preparing.finished, process.notes.ids) == (["a"], ["a"], [])
+
+
+def test_what_another_process_took_on_is_prepared_in_vain(box: Any) -> None:
+    first, second = box(), box()
+    assert (first.step(), second.step()) == ([], [])  # both wait for the next
+    one, other = Preparing(first), Preparing(second)
+    send(box, "a")
+    assert (first.step(), second.step()) == ([], [])
+    assert (one.finished, other.begun, other.finished) == (["a"], ["a"], [])
+
+
+def test_what_the_store_does_not_take_is_not_done_before_it_does(box: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any, **values: Any) -> set[str]:
+        raise EdgeStoreError("the disk is full", retryable=True)
+
+    process, plain = box(), box()
+    preparing = Preparing(process)
+    send(box, "a")
+    for one in (process, plain):
+        with monkeypatch.context() as patch:
+            patch.setattr(one.listener.store, "claim", full)
+            with pytest.raises(EdgeStoreError):
+                one.step()
+        while one.lane.step(wait_s=0):
+            pass
+    assert (preparing.begun, preparing.finished, plain.notes.ids) == (["a"], [], [])
+    process.step()
+    assert preparing.finished == ["a"]
+
+
+def test_what_took_too_long_to_take_on_is_not_done(box: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = box()
+    real = process.listener.store.claim
+
+    def slow(*args: Any, **values: Any) -> set[str]:
+        box.clock.advance(6)
+        return set(real(*args, **values))
+
+    monkeypatch.setattr(process.listener.store, "claim", slow)
+    send(box, "a")
+    assert process.step() == []
 
 
 def test_a_kill_between_taking_on_and_doing_does_it_at_most_once(box: Any) -> None:
