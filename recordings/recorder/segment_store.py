@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
-from dataclasses import astuple
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +18,7 @@ from recordings.core.spans import hours_of
 from recordings.recorder.files import drop_if_empty
 
 COLUMNS = "camera_id, path, run, start, stop, size, ring"
+ADD = f"INSERT OR IGNORE INTO segments ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  names of ours
 # One parameter for any number of spans, read once.
 LEFT_OUT = f"""
 WITH needed (camera, since, till) AS MATERIALIZED
@@ -57,20 +60,46 @@ class Share(NamedTuple):
     oldest: float
 
 
+@dataclass(slots=True)
+class Change:
+    """What a transaction adds to the segments and their bytes."""
+
+    db: sqlite3.Connection
+    segments: int = 0
+    size: int = 0
+
+    def note(self, segments: int, size: int) -> None:
+        self.segments, self.size = self.segments + segments, self.size + size
+
+
 class SegmentStore:
-    """Rows say what is on disk: written after the file is durable, removed after it is gone. Raises EdgeStoreError."""
+    """Rows say what is on disk: written after the file is durable, removed after it is gone. Raises EdgeStoreError.
+
+    One object of one process writes them: it keeps the `total`, for which all rows would have to be read.
+    """
 
     def __init__(self, database: EdgeDatabase) -> None:
         self.database = database
+        self._counting = threading.Lock()
+        self._total: tuple[int, int] | None = None  # None: to be counted
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[Change]:
+        """A transaction after which there is more, or less."""
+        with self._counting:
+            was, self._total = self._total, None  # when it fails they are counted anew
+            with self.database.transaction() as db:
+                change = Change(db)
+                yield change
+            self._total = was and (was[0] + change.segments, was[1] + change.size)
 
     def add(self, segments: Sequence[Segment]) -> None:
         """One that is there already stays as it is."""
-        with self.database.transaction() as db:
-            db.executemany(
-                f"INSERT OR IGNORE INTO segments ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608  names of ours
-                [astuple(s) for s in segments],
-            )
-            _changed(db, ((s.camera_id, s.start, s.end) for s in segments if not s.ring))
+        with self._change() as change:
+            for segment in segments:
+                added = change.db.execute(ADD, astuple(segment)).rowcount
+                change.note(added, added * segment.size)
+            _changed(change.db, ((s.camera_id, s.start, s.end) for s in segments if not s.ring))
 
     def between(self, camera_id: str, *, start: float, end: float) -> list[Segment]:
         """What holds something of that time (Unix seconds), in its order."""
@@ -136,8 +165,11 @@ class SegmentStore:
 
     def total(self) -> tuple[int, int]:
         """How many there are, and their bytes."""
-        row = self.database.rows("SELECT count(*) AS n, coalesce(sum(size), 0) AS size FROM segments")[0]
-        return int(row["n"]), int(row["size"])
+        with self._counting:
+            if self._total is None:
+                row = self.database.rows("SELECT count(*) AS n, coalesce(sum(size), 0) AS size FROM segments")[0]
+                self._total = int(row["n"]), int(row["size"])
+            return self._total
 
     def shares(self) -> dict[str, Share]:
         """What there is of each camera that has any; half a second of work for a million segments."""
@@ -168,11 +200,12 @@ class SegmentStore:
 
     def forget(self, paths: Iterable[str]) -> None:
         """The rows of files that are not there."""
-        with self.database.transaction() as db:
+        with self._change() as change:
             for path in paths:
                 gone = "DELETE FROM segments WHERE path = ? RETURNING *"
-                rows = db.execute(gone, (path,)).fetchall()
-                _changed(db, ((r["camera_id"], r["start"], r["stop"]) for r in rows if not r["ring"]))
+                rows = change.db.execute(gone, (path,)).fetchall()
+                change.note(-len(rows), -sum(r["size"] for r in rows))
+                _changed(change.db, ((r["camera_id"], r["start"], r["stop"]) for r in rows if not r["ring"]))
 
     def delete(self, segments: Sequence[Segment], *, folder: Path, broken_s: int = 0, now: float = 0.0) -> None:
         """Files and rows: marked first, so that what a kill leaves between is neither used nor forgotten. Raises OSError.
