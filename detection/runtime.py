@@ -23,6 +23,7 @@ from detection.plan import Plan, make_plan
 
 log = structlog.get_logger(__name__)
 
+LEFT_S = 10.0  # so long after an order the document may come that says why
 STOP_S = 3.0  # for all readers together; one that is still inside FFmpeg then ends by itself
 
 
@@ -45,6 +46,7 @@ class Runtime:
         idle: bool = True,
         recall: Callable[[str], object] | None = None,
         budget: WatchBudget | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.analyser = analyser
         self.registry = registry
@@ -56,7 +58,9 @@ class Runtime:
         self._budget = budget or WatchBudget()
         self._cameras: dict[str, Camera] = {}
         self._enabled: dict[str, bool] = {}
+        self._monotonic = monotonic
         self._left: list[CameraSlot] = []
+        self._left_at = monotonic()
         self._leaving: dict[str, CameraSlot] = {}
 
     def apply(self, document: Document) -> None:
@@ -100,14 +104,18 @@ class Runtime:
     def _let_go(self, ended: list[CameraSlot], plans: dict[str, Plan], *, analysed: set[str]) -> None:
         """Closes the alerts that nothing looks after any more. A camera that another process is to analyse keeps its own, and
         what its rules know is stored for that one."""
-        # An order to leave a camera may come just before the document that says why.
-        for slot in (*self._left, *ended):
+        # An order to leave a camera may come just before the document that says why. Later it is its successor's, whose state
+        # and alerts this process knows nothing of.
+        now = self._monotonic()
+        left = self._left if now - self._left_at <= LEFT_S else []
+        for slot in (*left, *ended):
             plan = plans.get(slot.plan.camera_id)
             if slot.plan.camera_id not in analysed or (plan is not None and slot in ended):
                 self.analyser.let_go(slot, plan)
         leaving = self._leaving.values()
         for slot in leaving:
             self.analyser.hand_over(slot)
+        self._left_at = now
         self._left = [slot for slot in ended if slot in leaving or not slot.gone]
 
     def _new_slot(self, camera: Camera, plan: Plan, old: CameraSlot | None) -> CameraSlot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -159,6 +160,20 @@ def test_a_camera_that_is_taken_away_just_before_the_document_says_why_ends_its_
     assert box.sink.told == BOTH
     box.runtime.apply(read(cameras=CAMERAS[1:], rois=[], binds=[], site={"name": "other"}))
     assert box.sink.told == BOTH
+
+
+def test_a_camera_that_another_process_has_had_for_a_while_is_that_ones_to_end(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No document came between: this process would store over its counts, and end its alerts too early."""
+    box.watch()
+    box.runtime.only = frozenset({"vid2"})
+    box.runtime.apply(read())
+    handed = list(box.sink.kept)
+    later = time.monotonic() + module.LEFT_S + 1
+    monkeypatch.setattr(box.runtime, "_monotonic", lambda: later)
+    box.runtime.apply(read(cameras=[CAMERAS[0] | {"enabled": False}, CAMERAS[1]]))
+    assert (box.sink.told, box.sink.kept) == ([], handed)
 
 
 def test_a_camera_that_was_taken_over_long_ago_is_no_concern_of_this_process(box: Box) -> None:
