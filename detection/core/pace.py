@@ -7,7 +7,10 @@ before it, hence only the rest of a group of pictures can be left out. No clock 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Generic, TypeVar
+
+Camera = TypeVar("Camera", bound=Hashable)
 
 LEAST_RATE = 5.0  # analyses a second; first the rate falls to this, and only then are pictures not decoded
 SPARE = 0.05  # the share of wanted pictures that nobody took, at which nothing changes
@@ -17,6 +20,8 @@ LEAST_SHARE = 0.05  # key frames are decoded always
 BEHIND_S = 0.5  # under overload, who reads so much later than the camera sends begins anew at its next key frame
 JUMP_S = 30.0  # so far behind is nobody: the camera's clock was set
 LEAP_S = 1.0  # so much more than time went by between two packets, or so far back: their stamps say something else from here on
+HALF_S, TURN = 3.0, 0.2  # the time in which half of what a camera got is forgotten; of a difference, each second
+LIGHTEST, HEAVIEST = 0.5, 2.0
 DRIFT = 5e-3  # seconds a second: clocks part, and a network that has become slower is not our lateness
 
 
@@ -43,6 +48,34 @@ class Pace:
             self.share = max(LEAST_SHARE, self.share * (1 - min(GAIN * seconds, 1) * (short - SPARE)))
         self._calm = 0
         return self.share
+
+
+class Balance(Generic[Camera]):
+    """Which camera's part is to be larger or smaller than the others', so that all are analysed alike.
+
+    The same part for all does not do that: it is decoded from the key frame on, and whose key frames come together with many
+    others' finds less time for them, for hours.
+    """
+
+    def __init__(self) -> None:
+        self._served: dict[Camera, float] = {}
+        self._weights: dict[Camera, float] = {}
+
+    def update(self, served: Mapping[Camera, float], seconds: float) -> dict[Camera, float]:
+        """served: how much of what it wants each camera got in the last `seconds`, of those that leave pictures out.
+        Answers by how much each one's share of a group differs from the common one, about 1.
+        """
+        old = 0.5 ** (seconds / HALF_S)
+        self._served = {c: old * self._served.get(c, got) + (1 - old) * got for c, got in served.items()}
+        mean = sum(self._served.values()) / len(self._served) if self._served else 0.0
+        turn = min(1.0, TURN * seconds)
+        weights = {
+            c: self._weights.get(c, 1.0) * (1 + turn * max(-1.0, min(1.0, 1 - got / mean if mean else 0.0)))
+            for c, got in self._served.items()
+        }
+        middle = sum(weights.values()) / len(weights) if weights else 1.0
+        self._weights = {c: min(max(weight / middle, LIGHTEST), HEAVIEST) for c, weight in weights.items()}
+        return self._weights
 
 
 class Shedding:

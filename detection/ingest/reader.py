@@ -70,6 +70,7 @@ class CameraReader:
         self._on_frame, self._on_state = on_frame, on_state
         self._clock, self._monotonic = clock, monotonic
         self._stop = EitherStop(stop)
+        self.max_fps = max_fps
         self._gate = RateGate(max_fps)
         self._media = MediaClock()
         self._backoff = Backoff(RETRY_S, SLOW_RETRY_S, rng)

@@ -26,7 +26,7 @@ MOVING, RESTING = 20 * CORES, 36 * CORES  # more than fit
 STILL = Scene(size=(1920, 1080), noise=1.0)
 LEAST_SHARE, LEAST_EVENNESS, LEAST_TOTAL = 0.8, 0.8, 0.85
 SHARES = (0.1, 0.25)
-SETTLE_S, SLOWED_S, MEASURE_S, CROWD_S = 5.0, 14.0, 8.0, 12.0
+SETTLE_S, SLOWED_S, MEASURE_S, CROWD_S = 5.0, 14.0, 8.0, 24.0
 AGAIN_S = 20.0  # after too many: what was left out comes back by some percent a second
 ASLEEP_S = 100.0  # the seam of the looping clip wakes a camera until it was mistaken twice
 

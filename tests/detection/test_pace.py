@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -9,7 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detection.core.pace import BEHIND_S, DRIFT, GAIN, LEAST_SHARE, SPARE, Delay, Pace, Shedding
+from detection.core.pace import (
+    BEHIND_S,
+    DRIFT,
+    GAIN,
+    HEAVIEST,
+    LEAST_SHARE,
+    LIGHTEST,
+    SPARE,
+    Balance,
+    Delay,
+    Pace,
+    Shedding,
+)  # fmt: skip
 from detection.ingest.reader_state import ReaderCounters
 from detection.pacing import Pacing
 
@@ -72,6 +85,43 @@ def test_the_share_stays_within_its_bounds(served: list[tuple[int, int]], second
     pace = Pace()
     for _ in range(5):
         assert LEAST_SHARE <= pace.update(served, seconds) <= 1.0
+
+
+@pytest.mark.parametrize("lucky", [0.6, 0.8, 1.0, 1.4])
+def test_who_finds_less_time_than_the_others_is_decoded_more_until_all_get_alike(lucky: float) -> None:
+    """Of what is decoded of a camera at a crowded moment, less is analysed."""
+    luck = {"a": lucky, "b": 1.0, "c": 1.1, "d": 0.9, "e": 1.0}
+    balance, weights = Balance[str](), dict.fromkeys(luck, 1.0)
+    rng = random.Random(7)
+    got: dict[str, list[int]] = {camera: [] for camera in luck}
+    for _ in range(120):
+        for camera, weight in weights.items():
+            rate = 5 * min(1.0, 0.55 * weight) * luck[camera]
+            got[camera].append(int(rate + rng.random()))  # whole pictures
+        weights = balance.update({camera: seconds[-1] / 5 for camera, seconds in got.items()}, 1.0)
+        assert sum(weights.values()) / len(weights) == pytest.approx(1.0, abs=0.1)
+    late = [sum(seconds[20:]) for seconds in got.values()]
+    assert min(late) / max(late) > 0.9
+
+
+def test_a_camera_that_went_is_forgotten_and_one_alone_has_no_others() -> None:
+    balance = Balance[str]()
+    for _ in range(30):
+        weights = balance.update({"a": 0.2, "b": 0.8}, 1.0)
+    assert weights["a"] > 1.4
+    assert weights["b"] < 0.7
+    assert balance.update({"b": 0.8}, 1.0) == {"b": 1.0}
+    assert balance.update({}, 1.0) == {}
+    assert balance.update({"a": 0.0, "b": 0.0}, 1.0) == {"a": 1.0, "b": 1.0}
+
+
+@given(st.dictionaries(st.integers(0, 5), st.floats(0, 20), max_size=5), st.floats(0.1, 30.0))
+def test_weights_stay_within_their_bounds(served: dict[int, float], seconds: float) -> None:
+    balance = Balance[int]()
+    for _ in range(5):
+        weights = balance.update(served, seconds)
+        assert weights.keys() == served.keys()
+        assert all(LIGHTEST <= weight <= HEAVIEST for weight in weights.values())
 
 
 def left_out(groups: int, length: int, share: float, behind: float = 0.0) -> list[list[bool]]:
@@ -159,7 +209,7 @@ def test_a_camera_whose_clock_is_slow_is_not_late_whatever_its_rate(fps: int, sl
 
 class Reader:
     def __init__(self) -> None:
-        self.now, self.shares = ReaderCounters(), list[float]()
+        self.now, self.shares, self.max_fps = ReaderCounters(), list[float](), 10.0
 
     def counters(self) -> ReaderCounters:
         return self.now
@@ -185,3 +235,25 @@ def test_the_readers_are_told_once_a_second_and_a_new_one_is_not_judged_by_its_p
     assert other.shares[:2] == [1.0, 1.0]
     assert other.shares[2] == pytest.approx(1 - GAIN * (0.4 - SPARE))
     assert reader.shares[1:] == other.shares
+
+
+def test_a_camera_that_gets_less_under_overload_is_decoded_more_than_the_others() -> None:
+    """One that leaves nothing out (asleep, a file) neither counts nor is concerned, nor is anybody without overload."""
+    now = iter(float(second) for second in range(100))
+    readers = {name: Reader() for name in ("unlucky", "lucky", "slow", "asleep")}
+    readers["slow"].max_fps = 2.0
+    slots: dict[str, Any] = {name: SimpleNamespace(reader=reader) for name, reader in readers.items()}
+    pacing = Pacing(cast("Any", SimpleNamespace(slots=slots)), monotonic=lambda: next(now))
+    rates = {"unlucky": (2, 20), "lucky": (4, 20), "slow": (1, 20), "asleep": (0, 0)}
+    for second in range(1, 13):
+        for name, (taken, shed) in rates.items():
+            readers[name].now = ReaderCounters(taken=taken * second, dropped=second, shed=shed * second)
+        pacing.step()
+    unlucky, lucky, slow, asleep = (reader.shares[-1] for reader in readers.values())
+    assert lucky < asleep < unlucky
+    assert lucky < slow < unlucky
+    for _ in range(80):
+        for reader in readers.values():
+            reader.now = ReaderCounters(taken=reader.now.taken + 10, dropped=reader.now.dropped, shed=reader.now.shed)
+        pacing.step()
+    assert {reader.shares[-1] for reader in readers.values()} == {1.0}
