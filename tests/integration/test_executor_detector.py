@@ -143,3 +143,45 @@ def test_an_inline_detector_ends_what_killed_processes_left(
         inference = box.health()["inference"]
         assert (inference["provider"], inference["sessions"] >= 1) == ("CPU", True)
         assert stack.end("detector") == 0
+
+
+POST = """
+from cameras.models import ROI, Binding, Camera
+from cameras.services import publish_edit
+camera = Camera.objects.get(camera_id="vid2")
+corner = [[0.0, 0.0], [0.15, 0.15]]
+post = ROI.objects.create(roi_id="post", camera=camera, roi_type="rectangle", coordinates=corner)
+Binding.objects.create(bind_id="nobody", roi=post, algo_code="leave_post", params={"absent_s": 4})
+publish_edit(device_ids=[camera.device_id], author="test")
+"""
+
+
+def test_a_camera_moves_to_another_process_with_its_open_alert(
+    redis_server: RedisServer, street_clip: Path, tmp_path: Path
+) -> None:
+    """The box is left one process fewer, and nobody stops the one that goes on."""
+    client = redis.Redis.from_url(redis_server.url(), decode_responses=True, protocol=2)
+    with installation(tmp_path, redis_server.url, street_clip.as_uri(), "web", "hub") as stack:
+        stack.manage("shell", "-v0", "-c", SECOND + POST)
+
+        def of_post() -> list[dict[str, Any]]:
+            return [alert for alert in stack.alerts() if alert["bind_id"] == "nobody"]
+
+        stack.start("processes")
+        box = Box(stack, client)
+        box.wait_for(vid1="live", vid2="live")
+        before = box.pids()
+        wait_until(of_post, seconds=40, what="alert that nobody is at the post")
+        stack.end("processes", signal.SIGKILL)
+        stack.start("one_process")
+        wait_until(lambda: box.pids() == {"g1": before["g1"]}, seconds=40, what=f"end of g2: {box.pids()}")
+        wait_until(
+            lambda: box.health()["executor"]["groups"]["g1"]["cameras"] == ["vid1", "vid2"],
+            seconds=20, what="both cameras in one group",
+        )  # fmt: skip
+        box.wait_for(vid1="live", vid2="live")
+        frame = box.last_frame("vid2")
+        wait_until(lambda: box.last_frame("vid2") > frame + 8, seconds=40, what="8 s of the camera in its new process")
+        (alert,) = of_post()  # begun anew it would have been raised again by now
+        assert alert["ended_at"] is None
+        assert start_ticks(before["g2"]) is None

@@ -128,13 +128,16 @@ class Stack:
         self.access = json.loads(self.manage("seed_demo", "--shapes", shapes, SEED_SOURCE=source))
 
     def start(self, *names: str) -> None:
-        """Starts `web`, `hub`, `recorder`, `detector`, one with two `processes`, an older `old_box`, or a `frail_box`."""
+        """Starts `web`, `hub`, `recorder`, `detector`, one with two `processes` or `one_process`, an older `old_box`, or a
+        `frail_box`.
+        """
         commands = {
             "web": ["-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), "edgesite.asgi:application"],
             "hub": ["manage.py", "run_hub"],
             "detector": ["manage.py", "run_detector"],
             "recorder": ["manage.py", "run_recorder"],
             "processes": ["manage.py", "run_detector", "--executor", "processes", "--processes", "2"],
+            "one_process": ["manage.py", "run_detector", "--executor", "processes", "--processes", "1"],
             "old_box": ["-m", "tests.servers.old_box"],
             "frail_box": ["-m", "tests.servers.frail_box"],
         }
