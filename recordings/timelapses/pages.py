@@ -38,6 +38,9 @@ OPERATE = "cameras.change_camera"
 KINDS = {"waiting": "busy", "making": "busy", "ready": "good", "failed": "bad"}
 SHOWN = 50
 DAYS_OFFERED = 7
+LENGTHS = (  # SECONDS in words
+    gettext_lazy("10 s"), gettext_lazy("30 s"), gettext_lazy("1 min"), gettext_lazy("2 min"), gettext_lazy("5 min"),
+)  # fmt: skip
 FOLDER = "admin/recordings/timelapse"
 
 
@@ -64,7 +67,7 @@ class FilmForm(forms.Form):
     )
     seconds = forms.TypedChoiceField(
         label=gettext_lazy("At most so long"),
-        choices=list(zip(SECONDS, ("10 s", "30 s", "1 min", "2 min", "5 min"), strict=True)),
+        choices=list(zip(SECONDS, LENGTHS, strict=True)),
         coerce=int,
         initial=30,
         help_text=gettext_lazy("Of more snapshots some are taken, evenly spread over the days."),
