@@ -25,7 +25,10 @@ class Destination(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ObjectStorage:
-    """The storage of Django's settings: a bucket, or this machine's files. stop: ends an upload, which goes on later."""
+    """The storage of Django's settings: a bucket, or this machine's files. stop: ends an upload, which goes on later.
+
+    What is sent is final: nobody writes into it any more.
+    """
 
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -34,7 +37,7 @@ class ObjectStorage:
             storage.forget_parts(file)
             return  # an earlier try ended just after it
         try:
-            storage.put_file(key, file, sha256=sha256, size=size, stop=self.stop)
+            storage.put_file(key, file, sha256=sha256, size=size, stop=self.stop, final=True)
         except OSError as error:
             raise StorageError(f"{file} cannot be read: {error.strerror}", retryable=False) from error
         if not storage.is_stored(key, sha256=sha256, size=size, stop=self.stop):

@@ -46,13 +46,45 @@ class DurableFileStorage(FileSystemStorage):
     What a kill left of a large one goes before it is written again; who still writes it does so once more.
     """
 
-    def _save(self, name: str, content: File[bytes]) -> str:
+    def take(self, name: str, file: Path) -> bool:
+        """Puts a large file of this machine under the name as it is: it is not copied, and needs no room. Nobody may write
+        into it any more. False where its disk cannot do that. Raises OSError.
+        """
         target = Path(self.path(name))
+        draft = target.with_name(f"{self._draft_of(target, clean=True)}taken")
+        try:
+            os.link(file, draft)
+        except (
+            OSError
+        ):  # another disk, one without hard links, another user's file, none at all: a copy works, or says why not
+            return False
+        try:
+            handle = os.open(draft, os.O_RDONLY)
+            try:
+                os.fchmod(handle, self.file_permissions_mode or 0o640)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            os.replace(draft, target)
+        finally:
+            draft.unlink(missing_ok=True)  # also when it was there already: of two names of one file both stay
+        _sync_folder(target.parent)
+        return True
+
+    @staticmethod
+    def _draft_of(target: Path, *, clean: bool) -> str:
+        """What the temporary names beside it begin with. clean: what is there of them goes."""
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = f".upload-{hashlib.sha256(target.name.encode()).hexdigest()[:16]}-"
-        if content.size >= LARGE:  # a look through the folder, too dear for each picture
-            for left in target.parent.glob(f"{draft}*"):
-                left.unlink(missing_ok=True)
+        for left in target.parent.glob(f"{draft}*") if clean else ():
+            left.unlink(missing_ok=True)
+        return draft
+
+    def _save(self, name: str, content: File[bytes]) -> str:
+        target = Path(self.path(name))
+        draft = self._draft_of(
+            target, clean=content.size >= LARGE
+        )  # a look through the folder, too dear for each picture
         free, reserve = free_and_reserve(target.parent)
         if free - content.size < reserve:
             raise OSError(errno.ENOSPC, "The disk is nearly full")
@@ -68,15 +100,19 @@ class DurableFileStorage(FileSystemStorage):
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(target.parent)
         return name
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         return name  # a key names one object; writing it again replaces it whole
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def put(key: str, content: bytes | File[Any]) -> None:
@@ -101,16 +137,28 @@ class InParts(Protocol):
     def abort_stale(self, folders: Iterable[str]) -> int: ...
 
 
-def put_file(key: str, path: Path, *, sha256: str, size: int, stop: threading.Event | None = None) -> None:
+def put_file(
+    key: str, path: Path, *, sha256: str, size: int, stop: threading.Event | None = None, final: bool = False
+) -> None:
     """Stores a file under exactly this key; a large one in a bucket in parts, which goes on where an earlier try of the
-    same content ended. stop: ends it. Raises StorageError, OSError when the file cannot be read.
+    same content ended. stop: ends it. final: nobody will ever write into the file, so on this machine's disk a large one
+    need not be copied. Raises StorageError, OSError when the file cannot be read.
     """
     backend = storages["default"]
     if size >= LARGE and isinstance(backend, InParts):
         backend.put_parts(check_key(key), path, sha256=sha256, size=size, stop=stop or threading.Event())
         return
+    if final and size >= LARGE and isinstance(backend, DurableFileStorage) and _taken(backend, check_key(key), path):
+        return
     with path.open("rb") as file:
         put(key, File(file, name=path.name))
+
+
+def _taken(backend: DurableFileStorage, key: str, path: Path) -> bool:
+    try:
+        return backend.take(key, path)
+    except OSError as error:
+        raise StorageError(f"{key} could not be stored: {error}", retryable=True) from error
 
 
 def forget_parts(path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgesite import storage
+from edgesite.destination import ObjectStorage
 from edgesite.storage import DurableFileStorage, StorageError, check_key, exists, open_object, put
 
 
@@ -144,3 +147,86 @@ def _unchanged_umask() -> Iterator[None]:
     before = os.umask(0o077)  # a strict umask does not take the group's right to read
     yield
     os.umask(before)
+
+
+@pytest.fixture
+def large(tmp_path: Path) -> Path:
+    """A file that no copy is made of, wherever that is possible."""
+    file = tmp_path / "clip.mp4"
+    file.write_bytes(os.urandom(storage.LARGE))
+    return file
+
+
+def send(key: str, file: Path) -> None:
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    ObjectStorage().send(key, file, sha256=digest, size=file.stat().st_size)
+
+
+def test_a_large_file_of_this_machine_is_stored_without_a_copy(media: Path, large: Path) -> None:
+    content, key = large.read_bytes(), "recordings/vid1/a.mp4"
+    send(key, large)
+    stored = media / key
+    assert stored.samefile(large)
+    assert stat.S_IMODE(stored.stat().st_mode) == 0o640
+    storage.put_file(key, large, sha256="", size=storage.LARGE, final=True)  # again: two names of one file
+    assert files(media) == [key]
+    send(key, large)  # a kill came before the file here went
+    os.link(large, stored.with_name(f"{DurableFileStorage._draft_of(stored, clean=True)}x"))  # and one in between
+    storage.remove(key)
+    send(key, large)
+    large.unlink()
+    assert files(media) == [key]
+    assert read(key) == content
+
+
+def test_it_replaces_what_stands_there_and_whoever_reads_that_reads_on(media: Path, large: Path) -> None:
+    put("a/b.mp4", b"before")
+    file, _ = open_object("a/b.mp4")
+    with file:
+        send("a/b.mp4", large)
+        assert file.read() == b"before"
+    assert read("a/b.mp4") == large.read_bytes()
+    assert files(media) == ["a/b.mp4"]
+
+
+def test_putting_over_a_file_that_was_taken_leaves_that_one_alone(media: Path, large: Path) -> None:
+    content = large.read_bytes()
+    send("a/b.mp4", large)
+    put("a/b.mp4", b"other")
+    assert (read("a/b.mp4"), large.read_bytes()) == (b"other", content)
+
+
+@pytest.mark.parametrize("code", [errno.EXDEV, errno.EPERM, errno.EMLINK])
+def test_where_its_disk_cannot_do_that_it_is_copied(
+    media: Path, large: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def refuse(*args: Any) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "link", refuse)
+    send("a/b.mp4", large)
+    assert read("a/b.mp4") == large.read_bytes()
+    assert not (media / "a/b.mp4").samefile(large)
+
+
+def test_a_disk_that_fails_meanwhile_leaves_the_file_and_nothing_else(
+    media: Path, large: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    content = large.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fail)
+        with pytest.raises(StorageError, match="Input/output") as caught:
+            send("a/b.mp4", large)
+    assert caught.value.retryable
+    assert (large.read_bytes(), files(media)) == (content, [])
+    with pytest.raises(StorageError) as caught:
+        ObjectStorage().send("a/b.mp4", large.with_name("none"), sha256="", size=storage.LARGE)
+    assert not caught.value.retryable
+
+
+def test_what_may_still_be_written_into_is_copied(media: Path, large: Path) -> None:
+    storage.put_file("a/b.mp4", large, sha256="", size=storage.LARGE)
+    assert not (media / "a/b.mp4").samefile(large)
