@@ -19,7 +19,7 @@ from edgesite.supervise import describe_status
 from recordings.core.ffmpeg import Tool, clip_call, clip_listing, log_line
 from recordings.core.segments import Segment
 from recordings.recorder.files import make_folder, measure, sync_file, sync_folder
-from recordings.recorder.reading import Content, content_of
+from recordings.recorder.reading import Content, Formats, content_of
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +79,7 @@ def make_clip(segments: Sequence[Segment], *, folder: Path, target: Path, end: f
     seconds = sum(length for _, length in files) - max(0.0, pieces[-1].end - end)
     make_folder(target.parent)
     listing, draft = target.with_suffix(".txt"), target.with_suffix(".draft")
-    listing.write_text(clip_listing(files), encoding="utf-8")
+    listing.write_text(clip_listing(files, copied=copied), encoding="utf-8")
     try:
         size = None if copied else (first.width, first.height)
         call = clip_call(tool, listing=str(listing), target=str(draft), seconds=max(0.1, seconds), size=size)
@@ -94,11 +94,11 @@ def make_clip(segments: Sequence[Segment], *, folder: Path, target: Path, end: f
 
 def contents(segments: Sequence[Segment], *, folder: Path, stop: Ending) -> dict[str, Content]:
     """What the files hold, by path, without those of which nothing can be read. Raises Stopped."""
-    found = dict[str, Content]()
+    found, formats = dict[str, Content](), Formats()
     for segment in segments:
         if stop.is_set():
             raise Stopped
-        if (content := content_of(segment, folder=folder)) is not None:
+        if (content := content_of(segment, folder=folder, formats=formats)) is not None:
             found[segment.path] = content
     return found
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import struct
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 from recordings.core.damage import Packet, parts, unreadable
 from recordings.core.segments import Segment
-from recordings.recorder.reading import content_of
+from recordings.recorder.reading import Formats, content_of
 from tests.recordings.pieces import make_fragmented, spoil_fragments, top_boxes
 
 T = 1_795_334_400.0
@@ -59,7 +63,7 @@ def file(tmp_path: Path) -> Path:
 
 def left(file: Path) -> list[tuple[float, float]] | None:
     segment = Segment("vid1", file.name, "r", T, T + 2, 1)
-    content = content_of(segment, folder=file.parent)
+    content = content_of(segment, folder=file.parent, formats=Formats())
     return None if content is None else [(round(p.start - T, 2), round(p.end - T, 2)) for p in content.left]
 
 
@@ -94,3 +98,57 @@ def test_a_file_of_which_no_packet_can_be_read_holds_nothing(file: Path) -> None
     assert left(file) is None
     file.write_bytes(struct.pack(">I4s", 8, b"ftyp"))
     assert left(file) is None
+
+
+def make_video(path: Path, codec: str, pixels: str, *, size: tuple[int, int] = (64, 48), sound: bool = False) -> str:
+    """Ten pictures; the pixel format that a decoder says of it."""
+    width, height = size
+    with av.open(str(path), "w", format="mp4", options={"movflags": "frag_keyframe+empty_moov"}) as container:
+        audio: Any = container.add_stream("aac", rate=8000) if sound else None
+        video: Any = container.add_stream(codec, rate=10)
+        video.width, video.height, video.pix_fmt = width, height, pixels
+        video.time_base = Fraction(1, 10)
+        for number in range(10):
+            picture = av.VideoFrame.from_ndarray(np.full((height, width, 3), 20 * number, np.uint8), format="rgb24")
+            picture.pts = number
+            container.mux(video.encode(picture))
+        container.mux(video.encode(None))
+        if audio is not None:
+            container.mux(audio.encode(None))
+    with av.open(str(path)) as container:
+        return str(container.streams.video[0].codec_context.pix_fmt)
+
+
+VIDEOS = {
+    "plain": ("libx264", "yuv420p"), "same": ("libx264", "yuv420p"), "other": ("libx264", "yuv422p"),
+    "hevc": ("libx265", "yuv420p"), "motion": ("mjpeg", "yuvj422p"),
+}  # fmt: skip
+
+
+def test_pixel_formats_are_those_of_a_decoder_and_each_header_is_decoded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {name: make_video(tmp_path / name, *kind) for name, kind in VIDEOS.items()}
+    said["sound"] = make_video(tmp_path / "sound", "libx264", "yuv420p", sound=True)
+    opened: list[str] = []
+    real = av.open
+
+    def noted(file: str, *args: Any, **values: Any) -> Any:
+        if not values.get("stream_options"):
+            opened.append(Path(file).name)
+        return real(file, *args, **values)
+
+    monkeypatch.setattr(av, "open", noted)
+    formats = Formats()
+    for name, pixels in said.items():
+        content = content_of(Segment("vid1", name, "r", T, T + 1, 1), folder=tmp_path, formats=formats)
+        assert content is not None
+        assert (content.kind.pixels, content.kind.width, content.kind.height) == (pixels, 64, 48)
+    assert len(set(said.values())) == 3
+    assert opened == ["plain", "other", "hevc", "motion"]
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 5000, b"\x00\x00\x01\xba" * 2000, b"GIF89a" + bytes(5000)])
+def test_what_is_no_video_holds_nothing(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.mp4").write_bytes(content)
+    assert left(tmp_path / "a.mp4") is None
