@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 EVERY_S = 1.0
 LONG_S = 20.0  # who left nothing out for so long is not concerned
+SLOWEST = 1.0  # pictures a second: of one that is looked at less often, a second says nothing
 
 
 class Pacing:
@@ -47,7 +48,7 @@ class Pacing:
             {
                 r: (c.taken - before[r].taken) / (passed * min(LEAST_RATE, r.max_fps))
                 for r, c in known.items()
-                if now - self._shed_at[r] <= LONG_S
+                if now - self._shed_at[r] <= LONG_S and r.max_fps >= SLOWEST
             },
             passed,
         )

@@ -238,19 +238,22 @@ def test_the_readers_are_told_once_a_second_and_a_new_one_is_not_judged_by_its_p
 
 
 def test_a_camera_that_gets_less_under_overload_is_decoded_more_than_the_others() -> None:
-    """One that leaves nothing out (asleep, a file) neither counts nor is concerned, nor is anybody without overload."""
+    """One that leaves nothing out (asleep, a file), or is seldom looked at, neither counts nor is concerned; without overload
+    nobody is.
+    """
     now = iter(float(second) for second in range(100))
-    readers = {name: Reader() for name in ("unlucky", "lucky", "slow", "asleep")}
-    readers["slow"].max_fps = 2.0
+    readers = {name: Reader() for name in ("unlucky", "lucky", "slow", "asleep", "rare")}
+    readers["slow"].max_fps, readers["rare"].max_fps = 2.0, 0.2
     slots: dict[str, Any] = {name: SimpleNamespace(reader=reader) for name, reader in readers.items()}
     pacing = Pacing(cast("Any", SimpleNamespace(slots=slots)), monotonic=lambda: next(now))
-    rates = {"unlucky": (2, 20), "lucky": (4, 20), "slow": (1, 20), "asleep": (0, 0)}
+    rates = {"unlucky": (2, 20), "lucky": (4, 20), "slow": (1, 20), "asleep": (0, 0), "rare": (0, 20)}
     for second in range(1, 13):
         for name, (taken, shed) in rates.items():
             readers[name].now = ReaderCounters(taken=taken * second, dropped=second, shed=shed * second)
         pacing.step()
-    unlucky, lucky, slow, asleep = (reader.shares[-1] for reader in readers.values())
+    unlucky, lucky, slow, asleep, rare = (reader.shares[-1] for reader in readers.values())
     assert lucky < asleep < unlucky
+    assert rare == asleep
     assert lucky < slow < unlucky
     for _ in range(80):
         for reader in readers.values():
