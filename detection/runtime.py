@@ -59,8 +59,8 @@ class Runtime:
         self._cameras: dict[str, Camera] = {}
         self._enabled: dict[str, bool] = {}
         self._monotonic = monotonic
-        self._left: list[CameraSlot] = []
-        self._left_at = monotonic()
+        self._left: list[tuple[float, CameraSlot]] = []
+        self._document: Document | None = None
         self._leaving: dict[str, CameraSlot] = {}
 
     def apply(self, document: Document) -> None:
@@ -97,26 +97,27 @@ class Runtime:
         self._cameras = wanted
         self._enabled = {c.camera_id: c.enabled for c in content.cameras}
         _tell_to_stop(ended)
-        self._let_go(ended, plans, analysed=analysed)
-        self._leaving = {}
+        self._let_go(ended, plans, analysed=analysed, same=document is self._document)
+        self._document, self._leaving = document, {}
         _exchange(ended, begun)
 
-    def _let_go(self, ended: list[CameraSlot], plans: dict[str, Plan], *, analysed: set[str]) -> None:
+    def _let_go(self, ended: list[CameraSlot], plans: dict[str, Plan], *, analysed: set[str], same: bool) -> None:
         """Closes the alerts that nothing looks after any more. A camera that another process is to analyse keeps its own, and
         what its rules know is stored for that one."""
-        # An order to leave a camera may come just before the document that says why. Later it is its successor's, whose state
-        # and alerts this process knows nothing of.
+        # An order to leave a camera may come just before the document that says why, and other orders (`same` document as
+        # before) in between. Later it is its successor's, whose state and alerts this process knows nothing of.
         now = self._monotonic()
-        left = self._left if now - self._left_at <= LEFT_S else []
-        for slot in (*left, *ended):
+        left = [(at, slot) for at, slot in self._left if now - at <= LEFT_S]
+        for slot in (*(slot for _, slot in left), *ended):
             plan = plans.get(slot.plan.camera_id)
             if slot.plan.camera_id not in analysed or (plan is not None and slot in ended):
                 self.analyser.let_go(slot, plan)
         leaving = self._leaving.values()
         for slot in leaving:
             self.analyser.hand_over(slot)
-        self._left_at = now
-        self._left = [slot for slot in ended if slot in leaving or not slot.gone]
+        away = analysed - plans.keys()
+        self._left = [(at, slot) for at, slot in left if same and slot.plan.camera_id in away]
+        self._left += [(now, slot) for slot in ended if slot in leaving or not slot.gone]
 
     def _new_slot(self, camera: Camera, plan: Plan, old: CameraSlot | None) -> CameraSlot:
         reader = CameraReader(

@@ -60,7 +60,8 @@ class Box:
         self.runtime = Runtime(
             analyser=self.analyser, registry=REGISTRY, folder=folder, recall=lambda camera_id: self.kept
         )
-        self.runtime.apply(read())
+        self.document = read()
+        self.runtime.apply(self.document)
         self.slot: CameraSlot = self.analyser.slots["vid1"]
 
     def watch(self, seconds: int = 10) -> None:
@@ -160,6 +161,25 @@ def test_a_camera_that_is_taken_away_just_before_the_document_says_why_ends_its_
     assert box.sink.told == BOTH
     box.runtime.apply(read(cameras=CAMERAS[1:], rois=[], binds=[], site={"name": "other"}))
     assert box.sink.told == BOTH
+
+
+def test_cameras_that_are_taken_away_one_after_the_other_all_end_their_alerts_with_the_document(box: Box) -> None:
+    """A group that gives cameras up and takes others gets several orders before the document."""
+    box.watch()
+    for only in ({"vid2"}, set[str]()):
+        box.runtime.only = frozenset(only)
+        box.runtime.apply(box.document)
+    box.runtime.apply(read(cameras=CAMERAS[1:], rois=[], binds=[]))
+    assert box.sink.told == BOTH
+
+
+def test_a_camera_that_came_back_in_between_ends_its_alerts_once(box: Box) -> None:
+    box.watch()
+    for only in ({"vid2"}, {"vid1", "vid2"}):
+        box.runtime.only = frozenset(only)
+        box.runtime.apply(box.document)
+    box.runtime.apply(read(cameras=CAMERAS[1:], rois=[], binds=[]))
+    assert box.sink.told == []  # the new slot has shown nothing and nothing was stored for it
 
 
 def test_a_camera_that_another_process_has_had_for_a_while_is_that_ones_to_end(
