@@ -221,6 +221,7 @@ class ProcessUnit:
                 start_new_session=True,  # it outlives a parent that is killed, and a Ctrl-C is the parent's
             )
         except OSError as error:
+            self._told = frozenset()  # nobody runs who could follow an earlier order
             self._crashed(f"it cannot be started: {error.strerror}", fault=False, lived_s=0.0, now=now)
             return
         identity = Identity(popen.pid, start_ticks(popen.pid) or 0)

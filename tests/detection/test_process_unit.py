@@ -84,3 +84,21 @@ def test_what_has_ended_has_no_camera_any_more(folder: RunFolder, monkeypatch: p
     unit.look()
     assert unit.unit().holds == {"vid2"}
     seat.close()
+
+
+def test_a_process_that_cannot_be_started_has_no_camera_of_an_earlier_order(folder: RunFolder) -> None:
+    """Else the cameras that it was to have would wait for it in another group for as long as it cannot be started."""
+    later = iter(range(0, 1000, 100))
+    unit = ProcessUnit(
+        "g1",
+        folder=folder,
+        command=lambda name: ("/no/such/program",),
+        timing=Timing(),
+        monotonic=lambda: float(next(later)),
+    )
+    unit.group = WIDE
+    unit.look()
+    unit.group = NARROW
+    unit.look()
+    assert (unit.condition.state, unit.condition.restarts) == ("crashed", 2)
+    assert unit.unit().holds == {"vid2"}
