@@ -12,12 +12,15 @@ import contextlib
 import ctypes
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 PIDFD_GETFD = 438  # asm-generic/unistd.h: the same number on every machine
 MOST_BYTES = 16_384  # more gains nothing
 LEAST_BYTES = 1_024
 SHARE_S = 0.03  # of what comes in a second
+LEAST_PICTURES = (
+    8.0  # a second: the end of each waits for the next one, and a kill must not cost more than the last second
+)
 AT_ONCE = 1  # the kernel's own mark
 APART = 0.25  # a mark that hardly changes stays
 
@@ -33,15 +36,22 @@ class Gathering:
 
     def __init__(self, pid: int) -> None:
         self._pid, self._mark = pid, AT_ONCE
+        self._wanted = AT_ONCE  # as far as the bytes go
 
-    def follow(self, rate: float) -> None:
-        """The camera sent so many bytes a second."""
+    def follow(self, rate: float, pictures: Callable[[], float]) -> None:
+        """The camera sent so many bytes a second. pictures: how many pictures that were, asked where it matters."""
         mark = low_water(rate)
-        if abs(mark - self._mark) > APART * self._mark:
+        if abs(mark - self._wanted) <= APART * self._wanted:
+            return
+        self._wanted = mark
+        if mark != AT_ONCE and pictures() < LEAST_PICTURES:
+            mark = AT_ONCE
+        if mark != self._mark:
             self._set(mark)
 
     def hurry(self) -> None:
         """Nothing came for a while: ffmpeg is woken for every byte, until it is known what the camera sends by now."""
+        self._wanted = AT_ONCE
         if self._mark != AT_ONCE:
             self._set(AT_ONCE)
 

@@ -78,6 +78,15 @@ def content_of(segment: Segment, *, folder: Path, formats: Formats) -> Content |
     return Content(kind, left) if left else None
 
 
+def pictures_a_second(file: Path) -> float:
+    """As its headers say; 0 where they do not."""
+    try:
+        with av.open(str(file), "r", options=FILES_ONLY, stream_options=UNDECODED) as container:
+            return float(container.streams.video[0].average_rate or 0)
+    except (av.FFmpegError, OSError, ValueError, IndexError):
+        return 0.0
+
+
 def _packets(container: InputContainer, length_bytes: int) -> list[Packet]:
     stream, found = container.streams.video[0], list[Packet]()
     unit = float(stream.time_base or 1)

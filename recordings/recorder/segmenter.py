@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -28,6 +29,7 @@ from recordings.core.segments import Closed, WallClock, parse_list_line, part_pa
 from recordings.recorder.files import make_folder
 from recordings.recorder.gathering import Gathering
 from recordings.recorder.opening import Opening
+from recordings.recorder.reading import pictures_a_second
 
 log = structlog.get_logger(__name__)
 
@@ -238,7 +240,8 @@ class Segmenter:
                 written = part.stat()
                 start, end = run.clock.place(one, at=written.st_mtime)
                 if self.transport == "tcp":
-                    run.gathering.follow(written.st_size / (one.end - one.start))
+                    rate = written.st_size / (one.end - one.start)
+                    run.gathering.follow(rate, partial(pictures_a_second, part))
                 self.taken(Finished(self.camera_id, run.name, part, one.name, start, end))
 
     def _over(self, run: Run, now: float) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from recordings.core.damage import Packet, parts, unreadable
 from recordings.core.segments import Segment
-from recordings.recorder.reading import Formats, content_of
+from recordings.recorder.reading import Formats, content_of, pictures_a_second
 from tests.recordings.pieces import make_fragmented, spoil_fragments, top_boxes
 
 T = 1_795_334_400.0
@@ -152,3 +152,9 @@ def test_pixel_formats_are_those_of_a_decoder_and_each_header_is_decoded_once(
 def test_what_is_no_video_holds_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.mp4").write_bytes(content)
     assert left(tmp_path / "a.mp4") is None
+
+
+def test_how_many_pictures_a_second_a_file_has(file: Path, tmp_path: Path) -> None:
+    assert pictures_a_second(file) == 10
+    (tmp_path / "b.mp4").write_bytes(b"x" * 5000)
+    assert (pictures_a_second(tmp_path / "b.mp4"), pictures_a_second(tmp_path / "none.mp4")) == (0, 0)

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from recordings.recorder.gathering import AT_ONCE, MOST_BYTES, Gathering, low_water
+from recordings.recorder.gathering import AT_ONCE, LEAST_PICTURES, MOST_BYTES, Gathering, low_water
 
 # Connects, and tells how much was there when it was woken.
 CHILD = """
@@ -74,7 +74,7 @@ def test_little_wakes_nobody_until_much_is_there_or_somebody_hurries() -> None:
         gathering = Gathering(line.child.pid)
         line.send(10)
         assert line.woken(seconds=5) == [10]
-        gathering.follow(200_000.0)  # a mark of 6,000
+        gathering.follow(200_000.0, lambda: 25.0)  # a mark of 6,000
         line.send(2_000)
         assert line.woken(seconds=0.4) == []
         line.send(5_000)
@@ -83,24 +83,44 @@ def test_little_wakes_nobody_until_much_is_there_or_somebody_hurries() -> None:
         assert line.woken(seconds=0.4) == []
         gathering.hurry()
         assert line.woken(seconds=5) == [100]
-        gathering.follow(200_000.0)  # as much as before comes again
+        gathering.follow(200_000.0, lambda: 25.0)  # as much as before comes again
         line.send(100)
         assert line.woken(seconds=0.4) == []
         line.ours.shutdown(socket.SHUT_WR)  # the camera's end is told at once
         assert line.woken(seconds=5)[:1] == [100]
 
 
+def test_the_end_of_a_picture_waits_for_no_next_one_where_pictures_are_rare() -> None:
+    with a_line() as line:
+        gathering, asked = Gathering(line.child.pid), list[float]()
+
+        def rare() -> float:
+            asked.append(2.0)
+            return 2.0
+
+        for rate in (500_000.0, 510_000.0, 490_000.0):
+            gathering.follow(rate, rare)
+        line.send(10)
+        assert line.woken(seconds=5) == [10]
+        assert asked == [2.0]  # a file is read for it
+        gathering.follow(300_000.0, lambda: LEAST_PICTURES)
+        line.send(100)
+        assert line.woken(seconds=0.4) == []
+        gathering.follow(500_000.0, rare)
+        assert line.woken(seconds=5) == [100]
+
+
 def test_a_child_that_ended_is_no_error() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as child:
         child.wait()
     gathering = Gathering(child.pid)
-    gathering.follow(500_000.0)
+    gathering.follow(500_000.0, lambda: 25.0)
     gathering.hurry()
 
 
 def test_where_it_is_not_allowed_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     with a_line() as line:
         monkeypatch.setattr("recordings.recorder.gathering.PIDFD_GETFD", 100_000)  # no such call
-        Gathering(line.child.pid).follow(500_000.0)
+        Gathering(line.child.pid).follow(500_000.0, lambda: 25.0)
         line.send(10)
         assert line.woken(seconds=5) == [10]
