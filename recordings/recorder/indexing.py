@@ -6,6 +6,7 @@ file gone, folder durable, row gone. A kill between two of them leaves a file th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections import deque
@@ -125,8 +126,9 @@ class Indexer:
                 if part not in waiting and part_run(part.name) not in spare:
                     saved += self._take_part(camera_id, part)
             saved += self.reconcile(camera_id, seconds=max(TAKE_SECONDS, end - self.monotonic()))
-            for day in [p for p in folder.iterdir() if p.is_dir()]:
-                drop_if_empty(day)
+            with contextlib.suppress(OSError):  # a folder of somebody else's (lost+found) must not end the sweep
+                for day in [p for p in folder.iterdir() if p.is_dir()]:
+                    drop_if_empty(day)
         return saved
 
     def reconcile(self, camera_id: str, *, seconds: float = TAKE_SECONDS) -> int:

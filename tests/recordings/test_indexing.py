@@ -242,3 +242,23 @@ def test_a_start_removes_days_that_were_left_empty(indexer: Indexer) -> None:
     indexer.sweep(["vid1"])
     assert foreign.is_file()
     assert folders(indexer) == sorted([*kept, "vid1/20261102"])
+
+
+def test_a_folder_that_cannot_be_read_does_not_keep_what_a_kill_left_from_being_taken_in(
+    indexer: Indexer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As `lost+found`, where the segments have a disk of their own."""
+    real = Path.iterdir
+
+    def closed(folder: Path) -> Any:
+        if folder.name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return real(folder)
+
+    (indexer.folder / "lost+found").mkdir()
+    (indexer.folder / "vid1" / "20261101").mkdir(parents=True)
+    make_part(indexer.folder, camera_id="vid1", run=RUN, number=0, written=T + 2)
+    monkeypatch.setattr(Path, "iterdir", closed)
+    assert indexer.sweep(["vid1"]) == 1
+    assert rows(indexer) == [(0, 2)]
+    assert "vid1/20261101" not in folders(indexer)
