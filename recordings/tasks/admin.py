@@ -29,7 +29,7 @@ from cameras.selectors import visible_cameras
 from edgesite.told import told
 from recordings.core.tasks import plain
 from recordings.extracts.logbook import steps_of
-from recordings.tasks.deleting import ClipProtectedError, delete_clip
+from recordings.tasks.deleting import PROTECTED, ClipProtectedError, delete_clip
 from recordings.tasks.models import RecordingTask
 from recordings.tasks.selectors import download_url, is_there, visible_tasks
 from recordings.tasks.services import protect_task, running_task, start_task, stop_task
@@ -192,20 +192,23 @@ class RecordingTaskAdmin(GoesWithAnother[RecordingTask]):
         return HttpResponseRedirect(_page(task))
 
     def _remove_clip(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """GET: asks. POST: deletes the clip; the task stays."""
+        """GET: asks, and changes nothing. POST: deletes the clip; the task stays."""
         task = self._operated(request, pk)
-        if request.method != "POST" and is_there(task) and not task.protected:
+        if request.method == "POST":
+            try:
+                if delete_clip(task, author=request.user.get_username()):
+                    messages.success(
+                        request, _("The recording was deleted. Its file goes within minutes; the log tells when.")
+                    )
+            except ClipProtectedError as error:
+                messages.error(request, told(str(error)))
+        elif is_there(task) and not task.protected:
             texts = {"title": _("Delete this recording?"), "camera": str(task.camera), "length": self.length(task)}
             context = {**self.admin_site.each_context(request), "opts": self.opts, "task": task, **texts}
             context |= {"began": self.began(task), "size": self.size(task)}
             return render(request, "admin/recordings/task/delete.html", context)
-        try:
-            if delete_clip(task, author=request.user.get_username()):
-                messages.success(
-                    request, _("The recording was deleted. Its file goes within minutes; the log tells when.")
-                )
-        except ClipProtectedError as error:
-            messages.error(request, told(str(error)))
+        elif is_there(task):
+            messages.error(request, told(PROTECTED))
         return HttpResponseRedirect(_page(task))
 
     @admin.action(description=gettext_lazy("Stop the selected recordings"), permissions=["stop"])

@@ -19,6 +19,7 @@ from edgesite.storage import StorageError
 from recordings.extracts.models import ExtractStep
 from recordings.stored_clips import retention
 from recordings.tasks import deleting, services
+from recordings.tasks.admin import RecordingTaskAdmin
 from recordings.tasks.models import RecordingTask
 from recordings.tasks.texts import clip_text, moment_text
 from tests.cameras.pages import browser, path, text, two_sites
@@ -235,6 +236,26 @@ def test_a_protected_clip_is_not_deleted_and_neither_is_one_that_is_not_there() 
     RecordingTask.objects.filter(pk=row.pk).update(protected=False, removed_at=timezone.now())
     assert not deleting.delete_clip(row, author="kim")  # its time was over a moment ago
     assert row.deleted_at is None
+
+
+def test_opening_the_page_deletes_nothing_whatever_becomes_of_the_clip_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A link that somebody is led to is no wish; only the button is."""
+    rows, client = [stored_task(protected=True), task(state="uploading")], browser("operator")
+    real = RecordingTaskAdmin._operated
+
+    def looked(page: Any, request: Any, pk: int) -> RecordingTask:
+        found = real(page, request, pk)  # just before its protection is lifted, and before it is stored
+        RecordingTask.objects.filter(pk=pk).update(protected=False, state="completed", stored_at=timezone.now())
+        return found
+
+    monkeypatch.setattr(RecordingTaskAdmin, "_operated", looked)
+    for row in rows:
+        assert client.get(path(RecordingTask, "remove_clip", row)).status_code == 302
+        row.refresh_from_db()
+        assert (row.removed_at, row.deleted_by) == (None, "")
+    assert not ExtractStep.objects.exists()
 
 
 def test_who_may_not_change_the_camera_deletes_no_clip() -> None:
