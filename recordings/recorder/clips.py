@@ -19,7 +19,7 @@ from edgesite.supervise import describe_status
 from recordings.core.ffmpeg import Tool, clip_call, clip_listing, log_line
 from recordings.core.segments import Segment
 from recordings.recorder.files import make_folder, measure, sync_file, sync_folder
-from recordings.recorder.reading import Content, Formats, content_of
+from recordings.recorder.reading import Content, Formats, content_of, rescue
 
 log = structlog.get_logger(__name__)
 
@@ -70,17 +70,21 @@ def make_clip(segments: Sequence[Segment], *, folder: Path, target: Path, end: f
     Raises ClipError, OSError, and Stopped when `stop` is set meanwhile.
     """
     found = contents(segments, folder=folder, stop=stop)
-    pieces = [s for s in segments if s.path in found]
-    if not pieces:
-        raise ClipError("no segment can be read", retryable=False)
-    first = found[pieces[0].path].kind
-    copied = all(c.kind == first for c in found.values()) and first.codec == "h264" and first.pixels in PLAYABLE
-    files = [(str(folder / s.path), s.end - s.start) for s in pieces]
-    seconds = sum(length for _, length in files) - max(0.0, pieces[-1].end - end)
     make_folder(target.parent)
-    listing, draft = target.with_suffix(".txt"), target.with_suffix(".draft")
-    listing.write_text(clip_listing(files, copied=copied), encoding="utf-8")
+    listing, draft, rescued = target.with_suffix(".txt"), target.with_suffix(".draft"), dict[str, Path]()
     try:
+        for segment in (s for s in segments if s.path in found and not found[s.path].whole):
+            rescued[segment.path] = target.with_suffix(f".{len(rescued)}.rescued")
+            if not rescue(folder / segment.path, rescued[segment.path]):
+                del found[segment.path]
+        pieces = [s for s in segments if s.path in found]
+        if not pieces:
+            raise ClipError("no segment can be read", retryable=False)
+        first = found[pieces[0].path].kind
+        copied = all(c.kind == first for c in found.values()) and first.codec == "h264" and first.pixels in PLAYABLE
+        files = [(str(rescued.get(s.path, folder / s.path)), s.end - s.start) for s in pieces]
+        seconds = sum(length for _, length in files) - max(0.0, pieces[-1].end - end)
+        listing.write_text(clip_listing(files, copied=copied), encoding="utf-8")
         size = None if copied else (first.width, first.height)
         call = clip_call(tool, listing=str(listing), target=str(draft), seconds=max(0.1, seconds), size=size)
         run_tool(call.argv, stop)
@@ -88,8 +92,8 @@ def make_clip(segments: Sequence[Segment], *, folder: Path, target: Path, end: f
         clip = finish_clip(draft, target, copied=copied, left_out=len(left_out), damaged=len(left))
         return replace(clip, left_out=left_out, left=left)
     finally:
-        listing.unlink(missing_ok=True)
-        draft.unlink(missing_ok=True)
+        for file in (listing, draft, *rescued.values()):
+            file.unlink(missing_ok=True)
 
 
 def contents(segments: Sequence[Segment], *, folder: Path, stop: Ending) -> dict[str, Content]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,13 @@ class Kind:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """left: what of the segment can be played; itself, where nothing is damaged."""
+    """left: what of the segment can be played; itself, where nothing is missing. whole: whether the file can be read to its
+    end and each packet is whole: ffmpeg ends a clip at the first that is not, without an error.
+    """
 
     kind: Kind
     left: tuple[Segment, ...]
+    whole: bool
 
 
 class Formats:
@@ -68,14 +72,45 @@ def content_of(segment: Segment, *, folder: Path, formats: Formats) -> Content |
             if not container.streams.video:
                 return None
             context = container.streams.video[0].codec_context
-            extra = bytes(context.extradata or b"")
-            kind = Kind(context.name, formats.of(file, context), context.width, context.height, extra)
-            packets = _packets(container, _length_bytes(kind))
+            kind = _kind(context, formats.of(file, context))
+            packets, ended = _packets(container, _length_bytes(kind))
     except (av.FFmpegError, OSError, ValueError):  # the last: what is no MP4 takes no options of streams
         return None
     missing = unreadable(packets, seconds=segment.end - segment.start) if packets else [(0.0, float("inf"))]
     left = tuple(parts(segment, missing)) if missing else (segment,)
-    return Content(kind, left) if left else None
+    return Content(kind, left, ended and all(packet.whole for packet in packets)) if left else None
+
+
+def rescue(file: Path, target: Path) -> bool:
+    """Copies what is whole of a damaged segment, up to a damage and from the next key frame on, into a file with the same
+    streams and times. False when that cannot be done. Raises OSError on a full disk.
+    """
+    try:
+        with (
+            av.open(str(file), "r", options=FILES_ONLY) as given,
+            av.open(str(target), "w", format="mp4", options={"movflags": "frag_keyframe+empty_moov"}) as made,
+        ):
+            video, spoiled = given.streams.video[0], False
+            length_bytes = _length_bytes(_kind(video.codec_context, ""))
+            streams: dict[int, Any] = {}
+            for stream in (*given.streams.video[:1], *given.streams.audio[:1]):
+                streams[stream.index] = made.add_stream_from_template(stream)
+                streams[stream.index].time_base = stream.time_base  # a list of files has that of the first
+            for packet in _Reading(given, *streams):
+                if packet.dts is None:
+                    continue
+                if packet.stream_index != video.index:
+                    if packet.is_corrupt or not packet.size:
+                        continue
+                elif spoiled := not _is_whole(packet, length_bytes) or (spoiled and not packet.is_keyframe):
+                    continue
+                packet.stream = streams[packet.stream_index]
+                made.mux(packet)
+    except (av.FFmpegError, ValueError) as error:
+        if getattr(error, "errno", None) == errno.ENOSPC:
+            raise OSError(errno.ENOSPC, "No space left on device") from error
+        return False
+    return True
 
 
 def pictures_a_second(file: Path) -> float:
@@ -87,16 +122,39 @@ def pictures_a_second(file: Path) -> float:
         return 0.0
 
 
-def _packets(container: InputContainer, length_bytes: int) -> list[Packet]:
+def _kind(context: VideoCodecContext, pixels: str) -> Kind:
+    return Kind(context.name, pixels, context.width, context.height, bytes(context.extradata or b""))
+
+
+class _Reading:
+    """The packets of some streams of a file as far as it can be read. ended: whether that was its end."""
+
+    def __init__(self, container: InputContainer, *streams: int) -> None:
+        self._packets = container.demux(streams=list(streams))
+        self.ended = False
+
+    def __iter__(self) -> Iterator[av.Packet[Any]]:
+        while True:
+            try:
+                packet = next(self._packets)
+            except StopIteration:
+                self.ended = True
+                return
+            except (av.FFmpegError, OSError):  # nothing behind it can be read
+                return
+            yield packet
+
+
+def _packets(container: InputContainer, length_bytes: int) -> tuple[list[Packet], bool]:
+    """Those of the video, and whether they could be read to the end."""
     stream, found = container.streams.video[0], list[Packet]()
-    unit = float(stream.time_base or 1)
-    with contextlib.suppress(av.FFmpegError, OSError):  # nothing behind it can be read
-        for packet in container.demux(stream):
-            if packet.dts is not None:
-                at = packet.dts * unit
-                until = at + (packet.duration or 0) * unit
-                found.append(Packet(at, until, packet.is_keyframe, _is_whole(packet, length_bytes)))
-    return found
+    unit, reading = float(stream.time_base or 1), _Reading(container, stream.index)
+    for packet in reading:
+        if packet.dts is not None:
+            at = packet.dts * unit
+            until = at + (packet.duration or 0) * unit
+            found.append(Packet(at, until, packet.is_keyframe, _is_whole(packet, length_bytes)))
+    return found, reading.ended
 
 
 def _length_bytes(kind: Kind) -> int:

@@ -13,7 +13,7 @@ import pytest
 
 from recordings.core.damage import Packet, parts, unreadable
 from recordings.core.segments import Segment
-from recordings.recorder.reading import Formats, content_of, pictures_a_second
+from recordings.recorder.reading import Formats, content_of, pictures_a_second, rescue
 from tests.recordings.pieces import make_fragmented, spoil_fragments, top_boxes
 
 T = 1_795_334_400.0
@@ -152,6 +152,36 @@ def test_pixel_formats_are_those_of_a_decoder_and_each_header_is_decoded_once(
 def test_what_is_no_video_holds_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.mp4").write_bytes(content)
     assert left(tmp_path / "a.mp4") is None
+
+
+def stamps(file: Path) -> list[float]:
+    with av.open(str(file)) as container:
+        return [float(picture.time) for picture in container.decode(video=0) if picture.time is not None]
+
+
+@pytest.mark.parametrize(
+    ("how", "lost"), [("spoiled", (0.5, 1.0)), ("one picture", (0.7, 1.0)), ("cut off", (1.0, 2.0))]
+)
+def test_what_is_rescued_of_a_damaged_file_is_whole_and_keeps_its_times(
+    file: Path, tmp_path: Path, how: str, lost: tuple[float, float]
+) -> None:
+    if how == "spoiled":
+        spoil_fragments(file, 1)
+    elif how == "one picture":
+        with av.open(str(file)) as container:
+            at = [packet.pos or 0 for packet in container.demux(video=0)][7]
+        content = file.read_bytes()
+        file.write_bytes(content[:at] + bytes(4) + content[at + 4 :])
+    else:
+        at, _ = [box for box in top_boxes(file) if box[1] == b"mdat"][2]
+        file.write_bytes(file.read_bytes()[: at + 12])
+    assert rescue(file, tmp_path / "b.mp4")
+    segments = [Segment("vid1", f"{name}.mp4", "r", T, T + 2, 1) for name in "ab"]
+    damaged, mended = (content_of(s, folder=tmp_path, formats=Formats()) for s in segments)
+    assert damaged is not None
+    assert mended is not None
+    assert (damaged.whole, mended.whole, mended.kind) == (False, True, damaged.kind)
+    assert stamps(tmp_path / "b.mp4") == [n / 10 for n in range(20) if not lost[0] <= n / 10 < lost[1]]
 
 
 def test_how_many_pictures_a_second_a_file_has(file: Path, tmp_path: Path) -> None:
