@@ -104,14 +104,14 @@ class ClipWork:
 
     def _set_aside(self, task: Task, error: Exception) -> None:
         """What can help is tried again, later and later; the rest is the task's end."""
-        if isinstance(error, ClipError) and not error.retryable:
-            log.error("clip cannot be made", task=task.task_id, reason=str(error))
-            self.fail(task, f"{NOT_CUT}: {error}")
-            return
-        if self.hopeless(task, error):
+        if end := self._why_over(task, error):
             log.error("clip is given up", task=task.task_id, reason=str(error))
-            self.fail(task, str(error))
-            return
+            try:
+                self.fail(task, end)
+            except OSError as stays:  # its file: others are not to wait behind it
+                error = stays
+            else:
+                return
         first = task.task_id not in self._later
         _, backoff = self._later.get(task.task_id, (0.0, Backoff(1.0, 60.0)))
         self._later[task.task_id] = (self.monotonic() + backoff.next(), backoff)
@@ -119,6 +119,12 @@ class ClipWork:
         if task.told.get("error") != told and not (first and self.is_early(error)):
             log.warning("clip waits", task=task.task_id, reason=str(error))
             self.store.change(task, task.state, now=self.clock(), error=told)
+
+    def _why_over(self, task: Task, error: Exception) -> str:
+        """Why it is the task's end; "" when trying again can help."""
+        if isinstance(error, ClipError) and not error.retryable:
+            return f"{NOT_CUT}: {error}"
+        return str(error) if self.hopeless(task, error) else ""
 
     def is_early(self, error: Exception) -> bool:
         """Whether nothing is wrong: what the work waits for is under way."""

@@ -467,3 +467,30 @@ def test_a_storage_that_is_away_for_long_has_each_clip_read_once_an_hour(
     box.work(61)  # two hours
     assert 2 <= len(looked) <= 3
     assert box.made == 1
+
+
+def test_a_clip_that_cannot_be_removed_holds_up_no_other(box: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is to go, since nothing is left to make it of; the disk that lost it may not let its file go either."""
+    box.piece(0, 12)
+    box.stopped()
+    box.stopped("t2")
+    while box.store.in_states("stopping"):
+        box.loops.cuts.step()
+    first = Path(box.last()["local_file"])
+    first.unlink()
+    box.problem = ClipError("no segment can be read", retryable=False)
+    real, broken = Path.unlink, [True]
+
+    def unlink(file: Path, missing_ok: bool = False) -> None:
+        if file == first and broken:
+            raise OSError(errno.EIO, "Input/output error")
+        real(file, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    box.loops.step()
+    box.loops.step()
+    assert (box.last()["state"], box.last("t2")["state"]) == ("uploading", "completed")
+    broken.clear()
+    box.ticks.advance(120)
+    box.work(1)
+    assert (box.last()["state"], box.last()["error"]) == ("failed", f"{clip_work.NOT_CUT}: no segment can be read")
