@@ -1,4 +1,4 @@
-"""Small files that others read at any moment, and the room that is left for files."""
+"""Small files that others read at any moment, what makes files durable, and the room that is left for them."""
 
 from __future__ import annotations
 
@@ -24,6 +24,22 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in the folder durable. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_file(path: Path) -> int:
+    """Makes the content durable; its size in bytes. Raises OSError."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        return os.fstat(file.fileno()).st_size
 
 
 def free_and_reserve(folder: Path) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import FileSystemStorage, default_storage, storages
 from django.utils.translation import gettext_noop
 
-from edgesite.files import free_and_reserve
+from edgesite.files import free_and_reserve, sync_file, sync_folder
 
 LARGE = 8 * 1024 * 1024  # bytes of a file from which on it goes into a bucket in parts
 CHANGED = gettext_noop("what is stored is not what was sent")
@@ -54,26 +54,22 @@ class DurableFileStorage(FileSystemStorage):
         draft = target.with_name(f"{self._draft_of(target, clean=True)}taken")
         try:
             os.link(file, draft)
-        except (
-            OSError
-        ):  # another disk, one without hard links, another user's file, none at all: a copy works, or says why not
+        except OSError:  # another disk, one without hard links, another user's file: a copy works, or says why not
             return False
         try:
-            handle = os.open(draft, os.O_RDONLY)
-            try:
-                os.fchmod(handle, self.file_permissions_mode or 0o640)
-                os.fsync(handle)
-            finally:
-                os.close(handle)
+            os.chmod(draft, self.file_permissions_mode or 0o640)
+            sync_file(draft)
             os.replace(draft, target)
         finally:
             draft.unlink(missing_ok=True)  # also when it was there already: of two names of one file both stay
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return True
 
     @staticmethod
     def _draft_of(target: Path, *, clean: bool) -> str:
-        """What the temporary names beside it begin with. clean: what is there of them goes."""
+        """What the temporary names beside it begin with. clean: what is there of them goes, which takes a look through the
+        folder, too dear for each picture.
+        """
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = f".upload-{hashlib.sha256(target.name.encode()).hexdigest()[:16]}-"
         for left in target.parent.glob(f"{draft}*") if clean else ():
@@ -82,9 +78,7 @@ class DurableFileStorage(FileSystemStorage):
 
     def _save(self, name: str, content: File[bytes]) -> str:
         target = Path(self.path(name))
-        draft = self._draft_of(
-            target, clean=content.size >= LARGE
-        )  # a look through the folder, too dear for each picture
+        draft = self._draft_of(target, clean=content.size >= LARGE)
         free, reserve = free_and_reserve(target.parent)
         if free - content.size < reserve:
             raise OSError(errno.ENOSPC, "The disk is nearly full")
@@ -100,19 +94,11 @@ class DurableFileStorage(FileSystemStorage):
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return name
 
     def get_available_name(self, name: str, max_length: int | None = None) -> str:
         return name  # a key names one object; writing it again replaces it whole
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def put(key: str, content: bytes | File[Any]) -> None:

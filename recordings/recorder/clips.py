@@ -14,11 +14,12 @@ from typing import Protocol
 import structlog
 
 from edgesite.child_process import Process
+from edgesite.files import sync_file, sync_folder
 from edgesite.storage import sha256_of
 from edgesite.supervise import describe_status
 from recordings.core.ffmpeg import Tool, clip_call, clip_listing, log_line
 from recordings.core.segments import Segment
-from recordings.recorder.files import make_folder, measure, sync_file, sync_folder
+from recordings.recorder.files import make_folder, measure
 from recordings.recorder.reading import Content, Formats, content_of, rescue
 
 log = structlog.get_logger(__name__)

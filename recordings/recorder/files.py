@@ -9,25 +9,10 @@ from pathlib import Path
 import av
 import structlog
 
+from edgesite.files import sync_file, sync_folder
 from recordings.core.mp4 import whole_length
 
 log = structlog.get_logger(__name__)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes the names in the folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def sync_file(path: Path) -> int:
-    """Makes the content durable; its size in bytes."""
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
-        return os.fstat(file.fileno()).st_size
 
 
 def make_folder(folder: Path) -> None:
