@@ -32,7 +32,7 @@ class _Reused:
         for one, next_one in pairwise((self._source, scale, bgr, self._sink)):
             one.link_to(next_one)
         graph.configure()
-        self._graph = graph
+        self._graph = graph  # its filters do not keep it: without it they crash
 
     def scaled(self, picture: av.VideoFrame) -> av.VideoFrame:
         self._source.push(picture)

@@ -18,9 +18,7 @@ PIDFD_GETFD = 438  # asm-generic/unistd.h: the same number on every machine
 MOST_BYTES = 16_384  # more gains nothing
 LEAST_BYTES = 1_024
 SHARE_S = 0.03  # of what comes in a second
-LEAST_PICTURES = (
-    8.0  # a second: the end of each waits for the next one, and a kill must not cost more than the last second
-)
+LEAST_PICTURES = 8.0  # a second: the end of each waits for the next one, which a kill would cost
 AT_ONCE = 1  # the kernel's own mark
 APART = 0.25  # a mark that hardly changes stays
 
