@@ -43,17 +43,26 @@ class Answer(Protocol):
     def camera_id(self) -> str: ...
 
 
+def tell_box(request: Any, *, kind: str, seconds: float, body: Mapping[str, Any], now: float | None = None) -> None:
+    """Tells the box what to do within so many seconds. now: by the clock of the cloud Redis, when the caller knows it.
+
+    Raises RedisError.
+    """
+    send_command(
+        cloud_redis(settings.CLOUD_REDIS_URL),
+        device_id=request.device_id,
+        request_id=request.request_id,
+        kind=kind,
+        seconds=seconds,
+        body={"camera_id": request.camera_id or "", **body},
+        now=now,
+    )
+
+
 def ask(request: Any, *, kind: str, seconds: float, body: Mapping[str, Any]) -> None:
-    """Tells the box what to do within so many seconds. What keeps the hub from it is the answer."""
+    """The same. What keeps the hub from it is the answer."""
     try:
-        send_command(
-            cloud_redis(settings.CLOUD_REDIS_URL),
-            device_id=request.device_id,
-            request_id=request.request_id,
-            kind=kind,
-            seconds=seconds,
-            body={"camera_id": request.camera_id or "", **body},
-        )
+        tell_box(request, kind=kind, seconds=seconds, body=body)
     except RedisError as error:
         settle(request, state=RequestState.ERROR, message=f"{NO_REDIS}: {describe(error)}")
 

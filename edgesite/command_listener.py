@@ -16,9 +16,9 @@ from typing import Protocol
 import structlog
 
 from edgesite import redis_keys
-from edgesite.commands import Command, CommandError, parse_command, redis_time
+from edgesite.commands import Command, CommandError, parse_command
 from edgesite.edge_store.commands import CommandStore
-from edgesite.redis_clients import Client, Entry, entry_place, last_entry, read_streams
+from edgesite.redis_clients import Client, Entry, entry_place, last_entry, read_streams_at
 
 log = structlog.get_logger(__name__)
 
@@ -132,10 +132,10 @@ class CommandListener:
         """Waits shortly for commands and passes them on. Raises RedisError, EdgeStoreError; nothing is lost by that."""
         if not self._position or self.monotonic() >= self._check_at:
             self._find_place()
-        entries = read_streams(self.client, {self.stream: self._position}, count=BATCH, block_ms=WAIT_MS)
+        entries, now = read_streams_at(self.client, {self.stream: self._position}, count=BATCH, block_ms=WAIT_MS)
         found = entries.get(self.stream, [])
         if found:
-            self._take(found)
+            self._take(found, now)
             self._position = found[-1][0]
         return True
 
@@ -146,8 +146,7 @@ class CommandListener:
         self._position = place
         self._check_at = self.monotonic() + CHECK_SECONDS
 
-    def _take(self, entries: list[Entry]) -> None:
-        now = redis_time(self.client)
+    def _take(self, entries: list[Entry], now: float) -> None:
         mine: dict[str, Command] = {}
         for entry_id, fields in entries:
             try:

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from edgesite import redis_keys
 from edgesite.ids import uuid7
-from edgesite.redis_clients import Client
+from edgesite.redis_clients import Client, redis_time
 
 LONGEST_BODY = 64 * 1024  # characters; the largest is a draft of a camera's rules
 
@@ -35,20 +35,25 @@ class Command:
     body: Mapping[str, Any]
 
 
-def redis_time(client: Client) -> float:
-    """Unix seconds by the Redis' clock. Raises RedisError."""
-    seconds, microseconds = client.time()
-    return int(seconds) + int(microseconds) / 1e6
-
-
 def send_command(
-    client: Client, *, device_id: str, request_id: str, kind: str, seconds: float, body: Mapping[str, Any]
+    client: Client,
+    *,
+    device_id: str,
+    request_id: str,
+    kind: str,
+    seconds: float,
+    body: Mapping[str, Any],
+    now: float | None = None,
 ) -> None:
-    """Tells the device to do something within so many seconds. Raises RedisError."""
+    """Tells the device to do something within so many seconds. now: by the Redis' clock, when the caller knows it.
+
+    Raises RedisError.
+    """
+    moment = redis_time(client) if now is None else now
     fields = {
         "request_id": request_id,
         "kind": kind,
-        "deadline": f"{redis_time(client) + seconds:.3f}",
+        "deadline": f"{moment + seconds:.3f}",
         "body": json.dumps(body, allow_nan=False),
     }
     client.xadd(

@@ -51,9 +51,35 @@ def get_texts(client: Client, keys: list[str]) -> list[str | None]:
     return cast("list[str | None]", client.mget(keys)) if keys else []
 
 
+def redis_time(client: Client) -> float:
+    """Unix seconds by the Redis' clock. Raises RedisError."""
+    return _seconds(client.time())
+
+
+def _seconds(moment: Any) -> float:
+    """What the command TIME answers."""
+    seconds, microseconds = moment
+    return int(seconds) + int(microseconds) / 1e6
+
+
 def read_streams(client: Client, positions: dict[str, str], *, count: int, block_ms: int) -> dict[str, list[Entry]]:
     """Entries behind the positions, by stream; waits up to `block_ms` for the first. Raises RedisError."""
-    return dict(cast(Any, client.xread(cast(Any, positions), count=count, block=block_ms)) or [])
+    return _by_stream(client.xread(cast(Any, positions), count=count, block=block_ms))
+
+
+def read_streams_at(
+    client: Client, positions: dict[str, str], *, count: int, block_ms: int
+) -> tuple[dict[str, list[Entry]], float]:
+    """The same, and what time it was by the Redis' clock when it answered, without a second way there."""
+    with client.pipeline(transaction=False) as pipe:  # what stands behind a command that waits is done after it
+        pipe.xread(cast(Any, positions), count=count, block=block_ms)
+        pipe.time()
+        answer, moment = pipe.execute()
+    return _by_stream(answer), _seconds(moment)
+
+
+def _by_stream(answer: Any) -> dict[str, list[Entry]]:
+    return {stream: entries for stream, entries in answer or [] if entries}
 
 
 def entry_place(entry_id: str) -> tuple[int, int]:
@@ -78,10 +104,24 @@ def read_group(
 
     Raises RedisError.
     """
+    return _by_stream(client.xreadgroup(group, consumer, **_places(streams, count=count, block_ms=block_ms)))
+
+
+def read_group_at(
+    client: Client, streams: list[str], *, group: str, consumer: str, count: int, block_ms: int | None
+) -> tuple[dict[str, list[Entry]], float]:
+    """The same, and what time it was by the Redis' clock when it answered, without a second way there."""
+    with client.pipeline(transaction=False) as pipe:
+        pipe.xreadgroup(group, consumer, **_places(streams, count=count, block_ms=block_ms))
+        pipe.time()
+        answer, moment = pipe.execute()
+    return _by_stream(answer), _seconds(moment)
+
+
+def _places(streams: list[str], *, count: int, block_ms: int | None) -> dict[str, Any]:
     place = "0" if block_ms is None else ">"
     # To Redis a wait of 0 is one without end.
-    answer = client.xreadgroup(group, consumer, dict.fromkeys(streams, place), count=count, block=block_ms or None)
-    return {stream: entries for stream, entries in cast(Any, answer) or [] if entries}
+    return {"streams": dict.fromkeys(streams, place), "count": count, "block": block_ms or None}
 
 
 def describe(error: Exception) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from cameras.asking import REVOKED, SILENT, ask, asked_for, settle
+from cameras.asking import REVOKED, SILENT, ask, asked_for, settle, tell_box
 from cameras.choices import RequestState
 from cameras.models import Camera
 from cameras.states import camera_state
@@ -57,23 +58,13 @@ def request_snapshot(
     the same request, and asks nothing. seconds: until its deadline. ordered: an order refers to it, and takes it away
     some time. In a transaction the box is asked after its commit.
     """
-    now, name = timezone.now(), request_id or uuid7()
-    problem = _key_problem(key) or _problem(camera)
-    values = {
-        "camera": camera,
-        "device_id": camera.device_id,
-        "requested_by": author[:150],
-        "requested_at": now,
-        "deadline": now + timedelta(seconds=seconds),
-        "key": ("" if _key_problem(key) else key) or _own_key(camera.pk, folder, name, now),
-        "origin": SnapshotOrigin.SCHEDULE if folder == SCHEDULED else SnapshotOrigin.REQUEST,
-        "state": RequestState.ERROR if problem else RequestState.WAITING,
-        "message": problem,
-    }
+    request = planned(camera=camera, author=author, key=key, folder=folder, request_id=request_id, seconds=seconds)
+    new = True
     if request_id:
-        request, new = SnapshotRequest.objects.get_or_create(request_id=name, defaults=values)
+        about = {name: getattr(request, name) for name in PLANNED}
+        request, new = SnapshotRequest.objects.get_or_create(request_id=request_id, defaults=about)
     else:  # a name that was made just now needs no look
-        request, new = SnapshotRequest.objects.create(request_id=name, **values), True
+        request.save(force_insert=True)
     if new:
         if not ordered:
             keep_newest(SnapshotRequest.objects.filter(camera=camera, state=RequestState.ERROR, order=None))
@@ -81,6 +72,40 @@ def request_snapshot(
     if not (new and transaction.get_connection().in_atomic_block):  # there nobody has been asked yet
         request.refresh_from_db()
     return request
+
+
+PLANNED = (
+    "camera", "device_id", "requested_by", "requested_at", "deadline", "key", "origin", "state", "message",
+)  # fmt: skip
+
+
+def planned(
+    *,
+    camera: Camera,
+    author: str,
+    key: str = "",
+    folder: str = SNAPSHOTS,
+    request_id: str = "",
+    seconds: float = ANSWER_SECONDS,
+    counted: bool = True,
+) -> SnapshotRequest:
+    """The request as `request_snapshot` would store it; nothing is stored, and nobody asked. counted: whether it matters
+    how many wait already.
+    """
+    now, name, wrong_key = timezone.now(), request_id or uuid7(), _key_problem(key)
+    problem = wrong_key or _problem(camera, counted=counted)
+    return SnapshotRequest(
+        request_id=name,
+        camera=camera,
+        device_id=camera.device_id,
+        requested_by=author[:150],
+        requested_at=now,
+        deadline=now + timedelta(seconds=seconds),
+        key=("" if wrong_key else key) or _own_key(camera.pk, folder, name, now),
+        origin=SnapshotOrigin.SCHEDULE if folder == SCHEDULED else SnapshotOrigin.REQUEST,
+        state=RequestState.ERROR if problem else RequestState.WAITING,
+        message=problem,
+    )
 
 
 def _own_key(camera_id: str, folder: str, request_id: str, now: datetime) -> str:
@@ -109,12 +134,16 @@ def _key_problem(key: str) -> str:
     return BAD_KEY if is_own_folder(key) else ""
 
 
-def _problem(camera: Camera) -> str:
+def _waiting_for(camera: Camera) -> int:
+    waiting = SnapshotRequest.objects.filter(camera=camera, state=RequestState.WAITING, deadline__gt=timezone.now())
+    return waiting.count()
+
+
+def _problem(camera: Camera, *, counted: bool) -> str:
     """Why asking the box is of no use; what the box itself knows better is left to it."""
     if camera.device.revoked_at is not None:
         return REVOKED
-    waiting = SnapshotRequest.objects.filter(camera=camera, state=RequestState.WAITING, deadline__gt=timezone.now())
-    if waiting.count() >= MOST_WAITING:
+    if counted and _waiting_for(camera) >= MOST_WAITING:
         return TOO_MANY
     state = camera_state(camera)
     if state.word == "offline":
@@ -125,15 +154,29 @@ def _problem(camera: Camera) -> str:
 def _begin(request: SnapshotRequest) -> None:
     """Asks first: every line of the log is time that the picture lacks."""
     ask_again(request)
+    log_asked(request)
+
+
+def log_asked(request: SnapshotRequest) -> None:
     about = {"camera": request.camera_id, "request_id": request.request_id, "author": request.requested_by}
     log.info("snapshot asked for", **about, problem=request.message)
 
 
 def ask_again(request: SnapshotRequest) -> None:
     """Tells the box, which does a request once however often it is told of it; nothing when no time is left."""
-    left = (request.deadline - timezone.now()).total_seconds() - TELL_SECONDS
+    left = _left_of(request)
     if request.state == RequestState.WAITING and left > 0:
         ask(request, kind=KIND, seconds=left, body={"key": request.key})
+
+
+def ask_first(request: SnapshotRequest, *, now: float) -> None:
+    """Tells the box of a planned request that is not stored yet. now: by the Redis' clock. Raises RedisError."""
+    tell_box(request, kind=KIND, seconds=_left_of(request), body={"key": request.key}, now=now)
+
+
+def _left_of(request: SnapshotRequest) -> float:
+    """Seconds that the box has for it."""
+    return (request.deadline - timezone.now()).total_seconds() - TELL_SECONDS
 
 
 def take_answer(answer: SnapshotAnswer, *, device_id: str) -> SnapshotRequest | None:
@@ -146,15 +189,27 @@ def take_answer(answer: SnapshotAnswer, *, device_id: str) -> SnapshotRequest | 
     return request if _settled(request, answer) else None
 
 
-def _settled(request: SnapshotRequest, answer: SnapshotAnswer) -> bool:
+def answers(answer: SnapshotAnswer, request: SnapshotRequest, *, device_id: str) -> bool:
+    """Whether that box's answer is one to this request, and came in time for what it says."""
+    asked = (request.request_id, request.camera_id, request.device_id)
+    if asked != (answer.request_id, answer.camera_id, device_id):
+        return False
+    return answer.status == "error" or (answer.key == request.key and timezone.now() <= request.deadline)
+
+
+def said_by(answer: SnapshotAnswer) -> dict[str, Any]:
+    """What a request is with this answer, by the names of its fields."""
     if answer.status == "error" or answer.at is None:
-        return settle(request, state=RequestState.ERROR, message=answer.message)
-    if answer.key != request.key or timezone.now() > request.deadline:
-        return False
+        return {"state": RequestState.ERROR, "message": answer.message}
     at = datetime.fromtimestamp(answer.at, UTC)
-    ready = {"state": RequestState.READY, "at": at, "width": answer.width, "height": answer.height}
-    if not settle(request, **ready):
+    return {"state": RequestState.READY, "at": at, "width": answer.width, "height": answer.height}
+
+
+def _settled(request: SnapshotRequest, answer: SnapshotAnswer) -> bool:
+    if not answers(answer, request, device_id=request.device_id) or not settle(request, **said_by(answer)):
         return False
+    if answer.status == "error":
+        return True
     if request.key.startswith((f"{FRAMES}/", f"{SNAPSHOTS}/")):  # elsewhere it is the integrator's
         answer_for(request.key)
     if request.key.startswith(f"{FRAMES}/"):  # the picture before was replaced: its request says nothing any more

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Self, cast
 
 from botocore.exceptions import ClientError
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -111,6 +111,9 @@ class FakeRedis:
             found = self._behind(positions, count)
         return found
 
+    def pipeline(self, transaction: bool = True) -> FakePipeline:
+        return FakePipeline(self, transaction)
+
     def _behind(self, positions: dict[str, str], count: int) -> list[tuple[str, list[Entry]]]:
         answer = []
         for stream, position in positions.items():
@@ -118,6 +121,29 @@ class FakeRedis:
             if newer:
                 answer.append((stream, newer[:count]))
         return answer
+
+
+class FakePipeline:
+    """Keeps what it is called with, and does it when it is executed."""
+
+    def __init__(self, redis: Any, transaction: bool) -> None:
+        self.redis, self.transaction = redis, transaction
+        self.acts: list[Callable[[], Any]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.acts = []
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def queue(*args: Any, **options: Any) -> None:
+            self.acts.append(lambda: getattr(self.redis, name)(*args, **options))
+
+        return queue
+
+    def execute(self) -> list[Any]:
+        return [act() for act in self.acts]
 
 
 class FakeReader:
@@ -266,27 +292,11 @@ class GroupRedis(FakeRedis):
         return [{"message_id": min, "times_delivered": held["times"]}] if held else []
 
     def pipeline(self, transaction: bool = True) -> GroupPipeline:
-        return GroupPipeline(self)
+        return GroupPipeline(self, transaction)
 
 
-class GroupPipeline:
-    """All or nothing, as MULTI is."""
-
-    def __init__(self, redis: GroupRedis) -> None:
-        self.redis = redis
-        self.acts: list[Callable[[], Any]] = []
-
-    def __enter__(self) -> GroupPipeline:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.acts = []
-
-    def xadd(self, stream: str, fields: dict[str, str], **options: Any) -> None:
-        self.acts.append(lambda: self.redis.xadd(stream, fields))
-
-    def set(self, key: str, value: str, **options: Any) -> None:
-        self.acts.append(lambda: self.redis.set(key, value, **options))
+class GroupPipeline(FakePipeline):
+    """All or nothing, as MULTI is, if it is a transaction."""
 
     def xack(self, stream: str, group: str, *ids: str) -> None:
         def act() -> None:
@@ -302,10 +312,10 @@ class GroupPipeline:
 
         self.acts.append(act)
 
-    def execute(self) -> None:
-        self.redis._command("execute")
-        for act in self.acts:
-            act()
+    def execute(self) -> list[Any]:
+        if self.transaction:
+            self.redis._command("execute")
+        return super().execute()
 
 
 class FakeS3:

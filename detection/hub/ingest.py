@@ -17,7 +17,7 @@ from redis.exceptions import ResponseError
 
 from cameras.models import Device
 from detection.core.events import EventError
-from detection.hub.store import Known, look_up, store_event
+from detection.hub.store import Known, look_up, store_event, tell_early
 from edgesite import redis_keys
 from edgesite.redis_clients import Client, Entry, read_group
 
@@ -117,10 +117,16 @@ class Ingest:
     def _take(self, device_id: str, entries: list[Entry]) -> None:
         changed: list[str] = []
         answers: list[dict[str, str]] = []
-        with transaction.atomic():
-            known = look_up(fields or {} for _, fields in entries)
-            for _, fields in entries:
-                answers.append(self._store(device_id, fields or {}, changed, known))
+        left: list[dict[str, str]] = []
+        for _, fields in entries:
+            if tell_early(self.client, fields or {}, device_id=device_id):
+                answers.append({"event_id": fields["event_id"], "status": "stored"})
+            else:
+                left.append(fields or {})
+        if left:
+            with transaction.atomic():
+                known = look_up(left)
+                answers += [self._store(device_id, fields, changed, known) for fields in left]
         if changed:
             self.changed(changed)
         try:

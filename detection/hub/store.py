@@ -26,6 +26,7 @@ from detection.models import Alert, AlertState
 from detection.notifying.trials import take_trial
 from detection.reports.services import take_coverage
 from edgesite.core.chain import Link
+from edgesite.redis_clients import Client
 from recordings.alert_clips.services import late_clip, take_clip
 from recordings.core.extracts import ExtractReport
 from recordings.core.losses import LossEvent
@@ -36,7 +37,8 @@ from recordings.core.tasks import AlertClipReport, RecordingReport
 from recordings.evidence.services import record_evidence, take_loss
 from recordings.extracts.services import take_report as take_extract_report
 from recordings.objects.services import answer_for, remove_now
-from recordings.orders.services import take_picture
+from recordings.orders.early import early
+from recordings.orders.hearing import take_picture
 from recordings.spans.services import take_recorded_hour
 from recordings.tasks.services import take_report
 
@@ -98,6 +100,17 @@ def _capture(fields: Mapping[str, str]) -> str:
 def _is_id(text: str, longest: int = 64) -> bool:
     """Nothing that a database refuses to compare with: one poisoned entry must not hold up its batch."""
     return 0 < len(text) <= longest and not any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in text)
+
+
+def tell_early(client: Client, fields: dict[str, str], *, device_id: str) -> bool:
+    """Whether it is what somebody waits for who stores it; `store_event` is for all else, and says what is wrong with it."""
+    if fields.get("kind") != "snapshot":
+        return False
+    try:
+        event = parse_event(fields, device_id=device_id)
+    except EventError:
+        return False
+    return isinstance(event, SnapshotAnswer) and early.tell(client, event, device_id=device_id)
 
 
 def store_event(fields: dict[str, str], *, device_id: str, known: Known | None = None) -> str | None:

@@ -11,7 +11,9 @@ import structlog
 
 from cameras.choices import RequestState
 from recordings.core.orders import WITHIN_S, NoAnswerError, Order, parse_order
+from recordings.models import SnapshotRequest
 from recordings.orders.delivery import Call
+from recordings.orders.early import Awaited
 from recordings.orders.models import SnapshotOrder
 from recordings.orders.told import Outcome
 
@@ -24,18 +26,27 @@ DEFECT = "the callback failed; the hub's log says more"
 
 @dataclass(slots=True)
 class Flight:
-    """fields: None for an entry that is gone. age: seconds when it was read. due: monotonic, when it must be answered.
+    """fields: None for an entry that is gone. at: when it was read, by the Redis' clock. age: seconds that it was old then.
+    read_at: the same moment, due: when it must be answered; both monotonic.
 
-    again: it was read before, by somebody who may have ended. tries: how often our own code failed. problem: why the
-    receiver was not told.
+    again: it was read before, by somebody who may have ended. tries: how often our own code failed. follows: another one of
+    its name is held. order: None where nobody can be answered. asked: of the box, before anything was stored. url: of its
+    picture. awaited: where that, and nobody to call, makes the answer. problem: why the receiver was not told.
     """
 
     entry_id: str
     fields: Mapping[str, str] | None
+    at: float
     age: float
+    read_at: float
     due: float
     again: bool = False
     tries: int = 0
+    follows: bool = False
+    order: Order | None = field(init=False)
+    asked: SnapshotRequest | None = None
+    url: str = ""
+    awaited: Awaited | None = None
     row: SnapshotOrder | None = None
     answer: dict[str, Any] | None = None
     host: str = ""
@@ -44,14 +55,30 @@ class Flight:
     _thread: threading.Thread | None = None
     _over: bool = field(default=False)
 
-    def unasked(self) -> Order | None:
-        """What it asks for, when nobody has read it before and nothing was done about it yet."""
-        if self.again or self.tries or not self.fields or self.row is not None or self.answer is not None:
-            return None
+    def __post_init__(self) -> None:
         try:
-            return parse_order(self.fields)
+            self.order = parse_order(self.fields or {})
         except NoAnswerError:
-            return None
+            self.order = None
+
+    def age_at(self, now: float) -> float:
+        """Seconds since it was written. now: monotonic."""
+        return self.age + now - self.read_at
+
+    def has_told(self) -> bool:
+        """Whether who asked has the answer."""
+        return self.delivered or (self.awaited is not None and self.awaited.is_told)
+
+    def is_begun(self) -> bool:
+        return self.asked is not None or self.row is not None or self.answer is not None
+
+    def is_fresh(self) -> bool:
+        """Whether nobody has read it before, and nothing was tried with it yet."""
+        return self.order is not None and not (self.again or self.tries or self.is_begun())
+
+    def is_held(self) -> bool:
+        """Whether its box was asked, and nothing is stored yet."""
+        return self.asked is not None and self.row is None
 
     def hear(self, outcomes: Mapping[str, Outcome]) -> None:
         """What this process has stored of what boxes said meanwhile."""
@@ -60,7 +87,7 @@ class Flight:
         if row is not None and outcome is not None and row.state == RequestState.WAITING:
             row.state, row.message = outcome.state, outcome.message
 
-    def asked(self) -> SnapshotOrder | None:
+    def waiting(self) -> SnapshotOrder | None:
         """The row, when a box may still say something to it."""
         row = self.row
         return row if row is not None and self.answer is None and row.state == RequestState.WAITING else None

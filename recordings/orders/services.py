@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 import structlog
@@ -12,6 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from cameras.asking import outcome, settle
 from cameras.choices import RequestState
@@ -35,7 +35,6 @@ from recordings.core.snapshots import SnapshotAnswer
 from recordings.models import SnapshotRequest
 from recordings.orders.links import NotHereError, can_link, link_to
 from recordings.orders.models import ReceivedAnswer, SnapshotOrder
-from recordings.orders.told import Outcome, told
 from recordings.snapshots import ask_again, request_snapshot
 
 log = structlog.get_logger(__name__)
@@ -46,8 +45,12 @@ RECEIVED_KEPT = timedelta(days=1)
 PRUNED_AT_ONCE = 500
 
 
-STATED = Camera.objects.select_related("device__status").only(  # what its state is told from
-    "enabled", "analyse", "device__revoked_at", "device__status__reported_at", "device__status__health"
+STATED = (
+    Camera.objects.order_by()
+    .select_related("device__status")
+    .only(  # what its state is told from
+        "enabled", "analyse", "device__revoked_at", "device__status__reported_at", "device__status__health"
+    )
 )
 
 
@@ -55,7 +58,42 @@ class ConflictError(Exception):
     """Something else stands under this request_id."""
 
 
-def open_order(order: Order, *, age: float, again: bool = False, url: str = "") -> SnapshotOrder:
+def ask_first(order: Order, *, entry_id: str, age: float, now: float, few: bool) -> SnapshotRequest | None:
+    """Asks the box of the camera before anything is stored: until it is answered the entry in the stream stands for the
+    order, and whoever reads that again asks under the same identifier. With a bucket only: the hub lets a box upload to it
+    what stands in its database.
+
+    None: nobody was asked; `open_order` says why, or gives the answer that stands. age: seconds since the entry was
+    written. now: by the Redis' clock. few: so little is under way that nobody needs to count what waits for the camera.
+    Raises RedisError, django.db.Error.
+    """
+    if not settings.S3_BUCKET or order.lacking() or age >= LATE_S:
+        return None
+    if SnapshotOrder.objects.filter(request_id=order.request_id).exists():
+        return None
+    camera = STATED.filter(pk=order.camera_code).first()
+    if camera is None:
+        return None
+    request = snapshots.planned(
+        camera=camera,
+        author=AUTHOR,
+        key=order.cos_path,
+        request_id=_name_of(order, entry_id),
+        seconds=TAKE_S - age,
+        counted=not few,
+    )
+    if request.state != RequestState.WAITING:
+        return None
+    snapshots.ask_first(request, now=now)
+    return request
+
+
+def _name_of(order: Order, entry_id: str) -> str:
+    """Of the box's request: always the same for one entry, and nothing that others could work out."""
+    return salted_hmac("recordings.orders", f"{entry_id} {order.request_id}", algorithm="sha256").hexdigest()[:32]
+
+
+def open_order(order: Order, *, entry_id: str, age: float, again: bool = False, url: str = "") -> SnapshotOrder:
     """Asks the box of the camera, or notes at once why not. The same request_id again is the same order.
 
     age: seconds since it was written. again: whoever read the entry before may have ended before the box was told; it is
@@ -66,7 +104,7 @@ def open_order(order: Order, *, age: float, again: bool = False, url: str = "") 
     if row is None:
         try:
             with transaction.atomic():
-                return _opened(order, age, url)
+                return _opened(order, entry_id, age, url)
         except IntegrityError:
             row = _found(order)
             if row is None:
@@ -92,7 +130,41 @@ def _found(order: Order) -> SnapshotOrder | None:
     return SnapshotOrder.objects.select_related("snapshot").filter(request_id=order.request_id).first()
 
 
-def _opened(order: Order, age: float, url: str) -> SnapshotOrder:
+def store_asked(
+    order: Order, asked: SnapshotRequest, *, url: str, said: SnapshotAnswer | None, cameras: Collection[str]
+) -> SnapshotOrder:
+    """Stores an order whose box was asked by `ask_first`, with what the box said, if it has. cameras: those that are still
+    there. Another one that stands under its request_id is answered. Raises django.db.Error.
+    """
+    row = SnapshotOrder(request_id=order.request_id, camera_code=order.camera_code, received_at=timezone.now(), url=url)
+    values = snapshots.said_by(said) if said is not None else {"state": RequestState.WAITING}
+    if asked.camera_id in cameras:
+        row.snapshot = asked
+    elif said is None:
+        values = {"state": RequestState.ERROR, "message": UNKNOWN_CAMERA}
+    row.state, row.message = values["state"], values.get("message", "")
+    try:
+        with transaction.atomic():
+            if row.snapshot is not None:
+                _insert(asked, values)
+            row.save(force_insert=True)
+    except IntegrityError:
+        found = _found(order)
+        if found is None:
+            raise
+        return found
+    return row
+
+
+def _insert(asked: SnapshotRequest, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(asked, name, value)
+    asked.pk = None  # a try before may have been taken back
+    asked.save(force_insert=True)
+    snapshots.log_asked(asked)
+
+
+def _opened(order: Order, entry_id: str, age: float, url: str) -> SnapshotOrder:
     row = SnapshotOrder(request_id=order.request_id, camera_code=order.camera_code, received_at=timezone.now())
     camera = STATED.filter(pk=order.camera_code).first()
     problem = order.lacking() or (EXPIRED if age >= LATE_S else "") or ("" if camera else UNKNOWN_CAMERA)
@@ -100,7 +172,10 @@ def _opened(order: Order, age: float, url: str) -> SnapshotOrder:
     if problem or camera is None:
         row.state, row.message = RequestState.ERROR, problem
     else:
-        asked = request_snapshot(camera=camera, author=AUTHOR, key=order.cos_path, seconds=TAKE_S - age, ordered=True)
+        name = _name_of(order, entry_id)
+        asked = request_snapshot(
+            camera=camera, author=AUTHOR, key=order.cos_path, request_id=name, seconds=TAKE_S - age, ordered=True
+        )
         row.snapshot, row.state, row.message = asked, asked.state, asked.message
         row.url = url if asked.state == RequestState.WAITING else ""
     row.save(force_insert=True)
@@ -114,23 +189,14 @@ def make_stand(rows: Iterable[SnapshotOrder]) -> None:
         SnapshotOrder.objects.filter(pk__in=answered).update(state=F("state"))
 
 
-def take_picture(answer: SnapshotAnswer, *, device_id: str) -> None:
-    """What a box answered, ordered or not. Where nothing is left to find out for an order, its answer stands with it, in
-    the same transaction; else `answer_of` finds it out.
-    """
-    request = snapshots.take_answer(answer, device_id=device_id)
-    outcome = _settled_by(answer, request) if request is not None else None
-    transaction.on_commit(partial(told.put, outcome))
-
-
-def _settled_by(answer: SnapshotAnswer, request: SnapshotRequest) -> Outcome | None:
-    waiting = SnapshotOrder.objects.filter(snapshot=request, state=RequestState.WAITING)
-    if answer.status == "error":
-        done = waiting.update(state=RequestState.ERROR, message=answer.message)
-        return Outcome(request.request_id, RequestState.ERROR, answer.message) if done else None
-    if not settings.S3_BUCKET or not waiting.exclude(url="").update(state=RequestState.READY):
-        return None
-    return Outcome(request.request_id, RequestState.READY, "")
+def stand(order: Order, answer: Mapping[str, Any]) -> None:
+    """What the integrator was told already is what the order came to. Raises django.db.Error."""
+    url = str(answer.get("url", "")) if answer.get("status") == "ok" else ""
+    values = {"state": RequestState.READY if url else RequestState.ERROR, "url": url}
+    values["message"] = str(answer.get("message", ""))[:500]
+    about = {"camera_code": order.camera_code, "received_at": timezone.now()}
+    row, _ = SnapshotOrder.objects.get_or_create(request_id=order.request_id, defaults=about | values)
+    settle(row, **values)
 
 
 def answered_among(rows: Iterable[SnapshotOrder]) -> dict[int, SnapshotOrder]:

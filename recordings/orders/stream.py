@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, cast
 from redis.exceptions import ResponseError
 
 from edgesite import redis_keys
-from edgesite.redis_clients import Client, read_group
+from edgesite.redis_clients import Client, read_group_at, redis_time
 
 CONSUMER = "run_hub"
 RECLAIM_MS = 7_000  # nobody who lives takes longer for one entry
@@ -20,11 +20,12 @@ STREAM, GROUP = redis_keys.SNAP_STREAM, redis_keys.SNAP_GROUP
 
 
 class Read(NamedTuple):
-    """again: it was read before. fields: None for an entry that was deleted meanwhile."""
+    """again: it was read before. fields: None for an entry that was deleted meanwhile. at: when, by the Redis' clock."""
 
     entry_id: str
     fields: dict[str, str] | None
     again: bool
+    at: float
 
 
 @dataclass(slots=True)
@@ -62,29 +63,38 @@ class OrderStream:
         self._grouped = True
 
     def _own(self, count: int) -> list[Read]:
-        found = self._group(count, None)
+        found = self._group(count, None, again=True)
         self._history = False
-        return [Read(entry_id, fields, True) for entry_id, fields in found]
+        return found
 
     def _new(self, count: int, wait_ms: int) -> list[Read]:
-        return [Read(entry_id, fields, False) for entry_id, fields in self._group(count, wait_ms)]
+        return self._group(count, wait_ms, again=False)
 
-    def _group(self, count: int, wait_ms: int | None) -> list[tuple[str, dict[str, str] | None]]:
-        answer = read_group(self.client, [STREAM], group=GROUP, consumer=CONSUMER, count=count, block_ms=wait_ms)
-        return [(entry_id, fields or None) for entry_id, fields in answer.get(STREAM, [])]
+    def _group(self, count: int, wait_ms: int | None, *, again: bool) -> list[Read]:
+        answer, now = read_group_at(
+            self.client, [STREAM], group=GROUP, consumer=CONSUMER, count=count, block_ms=wait_ms
+        )
+        return [Read(entry_id, fields or None, again, now) for entry_id, fields in answer.get(STREAM, [])]
 
     def _claimed(self, count: int) -> list[Read]:
         answer = cast(Any, self.client.xautoclaim(STREAM, GROUP, CONSUMER, min_idle_time=RECLAIM_MS, count=count))
-        return [Read(entry_id, fields or None, True) for entry_id, fields in answer[1] if entry_id]
+        left = [(entry_id, fields) for entry_id, fields in answer[1] if entry_id]
+        now = redis_time(self.client) if left else 0.0
+        return [Read(entry_id, fields or None, True, now) for entry_id, fields in left]
 
     def deliveries(self, entry_id: str) -> int:
         """How often the entry was handed to a reader."""
         pending = cast(Any, self.client.xpending_range(STREAM, GROUP, min=entry_id, max=entry_id, count=1))
         return int(pending[0]["times_delivered"]) if pending else 0
 
-    def keep_answer(self, answer: Mapping[str, Any]) -> None:
-        """Where the integrator looks for it."""
-        _keep(self.client, answer)
+    def kept_answer(self, request_id: str) -> dict[str, Any] | None:
+        """What the integrator was told of late; None when that was nothing, or is over."""
+        text = cast("str | None", self.client.get(redis_keys.snap_result(request_id)))
+        try:
+            answer = json.loads(text) if text else None
+        except ValueError:
+            return None
+        return answer if isinstance(answer, dict) else None
 
     def done(self, entry_ids: Sequence[str], answers: Iterable[Mapping[str, Any]] = ()) -> None:
         """Acknowledged, and out of the stream: it holds nothing but what is still to be answered. With it, at once, the
@@ -92,7 +102,7 @@ class OrderStream:
         """
         with self.client.pipeline(transaction=True) as pipe:
             for answer in answers:
-                _keep(pipe, answer)
+                keep_answer(pipe, answer)
             pipe.xack(STREAM, GROUP, *entry_ids)
             pipe.xdel(STREAM, *entry_ids)
             pipe.execute()
@@ -108,6 +118,7 @@ class OrderStream:
             pipe.execute()
 
 
-def _keep(client: Client, answer: Mapping[str, Any]) -> None:
+def keep_answer(client: Client, answer: Mapping[str, Any]) -> None:
+    """Where the integrator looks for it. Raises RedisError."""
     key = redis_keys.snap_result(str(answer["request_id"]))
     client.set(key, json.dumps(answer, ensure_ascii=False), ex=redis_keys.SNAP_RESULT_SECONDS)

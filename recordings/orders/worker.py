@@ -1,8 +1,8 @@
 """`run_hub`'s part in `edge_snap_request`: every entry is answered once it was read, whoever is killed in between.
 
-Read by the group, asked of the box (`services.open_order`, idempotent), answered by callback or result key, and with that,
-or only then, acknowledged and deleted in one transaction. A kill between two of them repeats the later ones: the same answer
-is given again. Many that come at once share the commits and the calls to Redis.
+Read by the group, asked of the box and stored (`Opening`, idempotent), answered by callback or result key, and acknowledged
+and deleted once the answer is both told and stored. A kill between two of them repeats the later ones: the same answer is
+given again. Many that come at once share the commits and the calls to Redis.
 """
 
 from __future__ import annotations
@@ -12,23 +12,22 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import structlog
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError
 from django.db import Error as DatabaseProblem
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from cameras.choices import RequestState
-from edgesite.commands import redis_time
-from edgesite.durability import soon_durable
 from edgesite.redis_clients import Client
 from recordings.core.orders import NoAnswerError, Order, age_of, parse_order, time_to_tell
 from recordings.orders import services
 from recordings.orders.delivery import Call, call_back, host_of
 from recordings.orders.flight import Flight
-from recordings.orders.models import SnapshotOrder
-from recordings.orders.stream import OrderStream, Read
+from recordings.orders.hearing import take_strays
+from recordings.orders.opening import Opening
+from recordings.orders.stream import OrderStream, Read, keep_answer
 from recordings.orders.told import told
 
 log = structlog.get_logger(__name__)
@@ -37,7 +36,6 @@ CAPACITY = 200  # entries under way; the others wait in the stream
 IDLE_MS = 500  # how long a step waits for entries when none is under way
 TICK_S = 0.005  # so often it asks for new ones when some are
 LOOK_S = 0.02  # so often what is under way is looked at; at once when a box's answer was taken in by this process
-TOGETHER = 16  # asked of the boxes in one transaction: the first need not wait for the last
 TRIES = 3  # of an entry that our own code cannot handle
 DELIVERIES = 5  # of an entry whose readers end with it
 CALLS, CALLS_TO_ONE = 16, 4  # callbacks at once, and of one receiver: a slow one holds up no other
@@ -54,6 +52,7 @@ class Orders:
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = timezone.now
     stream: OrderStream = field(init=False)
+    opening: Opening = field(init=False)
     _flights: dict[str, Flight] = field(default_factory=dict)
     _told: list[Flight] = field(default_factory=list)
     _claim_due: float = 0.0
@@ -61,19 +60,21 @@ class Orders:
 
     def __post_init__(self) -> None:
         self.stream = OrderStream(self.client)
+        self.opening = Opening(self.monotonic)
 
     def step(self) -> bool:
         """Reads what is new, and takes every entry that is under way one step further. Raises RedisError, django.db.Error."""
         if self.monotonic() >= self._prune_due and not services.prune(now=self.now()):
             self._prune_due = self.monotonic() + PRUNE_S
+        take_strays()
         heard = self._gather()
         busy = bool(self._flights)
         waiting = self._look()
-        waiting |= self._open_together()
+        waiting |= self.opening.step(self._flights.values())
         calls = Counter(flight.host for flight in self._flights.values() if flight.is_calling())
         problem: Exception | None = None
         for flight in list(self._flights.values()):
-            if flight.row and flight.row.pk in waiting:
+            if flight.is_held() or flight.follows or (flight.row and flight.row.pk in waiting):
                 continue
             try:
                 if flight.again:  # it may end this worker, too: first the others have what is theirs
@@ -96,7 +97,7 @@ class Orders:
         if not self._flights:
             self._take_in(self._entries(IDLE_MS))
             return False
-        if any(flight.unasked() for flight in self._flights.values()):
+        if any(flight.is_fresh() and not flight.follows for flight in self._flights.values()):
             return False  # the step before read them
         for _ in range(max(1, round(LOOK_S / TICK_S))):
             if told.wait(TICK_S):
@@ -119,55 +120,22 @@ class Orders:
         fresh = [one for one in read if one.entry_id not in self._flights]
         if not fresh:
             return False
-        clock = redis_time(self.client)
         for one in fresh:
-            self._take(one, age_of(one.entry_id, now=clock))
+            self._take(one)
         return True
 
-    def _take(self, read: Read, age: float) -> None:
+    def _take(self, read: Read) -> None:
         """Every entry that was read has a flight, or is done with at once."""
-        due = self.monotonic() + time_to_tell(age)
-        self._flights[read.entry_id] = Flight(read.entry_id, read.fields, age, due, again=read.again)
-
-    def _open_together(self) -> set[int]:
-        """Asks the boxes for what came at once, some in one transaction each; the keys of the rows of which a box may say
-        something now. What cannot be asked this way, and what was read before (by somebody who may have ended with it), is
-        asked alone, where a defect is its own.
-        """
-        fresh = [(flight, order) for flight in self._flights.values() if (order := flight.unasked()) is not None]
-        waiting: set[int] = set()
-        for first in range(0, len(fresh), TOGETHER):
-            many = [(flight, order, services.sign_early(order)) for flight, order in fresh[first : first + TOGETHER]]
-            opened: list[tuple[Flight, SnapshotOrder]] = []
-            with soon_durable():  # until it is answered its entry in the stream stands for it
-                for flight, order, url in many:
-                    row = self._opened(order, flight.age, url)
-                    if row is not None:
-                        opened.append((flight, row))
-            services.make_stand(row for _, row in opened)
-            for flight, row in opened:  # not before it is stored
-                flight.row = row
-            waiting |= {row.pk for _, row in opened if row.state == RequestState.WAITING}
-        return waiting
-
-    @staticmethod
-    def _opened(order: Order, age: float, url: str) -> SnapshotOrder | None:
-        try:
-            with transaction.atomic():
-                return services.open_order(order, age=age, url=url)
-        except (DataError, IntegrityError):
-            return None
-        except (RedisError, DatabaseProblem):
-            raise
-        except Exception:  # a defect of ours: it is logged where it is asked alone
-            return None
+        age, now = age_of(read.entry_id, now=read.at), self.monotonic()
+        flight = Flight(read.entry_id, read.fields, read.at, age, now, now + time_to_tell(age), again=read.again)
+        self._flights[read.entry_id] = flight
 
     def _look(self) -> set[int]:
         """Takes up answers that stand by now; the keys of the rows of which a box may still say something."""
         outcomes = told.take()
         for flight in self._flights.values():
             flight.hear(outcomes)
-        asked = [(flight, row) for flight in self._flights.values() if (row := flight.asked()) is not None]
+        asked = [(flight, row) for flight in self._flights.values() if (row := flight.waiting()) is not None]
         if not asked:
             return set()
         try:
@@ -215,18 +183,26 @@ class Orders:
             return self._bury(flight, POISON)
         if self._is_poison(flight):
             flight.answer = services.give_up(order)
-            self.stream.keep_answer(flight.answer)
+            keep_answer(self.client, flight.answer)
             return self._bury(flight, POISON)
         if flight.answer is None:
-            if flight.row is None:
-                url = "" if flight.again else services.sign_early(order)
-                flight.row = services.open_order(order, age=flight.age, again=flight.again, url=url)
-            flight.again = False
-            flight.answer = services.answer_of(flight.row)
+            flight.answer = self._answer(flight, order)
             if flight.answer is None:
                 return False
         self._tell(flight, order.callback_url, calls)
         return False
+
+    def _answer(self, flight: Flight, order: Order) -> dict[str, Any] | None:
+        if flight.row is None:
+            told_before = self.stream.kept_answer(order.request_id) if flight.again or flight.tries else None
+            if told_before is not None:  # and not stored, by somebody who ended then
+                services.stand(order, told_before)
+                return told_before
+            url = "" if flight.again else services.sign_early(order)
+            age = flight.age_at(self.monotonic())
+            flight.row = services.open_order(order, entry_id=flight.entry_id, age=age, again=flight.again, url=url)
+        flight.again = False
+        return services.answer_of(flight.row)
 
     def _is_poison(self, flight: Flight) -> bool:
         if flight.tries >= TRIES:
@@ -254,7 +230,7 @@ class Orders:
         told, self._told = self._told, []
         if not told:
             return
-        answers = [flight.answer for flight in told if flight.answer and not flight.delivered]
+        answers = [flight.answer for flight in told if flight.answer and not flight.has_told()]
         self.stream.done([flight.entry_id for flight in told], answers)
         for flight in told:
             del self._flights[flight.entry_id]

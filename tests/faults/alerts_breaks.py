@@ -53,9 +53,9 @@ BREAKS = {
         (
             Edit(
                 INGEST,
-                "                answers.append(self._store(device_id, fields or {}, changed, known))\n",
-                "                answers.append(self._store(device_id, fields or {}, changed, known))\n"
-                "            self._confirm(device_id, [entry_id for entry_id, _ in entries], answers)\n",
+                "                answers += [self._store(device_id, fields, changed, known) for fields in left]\n",
+                "                answers += [self._store(device_id, fields, changed, known) for fields in left]\n"
+                "                self._confirm(device_id, [entry_id for entry_id, _ in entries], answers)\n",
             ),
         ),
         trouble="hub killed as it confirms",

@@ -26,7 +26,7 @@ from recordings.uploads import stale
 from tests.fakes import Clock
 from tests.recordings.waiting import Waiting
 from tests.servers.process import end_process
-from tests.servers.s3 import BUCKET, KEY, REGION, SECRET, S3Server
+from tests.servers.s3 import BUCKET, S3Server, store_in_bucket
 from tests.servers.spoiler import Spoiler, Trouble
 from tests.servers.stack import wait_until
 
@@ -47,18 +47,8 @@ def server() -> Iterator[S3Server]:
 def way(server: S3Server, settings: Any) -> Iterator[Spoiler]:
     """To the server, which this process's storage is."""
     with Spoiler(server) as spoiler:
-        use(settings, spoiler.url)
+        store_in_bucket(settings, spoiler.url)
         yield spoiler
-
-
-def use(settings: Any, url: str) -> None:
-    options = {
-        "bucket_name": BUCKET, "endpoint_url": url, "region_name": REGION, "access_key": KEY, "secret_key": SECRET,
-        "file_overwrite": True, "addressing_style": "path",
-    }  # fmt: skip
-    settings.S3_BUCKET = BUCKET
-    default = {"BACKEND": "edgesite.bucket.BucketStorage", "OPTIONS": options}
-    settings.STORAGES = settings.STORAGES | {"default": default}
 
 
 @pytest.fixture
@@ -193,7 +183,7 @@ def test_an_object_is_read_from_anywhere_and_never_whole_into_memory(
         assert file.read() == LONG  # a line that breaks is no end
     with pytest.raises(FileNotFoundError):
         storage.open_object("recordings/nothing")
-    use(settings, server.env()["S3_ENDPOINT_URL"])  # the proxy holds it in this process's memory
+    store_in_bucket(settings, server.env()["S3_ENDPOINT_URL"])  # the proxy holds it in this process's memory
     assert storage.size_of(key) == size  # boto has loaded what it knows of S3
     tracemalloc.start()
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 from django.test import override_settings
@@ -28,6 +29,7 @@ from tests.rows import make_all
 from tests.servers.http import HttpReceiver, Says
 from tests.servers.redis import RedisServer
 from tests.servers.rtsp import RtspServer
+from tests.servers.s3 import S3Server, store_in_bucket
 from tests.servers.stack import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
@@ -154,6 +156,39 @@ def test_a_hub_that_is_killed_leaves_its_work_to_the_next(office: Office, street
         office.ask(request_id="after", cos_path="shop/after.jpg")
         assert office.answer("after")["status"] == "ok"
     assert SnapshotOrder.objects.count() == 3
+
+
+@pytest.mark.timeout(180)
+def test_with_a_bucket_an_answer_survives_whoever_ends_before_it_is_stored(
+    office: Office, street_clip: Path, settings: Any
+) -> None:
+    with S3Server() as s3, RtspServer(street_clip) as camera:
+        store_in_bucket(settings, s3.env()["S3_ENDPOINT_URL"])
+        live(office.line.read("vid1", camera.url()))
+        office.ask(request_id="whole", cos_path="shop/whole.jpg")
+        whole = office.answer("whole")
+        assert whole["status"] == "ok", whole
+        assert httpx.get(whole["url"]).raise_for_status().content.startswith(b"\xff\xd8")
+        office.until(lambda: not office.pending(), seconds=5, what="what was told is stored")
+        office.ask(request_id="told", cos_path="shop/told.jpg")
+        office.orders.step()
+        told = str(redis_keys.snap_result("told"))
+        wait_until(lambda: office.line.ingest.step() and office.redis.get(told), seconds=5, what="answer")
+        assert not SnapshotOrder.objects.filter(request_id="told").exists()
+        first = office.redis.get(told)
+        office.orders = Orders(connect(office.line.server.url()))  # the hub ended here
+        office.until(lambda: not office.pending(), seconds=5, what="what was told is stored")
+        office.ask(request_id="early", cos_path="shop/early.jpg")
+        office.orders.step()
+        office.orders = Orders(connect(office.line.server.url()))  # and here, while the box takes the picture
+        wait_until(office.line.ingest.step, seconds=5, what="an answer that nobody awaits")
+        assert office.redis.get(redis_keys.snap_result("early")) is None
+        assert office.answer("early")["status"] == "ok"
+        office.until(lambda: not office.pending(), seconds=5, what="it is stored")
+    assert office.redis.get(told) == first
+    assert set(SnapshotOrder.objects.values_list("request_id", "state")) == {
+        (name, "ready") for name in ("whole", "told", "early")
+    }
 
 
 def test_a_hundred_at_once_are_all_answered_in_time(office: Office, street_clip: Path) -> None:

@@ -7,11 +7,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.utils import timezone
 
 from cameras.models import Device, DeviceStatus
-from detection.hub.store import store_event
-from edgesite import redis_keys
+from detection.hub.store import store_event, tell_early
+from edgesite import redis_keys, storage
 from edgesite.storage import put
 from recordings.models import SnapshotRequest
 from recordings.orders.delivery import Call, call_back
@@ -80,8 +81,10 @@ class Desk:
     def dead(self) -> list[dict[str, str]]:
         return [fields for _, fields in self.cloud.streams.get(redis_keys.SNAP_DEAD, [])]
 
-    def box_answers(self, request_id: str = "r1", *, store: bool = True, **values: Any) -> None:
-        """The picture is stored, and the device's event taken in."""
+    def box_answers(
+        self, request_id: str = "r1", *, store: bool = True, device: str = "box-1", here: bool = True, **values: Any
+    ) -> None:
+        """The picture is stored, and the device's event taken in. here: by the hub that asked for it, not by another one."""
         request = self.request(request_id)
         body = {
             "request_id": request.request_id, "camera_id": request.camera_id, "status": "ok", "key": request.key,
@@ -89,17 +92,38 @@ class Desk:
         } | values  # fmt: skip
         if store and body["status"] == "ok":
             put(request.key, JPEG)
-        store_event({"event_id": "e1", "kind": "snapshot", "body": json.dumps(body)}, device_id="box-1")
+        fields = {"event_id": "e1", "kind": "snapshot", "body": json.dumps(body)}
+        if not (here and tell_early(self.cloud.client(), fields, device_id=device)):
+            store_event(fields, device_id=device)
 
     def request(self, request_id: str = "r1") -> SnapshotRequest:
-        row = SnapshotOrder.objects.get(request_id=request_id)
-        assert row.snapshot is not None
-        return row.snapshot
+        """What the box was asked, stored or not."""
+        row = SnapshotOrder.objects.filter(request_id=request_id).first()
+        if row is not None:
+            assert row.snapshot is not None
+            return row.snapshot
+        flights = self.orders._flights.values()
+        asked = next(f.asked for f in flights if f.order is not None and f.order.request_id == request_id)
+        assert asked is not None
+        return asked
 
 
 def failed(message: str, code: str = "vid1", request_id: str = "r1") -> dict[str, str]:
     """An answer that is an error."""
     return {"request_id": request_id, "camera_code": code, "status": "error", "message": message}
+
+
+def use_bucket(settings: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """A bucket that signs; what it signed for."""
+    signed: list[str] = []
+
+    def sign(key: str, *, seconds: int) -> str:
+        signed.append(key)
+        return f"https://s3.example.org/{key}?{len(signed)}&{seconds}"
+
+    settings.S3_BUCKET = "shop"
+    monkeypatch.setattr(storage, "presigned_url", sign)
+    return signed
 
 
 def make_hub(settings: Any, folder: Path) -> None:

