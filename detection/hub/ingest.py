@@ -1,7 +1,8 @@
 """Reads every device's event stream, stores, confirms (DESIGN section 3, edge to hub).
 
 Order of acts: database commit, then confirmation, then removal from the stream. A kill between two of them repeats the
-later ones; storing is idempotent, so nothing doubles, and nothing is confirmed that is not stored.
+later ones; storing is idempotent, so nothing doubles, and nothing is confirmed that is not stored. The exception is the answer
+to an integrator's picture, which is told before it is stored (`recordings.orders.early`): its entry there stands for it.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from edgesite.api_schema import GIVES_AN_OBJECT
 from edgesite.storage import StorageError
 from recordings.core.orders import LONGEST_CODE, LONGEST_FIELD, LONGEST_ID
 from recordings.extracts.logbook import note_link_used
-from recordings.orders import services
+from recordings.orders import received
 from recordings.orders.links import linked
 from recordings.orders.models import ReceivedAnswer
 from recordings.serving import serve_object
@@ -69,8 +69,8 @@ def receive_answer(request: HttpRequest, answer: SnapshotAnswerIn) -> HttpRespon
     """Keeps the answer to a snapshot that was asked for at another installation, for a day. The same again changes nothing,
     another one under the same `request_id` is a 409."""
     try:
-        services.take_answer(answer.model_dump(), author=require(request, OPERATE).get_username())
-    except services.ConflictError:
+        received.take_answer(answer.model_dump(), author=require(request, OPERATE).get_username())
+    except received.ConflictError:
         raise HttpError(409, "Another answer stands under this request_id.") from None
     return HttpResponse(status=204)
 

@@ -16,29 +16,32 @@ from recordings.orders.strays import strays
 from recordings.orders.told import Outcome, told
 
 
-def take_picture(answer: SnapshotAnswer, *, device_id: str) -> None:
+def take_picture(answer: SnapshotAnswer, *, device_id: str, is_stray: bool = False) -> None:
     """What a box answered, ordered or not. Where nothing is left to find out for an order, its answer stands with it, in
     the same transaction; else `answer_of` finds it out.
     """
     request = snapshots.take_answer(answer, device_id=device_id)
     outcome = _settled_by(answer, request) if request is not None else None
-    if request is None and not SnapshotRequest.objects.filter(request_id=answer.request_id).exists():
+    settled = SnapshotRequest.objects.filter(request_id=answer.request_id).exclude(state=RequestState.WAITING)
+    if request is None and not is_stray and not settled.exists():  # it may be stored just now
         strays.add(answer, device_id=device_id)
     transaction.on_commit(partial(told.put, outcome))
 
 
 def take_strays() -> None:
-    """Takes in those answers whose request is there by now. Raises django.db.Error."""
-    found = strays.take()
-    if not found:
+    """Takes in those answers whose request is there by now. Raises django.db.Error; then none is lost."""
+    left = strays.take()
+    if not left:
         return
-    asked = SnapshotRequest.objects.filter(request_id__in=[stray.answer.request_id for stray in found])
-    there = set(asked.values_list("request_id", flat=True))
-    strays.put_back([stray for stray in found if stray.answer.request_id not in there])
-    for stray in found:
-        if stray.answer.request_id in there:
+    try:
+        asked = SnapshotRequest.objects.filter(request_id__in=[stray.answer.request_id for stray in left])
+        there = set(asked.values_list("request_id", flat=True))
+        for stray in [stray for stray in left if stray.answer.request_id in there]:
             with transaction.atomic():
-                take_picture(stray.answer, device_id=stray.device_id)
+                take_picture(stray.answer, device_id=stray.device_id, is_stray=True)
+            left.remove(stray)
+    finally:
+        strays.put_back(left)
 
 
 def _settled_by(answer: SnapshotAnswer, request: SnapshotRequest) -> Outcome | None:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
+from django.conf import settings
 from django.db import DataError, IntegrityError, transaction
 from django.db import Error as DatabaseProblem
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from cameras.choices import RequestState
 from cameras.models import Camera
 from edgesite.durability import soon_durable
-from recordings.core.orders import Order
+from recordings.core.orders import LATE_S, Order
 from recordings.models import SnapshotRequest
 from recordings.orders import services
 from recordings.orders.early import early
@@ -28,7 +29,8 @@ from recordings.snapshots import MOST_WAITING
 
 log = structlog.get_logger(__name__)
 
-TOGETHER = 16  # asked of the boxes, and stored, in one go: the first need not wait for the last
+TOGETHER = 16  # asked of the boxes in one go: the first need not wait for the last
+KNOWN_S = 1.0  # so long a camera's state stands for those who ask for it one after another
 HOLD_S = 0.15  # so long after it was read nothing of an order is stored, when its box was asked
 
 Opened = list[tuple[Flight, SnapshotOrder]]
@@ -39,6 +41,8 @@ class Opening:
     """Raises RedisError, django.db.Error: what was not opened then is opened by the next `step`, under the same names."""
 
     monotonic: Callable[[], float] = time.monotonic
+    _cameras: dict[str, Camera] = field(default_factory=dict)
+    _known_until: float = float("-inf")
 
     def step(self, flights: Collection[Flight]) -> set[int]:
         """The keys of those rows stored now of which a box may still say something. What cannot be opened this way, and
@@ -49,44 +53,63 @@ class Opening:
         for flight in flights:
             flight.follows = not flight.is_begun() and flight.order is not None and flight.order.request_id in held
         fresh = [flight for flight in flights if flight.is_fresh() and not flight.follows]
-        opened: Opened = []
+        is_crowded = (
+            len(flights) > MOST_WAITING
+        )  # then what waits for a camera is counted, so all of it is stored first
+        opened = self._store([flight for flight in flights if flight.is_held()]) if is_crowded else []
         for first in range(0, len(fresh), TOGETHER):
             some = fresh[first : first + TOGETHER]
-            self._ask(some, held, under_way=len(flights))
+            if not is_crowded:
+                self._ask(some, held)
             opened += self._open([flight for flight in some if flight.asked is None and not flight.follows])
         opened += self._store([flight for flight in flights if self._is_due(flight)])
         return {row.pk for _, row in opened if row.state == RequestState.WAITING}
 
-    def _ask(self, fresh: Iterable[Flight], held: set[str], *, under_way: int) -> None:
+    def _ask(self, fresh: Iterable[Flight], held: set[str]) -> None:
+        """With a bucket only: the hub lets a box upload to it what stands in its database."""
+        if not settings.S3_BUCKET:
+            return
+        orders = [(flight, flight.order) for flight in fresh if flight.order is not None]
+        known = services.known_among(order for _, order in orders)
         asked: list[tuple[Flight, Order]] = []
-        for flight in fresh:
-            order = flight.order
-            if order is None:
-                continue
+        for flight, order in orders:
             if order.request_id in held:
                 flight.follows = True
-                continue
-            flight.asked = self._asked(flight, order, few=under_way <= MOST_WAITING)
-            if flight.asked is not None:
-                held.add(order.request_id)
-                asked.append((flight, order))
+            elif order.request_id not in known:
+                flight.asked = self._asked(flight, order)
+                if flight.asked is not None:
+                    held.add(order.request_id)
+                    asked.append((flight, order))
         for flight, order in asked:  # what takes time comes while the pictures are made
             flight.url = services.sign_early(order)
             if flight.url and not order.callback_url and flight.asked is not None:
                 flight.awaited = early.expect(order, flight.asked, flight.url)
 
-    def _asked(self, flight: Flight, order: Order, *, few: bool) -> SnapshotRequest | None:
+    def _asked(self, flight: Flight, order: Order) -> SnapshotRequest | None:
         since = self.monotonic() - flight.read_at
         age, now = flight.age + since, flight.at + since
+        if order.lacking() or age >= LATE_S:
+            return None
         try:
-            return services.ask_first(order, entry_id=flight.entry_id, age=age, now=now, few=few)
-        except (DataError, IntegrityError):
+            camera = self._camera(order.camera_code)
+            if camera is None:
+                return None
+            return services.ask_first(order, camera, entry_id=flight.entry_id, age=age, now=now)
+        except (DataError, IntegrityError, ResponseError):  # what it says of this one, and no trouble of the others'
             return None
         except (RedisError, DatabaseProblem):
             raise
         except Exception:  # a defect of ours: it is opened as if nobody could be asked
             log.exception("snapshot order could not be asked for first", entry=flight.entry_id)
             return None
+
+    def _camera(self, code: str) -> Camera | None:
+        now = self.monotonic()
+        if now >= self._known_until:
+            self._cameras, self._known_until = {}, now + KNOWN_S
+        if code not in self._cameras and (camera := services.stated(code)) is not None:
+            self._cameras[code] = camera
+        return self._cameras.get(code)
 
     def _open(self, flights: Iterable[Flight]) -> Opened:
         many = [
@@ -131,6 +154,7 @@ class Opening:
         if others:
             with soon_durable():
                 opened = self._stored(others)
+            services.make_stand(row for _, row in opened)
         if said:
             with transaction.atomic():  # after it the entries go
                 opened += self._stored(said)
@@ -147,6 +171,8 @@ class Opening:
             try:
                 with transaction.atomic():
                     opened.append((flight, self._row(flight, cameras)))
+            except (DataError, IntegrityError):
+                flight.asked, flight.awaited, flight.tries = None, None, flight.tries + 1
             except (RedisError, DatabaseProblem):
                 raise
             except Exception:  # a defect of ours: it is opened alone, which finds what was told

@@ -40,7 +40,6 @@ from recordings.snapshots import ask_again, request_snapshot
 log = structlog.get_logger(__name__)
 
 AUTHOR = "edge_snap_request"
-MOST_RECEIVED = 10_000
 RECEIVED_KEPT = timedelta(days=1)
 PRUNED_AT_ONCE = 500
 
@@ -54,33 +53,31 @@ STATED = (
 )
 
 
-class ConflictError(Exception):
-    """Something else stands under this request_id."""
+def known_among(orders: Iterable[Order]) -> set[str]:
+    """The names of those that stand already. Raises django.db.Error."""
+    names = [order.request_id for order in orders]
+    return set(SnapshotOrder.objects.filter(request_id__in=names).order_by().values_list("request_id", flat=True))
 
 
-def ask_first(order: Order, *, entry_id: str, age: float, now: float, few: bool) -> SnapshotRequest | None:
+def stated(code: str) -> Camera | None:
+    """The camera with what its state is told from. Raises django.db.Error."""
+    return STATED.filter(pk=code).first()
+
+
+def ask_first(order: Order, camera: Camera, *, entry_id: str, age: float, now: float) -> SnapshotRequest | None:
     """Asks the box of the camera before anything is stored: until it is answered the entry in the stream stands for the
-    order, and whoever reads that again asks under the same identifier. With a bucket only: the hub lets a box upload to it
-    what stands in its database.
+    order, and whoever reads that again asks under the same identifier.
 
-    None: nobody was asked; `open_order` says why, or gives the answer that stands. age: seconds since the entry was
-    written. now: by the Redis' clock. few: so little is under way that nobody needs to count what waits for the camera.
-    Raises RedisError, django.db.Error.
+    None: nobody was asked; `open_order` says why. age: seconds since the entry was written. now: by the Redis' clock. Nobody
+    counts here what waits for the camera. Raises RedisError, django.db.Error.
     """
-    if not settings.S3_BUCKET or order.lacking() or age >= LATE_S:
-        return None
-    if SnapshotOrder.objects.filter(request_id=order.request_id).exists():
-        return None
-    camera = STATED.filter(pk=order.camera_code).first()
-    if camera is None:
-        return None
     request = snapshots.planned(
         camera=camera,
         author=AUTHOR,
         key=order.cos_path,
         request_id=_name_of(order, entry_id),
         seconds=TAKE_S - age,
-        counted=not few,
+        counted=False,
     )
     if request.state != RequestState.WAITING:
         return None
@@ -136,6 +133,7 @@ def store_asked(
     """Stores an order whose box was asked by `ask_first`, with what the box said, if it has. cameras: those that are still
     there. Another one that stands under its request_id is answered. Raises django.db.Error.
     """
+    asked.pk = None  # a try before may have been taken back
     row = SnapshotOrder(request_id=order.request_id, camera_code=order.camera_code, received_at=timezone.now(), url=url)
     values = snapshots.said_by(said) if said is not None else {"state": RequestState.WAITING}
     if asked.camera_id in cameras:
@@ -152,21 +150,31 @@ def store_asked(
         found = _found(order)
         if found is None:
             raise
+        if said is not None:
+            _settle_as_said(found, asked, url, said)
         return found
     return row
+
+
+def _settle_as_said(found: SnapshotOrder, asked: SnapshotRequest, url: str, said: SnapshotAnswer) -> None:
+    """Another hub stored the order meanwhile; what the integrator was told here is what it came to."""
+    values = snapshots.said_by(said)
+    if found.snapshot is not None and found.snapshot.request_id == asked.request_id:
+        settle(found.snapshot, **values)
+    settle(found, state=values["state"], message=values.get("message", ""), url=url)
+    found.refresh_from_db()
 
 
 def _insert(asked: SnapshotRequest, values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         setattr(asked, name, value)
-    asked.pk = None  # a try before may have been taken back
     asked.save(force_insert=True)
     snapshots.log_asked(asked)
 
 
 def _opened(order: Order, entry_id: str, age: float, url: str) -> SnapshotOrder:
     row = SnapshotOrder(request_id=order.request_id, camera_code=order.camera_code, received_at=timezone.now())
-    camera = STATED.filter(pk=order.camera_code).first()
+    camera = stated(order.camera_code)
     problem = order.lacking() or (EXPIRED if age >= LATE_S else "") or ("" if camera else UNKNOWN_CAMERA)
     problem = problem or ("" if can_link() else NO_LINK)
     if problem or camera is None:
@@ -268,23 +276,6 @@ def give_up(order: Order) -> dict[str, Any]:
     settle(row, state=RequestState.ERROR, message=FAILED)
     row.refresh_from_db()
     return answer_of(row) or answer_body(request_id=row.request_id, camera_code=row.camera_code)
-
-
-def take_answer(body: Mapping[str, str], *, author: str) -> bool:
-    """Keeps an answer of another installation; whether it was news. Raises ConflictError when another one stands."""
-    values = {key: body.get(key, "") for key in ("camera_code", "status", "url", "message")}
-    with transaction.atomic():
-        row, new = ReceivedAnswer.objects.get_or_create(
-            request_id=body["request_id"],
-            defaults={**values, "received_at": timezone.now(), "received_from": author[:150]},
-        )
-        if new:
-            kept = ReceivedAnswer.objects.order_by("-id").values_list("pk", flat=True)
-            oldest = kept[MOST_RECEIVED : MOST_RECEIVED + 1]
-            ReceivedAnswer.objects.filter(pk__lte=oldest[0] if oldest else 0).delete()
-    if not new and any(getattr(row, key) != value for key, value in values.items()):
-        raise ConflictError
-    return new
 
 
 def prune(*, now: datetime) -> bool:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from edgesite import redis_keys
 from edgesite.redis_clients import Client, read_group_at, redis_time
 
 CONSUMER = "run_hub"
+OWN = 1_000  # entries: what is under way here is among those that were read before
 RECLAIM_MS = 7_000  # nobody who lives takes longer for one entry
 LONGEST_LETTER = 4_000  # characters of an entry that are kept of one that is set aside
 
@@ -52,6 +53,9 @@ class OrderStream:
                 raise
             self._grouped = False  # Redis lost its data
             return []
+        except RedisError:
+            self._history = True  # its answer may be lost, and with it what it handed out
+            raise
 
     def _make_group(self) -> None:
         try:
@@ -63,7 +67,7 @@ class OrderStream:
         self._grouped = True
 
     def _own(self, count: int) -> list[Read]:
-        found = self._group(count, None, again=True)
+        found = self._group(max(count, OWN), None, again=True)
         self._history = False
         return found
 
@@ -94,7 +98,9 @@ class OrderStream:
             answer = json.loads(text) if text else None
         except ValueError:
             return None
-        return answer if isinstance(answer, dict) else None
+        if not isinstance(answer, dict) or answer.get("request_id") != request_id:
+            return None  # somebody else wrote it
+        return answer if answer.get("status") == "error" or isinstance(answer.get("url"), str) else None
 
     def done(self, entry_ids: Sequence[str], answers: Iterable[Mapping[str, Any]] = ()) -> None:
         """Acknowledged, and out of the stream: it holds nothing but what is still to be answered. With it, at once, the

@@ -125,7 +125,7 @@ class Orders:
         return True
 
     def _take(self, read: Read) -> None:
-        """Every entry that was read has a flight, or is done with at once."""
+        """Every entry that was read has a flight."""
         age, now = age_of(read.entry_id, now=read.at), self.monotonic()
         flight = Flight(read.entry_id, read.fields, read.at, age, now, now + time_to_tell(age), again=read.again)
         self._flights[read.entry_id] = flight

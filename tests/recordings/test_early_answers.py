@@ -10,6 +10,7 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
 
 from cameras import asking
 from cameras.models import Camera
@@ -18,7 +19,7 @@ from recordings import snapshots
 from recordings.core import orders as words
 from recordings.core.snapshots import SnapshotAnswer
 from recordings.models import SnapshotRequest
-from recordings.orders import early, opening, services, strays
+from recordings.orders import early, hearing, opening, services, strays
 from recordings.orders.models import SnapshotOrder
 from tests.recordings.orders import CALLBACK, KEY, Desk, failed, use_bucket
 
@@ -321,3 +322,91 @@ def test_what_waits_is_counted_as_soon_as_it_may_be_too_much(desk: Desk, monkeyp
     desk.step()
     assert desk.result("r2") == failed(snapshots.TOO_MANY, request_id="r2")
     assert len(desk.commands()) == 2
+
+
+def test_a_try_that_was_taken_back_leaves_nothing_of_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of a row that was taken back may be another row's by now."""
+    real = SnapshotOrder.save
+
+    def away(self: Any, **values: Any) -> None:
+        raise OperationalError("disk full")
+
+    desk.ask()
+    desk.step()
+    desk.clock.advance(opening.HOLD_S + 0.01)
+    monkeypatch.setattr(SnapshotOrder, "save", away)
+    with pytest.raises(OperationalError):
+        desk.step()
+    monkeypatch.setattr(SnapshotOrder, "save", real)
+    others = [snapshots.request_snapshot(camera=Camera.objects.get(pk="vid1"), author="kim") for _ in range(3)]
+    desk.step()
+    row = SnapshotOrder.objects.select_related("snapshot").get()
+    assert row.snapshot is not None
+    assert row.snapshot.request_id == desk.commands()[0]["request_id"]
+    assert row.snapshot_id not in {other.pk for other in others}
+
+
+def test_another_hub_that_stored_the_order_meanwhile_says_what_was_told(desk: Desk) -> None:
+    desk.ask()
+    desk.step()
+    first = desk.orders
+    desk.restart()  # the other one, which reads what its namesake has not finished
+    desk.step()
+    assert rows() == [("r1", "waiting", "waiting")]
+    other, desk.orders = desk.orders, first
+    desk.box_answers(store=False)
+    desk.run()
+    desk.orders = other
+    desk.run()
+    assert (desk.result()["url"], rows()) == (URL, [("r1", "ready", "ready")])
+
+
+def test_a_box_whose_commands_cannot_be_written_holds_up_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = commands.send_command
+
+    def send(*args: Any, **values: Any) -> None:
+        if values["body"]["key"] == "bad.jpg":
+            raise ResponseError("WRONGTYPE")
+        real(*args, **values)
+
+    monkeypatch.setattr(asking, "send_command", send)
+    desk.ask(request_id="bad", cos_path="bad.jpg")
+    desk.ask(request_id="good")
+    desk.step()
+    desk.step()
+    assert desk.result("bad")["message"] == f"{asking.NO_REDIS}: Redis answered: WRONGTYPE"
+    assert len(desk.commands()) == 1
+
+
+def test_strays_outlive_a_database_that_is_away(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.ask()
+    desk.step()
+    with desk.capture(execute=True):
+        desk.box_answers(store=False, here=False)
+    desk.clock.advance(opening.HOLD_S + 0.01)
+    desk.step()
+
+    def away(*args: Any, **values: Any) -> None:
+        raise OperationalError("database is locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hearing, "take_picture", away)
+        patch.setattr(strays.strays, "_due", 0.0)
+        with pytest.raises(OperationalError):
+            hearing.take_strays()
+    desk.run()
+    assert rows() == [("r1", "ready", "ready")]
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "[]", "no", '{"request_id": "r2", "status": "ok", "url": "x"}', '{"request_id": "r1"}']
+)
+def test_what_somebody_else_wrote_as_an_answer_is_none(desk: Desk, text: str) -> None:
+    desk.ask()
+    desk.step()
+    desk.restart()
+    desk.cloud.strings[redis_keys.snap_result("r1")] = text
+    desk.step()
+    desk.box_answers(store=False)
+    desk.run()
+    assert (desk.result()["status"], rows()) == ("ok", [("r1", "ready", "ready")])

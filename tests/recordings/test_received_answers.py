@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from cameras.models import Site
 from edgesite.tokens import create_token
-from recordings.orders import services
+from recordings.orders import received, services
 from recordings.orders.models import ReceivedAnswer
 from tests.cameras.pages import browser, two_sites
 
@@ -70,14 +70,14 @@ def test_only_who_may_change_cameras() -> None:
     assert post(robot(), GOOD).status_code == 204
     assert robot("admin").get("/api/ai/roi/snap/answers/r2").status_code == 404
     two_sites()
-    services.take_answer(BAD, author="kim")
+    received.take_answer(BAD, author="kim")
     found = "/api/ai/roi/snap/answers/r2"
     assert browser("admin").get(found).status_code == 200
     assert browser("operator", sites=[Site.objects.get(name="Kitchen")]).get(found).status_code == 404
 
 
 def test_they_are_bounded_in_number_and_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "MOST_RECEIVED", 3)
+    monkeypatch.setattr(received, "MOST_RECEIVED", 3)
     client = robot()
     for number in range(5):
         assert post(client, BAD | {"request_id": f"n{number}"}).status_code == 204
