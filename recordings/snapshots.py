@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
@@ -60,11 +60,14 @@ def request_snapshot(
     """
     request = planned(camera=camera, author=author, key=key, folder=folder, request_id=request_id, seconds=seconds)
     new = True
-    if request_id:
-        about = {name: getattr(request, name) for name in PLANNED}
-        request, new = SnapshotRequest.objects.get_or_create(request_id=request_id, defaults=about)
-    else:  # a name that was made just now needs no look
-        request.save(force_insert=True)
+    try:
+        with transaction.atomic():
+            request.save(force_insert=True)
+    except IntegrityError:
+        found = SnapshotRequest.objects.filter(request_id=request.request_id).first()
+        if found is None:
+            raise
+        request, new = found, False
     if new:
         if not ordered:
             keep_newest(SnapshotRequest.objects.filter(camera=camera, state=RequestState.ERROR, order=None))
@@ -72,11 +75,6 @@ def request_snapshot(
     if not (new and transaction.get_connection().in_atomic_block):  # there nobody has been asked yet
         request.refresh_from_db()
     return request
-
-
-PLANNED = (
-    "camera", "device_id", "requested_by", "requested_at", "deadline", "key", "origin", "state", "message",
-)  # fmt: skip
 
 
 def planned(

@@ -80,6 +80,10 @@ class Flight:
         """Whether its box was asked, and nothing is stored yet."""
         return self.asked is not None and self.row is None
 
+    def leave(self) -> None:
+        """It failed together with others, and is tried alone."""
+        self.asked, self.awaited, self.tries = None, None, self.tries + 1
+
     def hear(self, outcomes: Mapping[str, Outcome]) -> None:
         """What this process has stored of what boxes said meanwhile."""
         row = self.row

@@ -55,7 +55,7 @@ class Opening:
         fresh = [flight for flight in flights if flight.is_fresh() and not flight.follows]
         is_crowded = (
             len(flights) > MOST_WAITING
-        )  # then what waits for a camera is counted, so all of it is stored first
+        )  # then those that wait for a camera are counted, so they are stored first
         opened = self._store([flight for flight in flights if flight.is_held()]) if is_crowded else []
         for first in range(0, len(fresh), TOGETHER):
             some = fresh[first : first + TOGETHER]
@@ -171,13 +171,13 @@ class Opening:
             try:
                 with transaction.atomic():
                     opened.append((flight, self._row(flight, cameras)))
-            except (DataError, IntegrityError):
-                flight.asked, flight.awaited, flight.tries = None, None, flight.tries + 1
-            except (RedisError, DatabaseProblem):
+            except (DataError, IntegrityError):  # it is opened alone, which finds what was told
+                flight.leave()
+            except DatabaseProblem:
                 raise
-            except Exception:  # a defect of ours: it is opened alone, which finds what was told
+            except Exception:  # a defect of ours: so is it
                 log.exception("snapshot order could not be stored with others", entry=flight.entry_id)
-                flight.asked, flight.awaited, flight.tries = None, None, flight.tries + 1
+                flight.leave()
         return opened
 
     @staticmethod

@@ -197,14 +197,15 @@ def make_stand(rows: Iterable[SnapshotOrder]) -> None:
         SnapshotOrder.objects.filter(pk__in=answered).update(state=F("state"))
 
 
-def stand(order: Order, answer: Mapping[str, Any]) -> None:
-    """What the integrator was told already is what the order came to. Raises django.db.Error."""
+def stand(order: Order, answer: Mapping[str, Any]) -> SnapshotOrder:
+    """What the integrator was told already is what the order came to, unless something else stands. Raises django.db.Error."""
     url = str(answer.get("url", "")) if answer.get("status") == "ok" else ""
     values = {"state": RequestState.READY if url else RequestState.ERROR, "url": url}
     values["message"] = str(answer.get("message", ""))[:500]
     about = {"camera_code": order.camera_code, "received_at": timezone.now()}
     row, _ = SnapshotOrder.objects.get_or_create(request_id=order.request_id, defaults=about | values)
     settle(row, **values)
+    return row
 
 
 def answered_among(rows: Iterable[SnapshotOrder]) -> dict[int, SnapshotOrder]:
@@ -271,9 +272,7 @@ def _settle(row: SnapshotOrder) -> None:
 
 def give_up(order: Order) -> dict[str, Any]:
     """The answer to an order that fails again and again. Raises django.db.Error."""
-    values = {"camera_code": order.camera_code, "received_at": timezone.now(), "state": RequestState.ERROR}
-    row, _ = SnapshotOrder.objects.get_or_create(request_id=order.request_id, defaults={**values, "message": FAILED})
-    settle(row, state=RequestState.ERROR, message=FAILED)
+    row = stand(order, answer_body(request_id=order.request_id, camera_code=order.camera_code, message=FAILED))
     row.refresh_from_db()
     return answer_of(row) or answer_body(request_id=row.request_id, camera_code=row.camera_code)
 
