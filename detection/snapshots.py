@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -20,7 +21,7 @@ from detection.ingest.frame import Frame
 from detection.ingest.reader import CameraReader
 from edgesite import storage
 from edgesite.commands import Command, send_answer
-from edgesite.destination import put_now
+from edgesite.destination import Put, begin_put
 from edgesite.redis_clients import Client, describe
 from edgesite.storage import StorageError
 from recordings.taking_up import CONNECTING, NO_CAMERA, STARTING
@@ -62,6 +63,7 @@ class Snapshots:
     whole_box: bool = True
     elsewhere: Callable[[str], bool] = lambda camera_id: False
     clock: Callable[[], float] = time.time
+    _opener: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "snapshot-put"))
 
     def mine(self, command: Command) -> bool:
         camera_id = command.body.get("camera_id")
@@ -76,20 +78,20 @@ class Snapshots:
     def prepare(self, command: Command, left_s: float) -> Callable[[], None]:
         """Makes the picture; what it answers stores it and tells, or tells why there is none."""
         try:
-            key, jpeg, told = self._made(command, left_s)
+            key, put, jpeg, told = self._made(command, left_s)
         except SnapshotError as error:
             return partial(self._tell, command, _error(str(error)))
         except Exception:  # whatever FFmpeg and OpenCV raise: the hub must not wait for nothing
             log.exception("snapshot failed", request_id=command.request_id)
             return partial(self._tell, command, _error(NOT_ENCODED))
-        return partial(self._give, command, key, jpeg, told)
+        return partial(self._give, command, key, put, jpeg, told)
 
     def refuse(self, command: Command) -> None:
         self._tell(command, _error(BUSY))
 
-    def _give(self, command: Command, key: str, jpeg: bytes, told: dict[str, Any]) -> None:
+    def _give(self, command: Command, key: str, put: Future[Put], jpeg: bytes, told: dict[str, Any]) -> None:
         try:
-            _store(key, jpeg)
+            _store(key, put, jpeg)
         except SnapshotError as error:
             told = _error(str(error))
         except Exception:  # as above
@@ -97,16 +99,17 @@ class Snapshots:
             told = _error(NOT_STORED)
         self._tell(command, told)
 
-    def _made(self, command: Command, left_s: float) -> tuple[str, bytes, dict[str, Any]]:
-        """Key, picture, and what to say of it."""
+    def _made(self, command: Command, left_s: float) -> tuple[str, Future[Put], bytes, dict[str, Any]]:
+        """Key, what stores under it (made ready while the picture is made), picture, and what to say of it."""
         key = command.body.get("key")
         try:
             checked = storage.check_key(key if isinstance(key, str) else "")
         except StorageError:
             raise SnapshotError(BAD_KEY) from None
         frame = self._frame(str(command.body.get("camera_id", "")), left_s)
+        put = self._opener.submit(begin_put, checked)
         jpeg = frame.jpeg(quality=QUALITY, max_width=frame.width, max_height=frame.height)
-        return checked, jpeg, {
+        return checked, put, jpeg, {
             "status": "ok", "at": round(frame.timestamp, 3), "width": frame.width, "height": frame.height, "message": "",
         }  # fmt: skip
 
@@ -150,10 +153,10 @@ def _error(message: str) -> dict[str, Any]:
     return {"status": "error", "at": None, "width": 0, "height": 0, "message": message[:500]}
 
 
-def _store(key: str, jpeg: bytes) -> None:
+def _store(key: str, put: Future[Put], jpeg: bytes) -> None:
     for attempt in range(1, TRIES + 1):
         try:
-            put_now(key, jpeg)
+            (put.result() if attempt == 1 else begin_put(key))(jpeg)
         except StorageError as error:
             log.warning("snapshot not stored", key=key, reason=str(error), attempt=attempt)
             if not error.retryable or attempt == TRIES:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +15,8 @@ from django.conf import settings
 from edgesite import storage
 from edgesite.hub_upload import HubUpload
 from edgesite.storage import StorageError
+
+Put = Callable[[bytes], None]
 
 
 class Destination(Protocol):
@@ -57,11 +61,14 @@ def destination(stop: threading.Event | None = None) -> Destination | None:
     return None
 
 
-def put_now(key: str, content: bytes) -> None:
-    """Stores a small object where the hub finds it, at once. Raises StorageError."""
+def begin_put(key: str) -> Put:
+    """What is answered stores a small object where the hub finds it, at once. Both raise StorageError."""
     if settings.S3_BUCKET or not (settings.DEVICE_TOKEN and settings.PUBLIC_URL):
-        storage.put(key, content)
-        return
+        return storage.begin_put(key)
+    return partial(_give_hub, key)
+
+
+def _give_hub(key: str, content: bytes) -> None:
     upload = HubUpload(settings.PUBLIC_URL, settings.DEVICE_TOKEN, timeout_s=3.0)
     try:
         upload.put(key, content, sha256=hashlib.sha256(content).hexdigest())

@@ -219,6 +219,7 @@ _objects = {
         "secret_key": S3_SECRET_ACCESS_KEY or None,
         "file_overwrite": True,
         "addressing_style": "path" if S3_ENDPOINT_URL else "auto",
+        "signature_version": "s3v4",  # botocore still signs links the older way in some regions, which new buckets refuse
     },
 }
 STORAGES = {

@@ -9,7 +9,7 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any, Protocol, runtime_checkable
 
@@ -110,6 +110,31 @@ def put(key: str, content: bytes | File[Any]) -> None:
         default_storage.save(key, file)
     except Exception as error:  # the storages' own errors have no common base
         raise StorageError(f"{key} could not be stored: {error}", retryable=True) from error
+
+
+@runtime_checkable
+class SignsAhead(Protocol):
+    """A storage of which the way to an object can be opened before the object is there."""
+
+    def sign_ahead(self, key: str) -> Callable[[bytes], bool] | None:
+        """What stores it within a minute; False: it has not, and the ordinary way may, or says why not."""
+
+
+def begin_put(key: str) -> Callable[[bytes], None]:
+    """As `put`, by what is answered: what takes time and needs no content is done before. Both raise StorageError."""
+    backend = storages["default"]
+    try:
+        store = backend.sign_ahead(check_key(key)) if isinstance(backend, SignsAhead) else None
+    except StorageError:
+        raise
+    except Exception:  # the storages' own errors have no common base; the ordinary way says what is wrong
+        store = None
+
+    def finish(content: bytes) -> None:
+        if store is None or not store(content):
+            put(key, content)
+
+    return finish
 
 
 @runtime_checkable

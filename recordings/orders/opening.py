@@ -21,7 +21,7 @@ from cameras.models import Camera
 from edgesite.durability import soon_durable
 from recordings.core.orders import LATE_S, Order
 from recordings.models import SnapshotRequest
-from recordings.orders import services
+from recordings.orders import asking_first, services
 from recordings.orders.early import early
 from recordings.orders.flight import Flight
 from recordings.orders.models import SnapshotOrder
@@ -70,7 +70,7 @@ class Opening:
         if not settings.S3_BUCKET:
             return
         orders = [(flight, flight.order) for flight in fresh if flight.order is not None]
-        known = services.known_among(order for _, order in orders)
+        known = asking_first.known_among(order for _, order in orders)
         asked: list[tuple[Flight, Order]] = []
         for flight, order in orders:
             if order.request_id in held:
@@ -94,7 +94,7 @@ class Opening:
             camera = self._camera(order.camera_code)
             if camera is None:
                 return None
-            return services.ask_first(order, camera, entry_id=flight.entry_id, age=age, now=now)
+            return asking_first.ask_first(order, camera, entry_id=flight.entry_id, age=age, now=now)
         except (DataError, IntegrityError, ResponseError):  # what it says of this one, and no trouble of the others'
             return None
         except (RedisError, DatabaseProblem):
@@ -107,7 +107,7 @@ class Opening:
         now = self.monotonic()
         if now >= self._known_until:
             self._cameras, self._known_until = {}, now + KNOWN_S
-        if code not in self._cameras and (camera := services.stated(code)) is not None:
+        if code not in self._cameras and (camera := asking_first.stated(code)) is not None:
             self._cameras[code] = camera
         return self._cameras.get(code)
 

@@ -11,7 +11,6 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 
 from cameras.asking import outcome, settle
 from cameras.choices import RequestState
@@ -33,61 +32,15 @@ from recordings.core.orders import (
 )
 from recordings.core.snapshots import SnapshotAnswer
 from recordings.models import SnapshotRequest
+from recordings.orders.asking_first import AUTHOR, name_of, stated
 from recordings.orders.links import NotHereError, can_link, link_to
 from recordings.orders.models import ReceivedAnswer, SnapshotOrder
 from recordings.snapshots import ask_again, request_snapshot
 
 log = structlog.get_logger(__name__)
 
-AUTHOR = "edge_snap_request"
 RECEIVED_KEPT = timedelta(days=1)
 PRUNED_AT_ONCE = 500
-
-
-STATED = (
-    Camera.objects.order_by()
-    .select_related("device__status")
-    .only(  # what its state is told from
-        "enabled", "analyse", "device__revoked_at", "device__status__reported_at", "device__status__health"
-    )
-)
-
-
-def known_among(orders: Iterable[Order]) -> set[str]:
-    """The names of those that stand already. Raises django.db.Error."""
-    names = [order.request_id for order in orders]
-    return set(SnapshotOrder.objects.filter(request_id__in=names).order_by().values_list("request_id", flat=True))
-
-
-def stated(code: str) -> Camera | None:
-    """The camera with what its state is told from. Raises django.db.Error."""
-    return STATED.filter(pk=code).first()
-
-
-def ask_first(order: Order, camera: Camera, *, entry_id: str, age: float, now: float) -> SnapshotRequest | None:
-    """Asks the box of the camera before anything is stored: until it is answered the entry in the stream stands for the
-    order, and whoever reads that again asks under the same identifier.
-
-    None: nobody was asked; `open_order` says why. age: seconds since the entry was written. now: by the Redis' clock. Nobody
-    counts here what waits for the camera. Raises RedisError, django.db.Error.
-    """
-    request = snapshots.planned(
-        camera=camera,
-        author=AUTHOR,
-        key=order.cos_path,
-        request_id=_name_of(order, entry_id),
-        seconds=TAKE_S - age,
-        counted=False,
-    )
-    if request.state != RequestState.WAITING:
-        return None
-    snapshots.ask_first(request, now=now)
-    return request
-
-
-def _name_of(order: Order, entry_id: str) -> str:
-    """Of the box's request: always the same for one entry, and nothing that others could work out."""
-    return salted_hmac("recordings.orders", f"{entry_id} {order.request_id}", algorithm="sha256").hexdigest()[:32]
 
 
 def open_order(order: Order, *, entry_id: str, age: float, again: bool = False, url: str = "") -> SnapshotOrder:
@@ -180,7 +133,7 @@ def _opened(order: Order, entry_id: str, age: float, url: str) -> SnapshotOrder:
     if problem or camera is None:
         row.state, row.message = RequestState.ERROR, problem
     else:
-        name = _name_of(order, entry_id)
+        name = name_of(order, entry_id)
         asked = request_snapshot(
             camera=camera, author=AUTHOR, key=order.cos_path, request_id=name, seconds=TAKE_S - age, ordered=True
         )

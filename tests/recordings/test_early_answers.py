@@ -19,7 +19,7 @@ from recordings import snapshots
 from recordings.core import orders as words
 from recordings.core.snapshots import SnapshotAnswer
 from recordings.models import SnapshotRequest
-from recordings.orders import early, hearing, opening, services, strays
+from recordings.orders import asking_first, early, hearing, opening, services, strays
 from recordings.orders.models import SnapshotOrder
 from tests.recordings.orders import CALLBACK, KEY, Desk, failed, use_bucket
 
@@ -63,7 +63,7 @@ def test_the_answer_is_there_before_anything_is_stored(desk: Desk, django_assert
     assert len(desk.commands()) == 1
     row = SnapshotOrder.objects.get()
     assert row.snapshot is not None
-    assert (row.snapshot.width, row.snapshot.key, row.snapshot.requested_by) == (1920, KEY, services.AUTHOR)
+    assert (row.snapshot.width, row.snapshot.key, row.snapshot.requested_by) == (1920, KEY, asking_first.AUTHOR)
 
 
 def test_what_went_wrong_at_the_box_is_there_as_early(desk: Desk) -> None:
