@@ -120,7 +120,7 @@ class Ingest:
         answers: list[dict[str, str]] = []
         left: list[dict[str, str]] = []
         for _, fields in entries:
-            if tell_early(self.client, fields or {}, device_id=device_id):
+            if tell_early(self.client, fields or {}, device_id):
                 answers.append({"event_id": fields["event_id"], "status": "stored"})
             else:
                 left.append(fields or {})

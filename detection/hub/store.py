@@ -102,7 +102,7 @@ def _is_id(text: str, longest: int = 64) -> bool:
     return 0 < len(text) <= longest and not any(c < " " or c == "\x7f" or "\ud800" <= c <= "\udfff" for c in text)
 
 
-def tell_early(client: Client, fields: dict[str, str], *, device_id: str) -> bool:
+def tell_early(client: Client, fields: dict[str, str], device_id: str) -> bool:
     """Whether it is what somebody waits for who stores it; `store_event` is for all else, and says what is wrong with it."""
     if fields.get("kind") != "snapshot":
         return False

@@ -60,10 +60,12 @@ class Early:
             return awaited.is_given_up
 
     def tell(self, client: Client, answer: SnapshotAnswer, *, device_id: str) -> bool:
-        """Whether somebody awaited this, and so stores it."""
-        awaited = self._taken(answer, device_id)
+        """Whether somebody awaited this, and so stores it. Any thread may be first with it."""
+        awaited, is_news = self._taken(answer, device_id)
         if awaited is None or awaited.body is None:
             return False
+        if not is_news:
+            return True
         try:
             keep_answer(client, awaited.body)
             awaited.is_told = True
@@ -72,17 +74,20 @@ class Early:
         told.put(None)
         return True
 
-    def _taken(self, answer: SnapshotAnswer, device_id: str) -> Awaited | None:
+    def _taken(self, answer: SnapshotAnswer, device_id: str) -> tuple[Awaited | None, bool]:
+        """Who awaited it, and whether it was news."""
         with self._lock:
             awaited = self._awaited.get(answer.request_id)
-            if awaited is None or awaited.is_given_up or awaited.said is not None:
-                return None
+            if awaited is None or awaited.is_given_up:
+                return None, False
             if not answers(answer, awaited.snapshot, device_id=device_id):
-                return None
+                return None, False
+            if awaited.said is not None:
+                return (awaited if awaited.said == answer else None), False
             names = {"request_id": awaited.order.request_id, "camera_code": awaited.order.camera_code}
             url = awaited.url if answer.status == "ok" else ""
             awaited.said, awaited.body = answer, answer_body(**names, url=url, message=answer.message)
-            return awaited
+            return awaited, True
 
 
 early = Early()

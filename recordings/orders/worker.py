@@ -26,6 +26,7 @@ from recordings.orders import services
 from recordings.orders.delivery import Call, call_back, host_of
 from recordings.orders.flight import Flight
 from recordings.orders.hearing import take_strays
+from recordings.orders.listening import Hear, Listening
 from recordings.orders.opening import Opening
 from recordings.orders.stream import OrderStream, Read, keep_answer
 from recordings.orders.told import told
@@ -45,14 +46,16 @@ CLAIM_S, PRUNE_S = 2.0, 60.0
 
 @dataclass(slots=True)
 class Orders:
-    """One thread calls `step`. call: tells a receiver, for tests."""
+    """One thread calls `step`. hear: takes what a box says, see `Listening`. call: tells a receiver, for tests."""
 
     client: Client
+    hear: Hear
     call: Call = call_back
     monotonic: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = timezone.now
     stream: OrderStream = field(init=False)
     opening: Opening = field(init=False)
+    listening: Listening = field(init=False)
     _flights: dict[str, Flight] = field(default_factory=dict)
     _told: list[Flight] = field(default_factory=list)
     _claim_due: float = 0.0
@@ -61,6 +64,7 @@ class Orders:
     def __post_init__(self) -> None:
         self.stream = OrderStream(self.client)
         self.opening = Opening(self.monotonic)
+        self.listening = Listening(self.client, self.hear)
 
     def step(self) -> bool:
         """Reads what is new, and takes every entry that is under way one step further. Raises RedisError, django.db.Error."""
@@ -100,7 +104,7 @@ class Orders:
         if any(flight.is_fresh() and not flight.follows for flight in self._flights.values()):
             return False  # the step before read them
         for _ in range(max(1, round(LOOK_S / TICK_S))):
-            if told.wait(TICK_S):
+            if self.listening.wait(self._flights.values(), seconds=TICK_S):
                 return True
             if self._take_in(self._entries(0)):
                 break

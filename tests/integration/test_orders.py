@@ -17,6 +17,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from cameras.models import DeviceStatus
+from detection.hub.store import tell_early
 from detection.snapshots import NOT_STORED
 from edgesite import redis_keys
 from edgesite.redis_clients import connect, get_texts
@@ -42,7 +43,7 @@ class Office:
 
     def __init__(self, line: Line) -> None:
         self.line, self.redis = line, line.redis
-        self.orders = Orders(connect(line.server.url()))
+        self.orders = Orders(connect(line.server.url()), tell_early)
 
     def ask(self, **fields: str) -> str:
         return str(self.redis.xadd(STREAM, {"camera_code": "vid1"} | fields))  # type: ignore[arg-type]
@@ -144,13 +145,13 @@ def test_a_hub_that_is_killed_leaves_its_work_to_the_next(office: Office, street
         office.ask(request_id="mine", cos_path="shop/mine.jpg")
         office.orders.step()  # the box is asked; nobody is told
         assert office.pending() == 1
-        office.orders = Orders(connect(office.line.server.url()))
+        office.orders = Orders(connect(office.line.server.url()), tell_early)
         assert office.answer("mine")["status"] == "ok"
         # Another one read an entry and ended; it is claimed when it has been idle for long enough.
         entry = office.ask(request_id="theirs", cos_path="shop/theirs.jpg")
         office.redis.xreadgroup(GROUP, "another", {STREAM: ">"}, count=1)
         office.redis.xclaim(STREAM, GROUP, "another", 0, [entry], idle=8000)
-        office.orders = Orders(connect(office.line.server.url()))
+        office.orders = Orders(connect(office.line.server.url()), tell_early)
         assert office.answer("theirs")["status"] == "ok"
         office.redis.flushall()
         office.ask(request_id="after", cos_path="shop/after.jpg")
@@ -176,11 +177,13 @@ def test_with_a_bucket_an_answer_survives_whoever_ends_before_it_is_stored(
         wait_until(lambda: office.line.ingest.step() and office.redis.get(told), seconds=5, what="answer")
         assert not SnapshotOrder.objects.filter(request_id="told").exists()
         first = office.redis.get(told)
-        office.orders = Orders(connect(office.line.server.url()))  # the hub ended here
+        office.orders = Orders(connect(office.line.server.url()), tell_early)  # the hub ended here
         office.until(lambda: not office.pending(), seconds=5, what="what was told is stored")
         office.ask(request_id="early", cos_path="shop/early.jpg")
         office.orders.step()
-        office.orders = Orders(connect(office.line.server.url()))  # and here, while the box takes the picture
+        office.orders = Orders(
+            connect(office.line.server.url()), tell_early
+        )  # and here, while the box takes the picture
         wait_until(office.line.ingest.step, seconds=5, what="an answer that nobody awaits")
         assert office.redis.get(redis_keys.snap_result("early")) is None
         assert office.answer("early")["status"] == "ok"

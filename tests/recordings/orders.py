@@ -38,7 +38,7 @@ class Desk:
         self.restart()
 
     def restart(self, *, call: Call | None = None) -> None:
-        self.orders = Orders(self.cloud.client(), call=call or self._call, monotonic=self.clock)
+        self.orders = Orders(self.cloud.client(), tell_early, call=call or self._call, monotonic=self.clock)
 
     def real_calls(self) -> None:
         self.restart(call=call_back)
@@ -85,6 +85,12 @@ class Desk:
         self, request_id: str = "r1", *, store: bool = True, device: str = "box-1", here: bool = True, **values: Any
     ) -> None:
         """The picture is stored, and the device's event taken in. here: by the hub that asked for it, not by another one."""
+        fields = self.event(request_id, store=store, **values)
+        if not (here and tell_early(self.cloud.client(), fields, device)):
+            store_event(fields, device_id=device)
+
+    def event(self, request_id: str = "r1", *, store: bool = True, **values: Any) -> dict[str, str]:
+        """What the device says of the picture, which is stored."""
         request = self.request(request_id)
         body = {
             "request_id": request.request_id, "camera_id": request.camera_id, "status": "ok", "key": request.key,
@@ -92,9 +98,7 @@ class Desk:
         } | values  # fmt: skip
         if store and body["status"] == "ok":
             put(request.key, JPEG)
-        fields = {"event_id": "e1", "kind": "snapshot", "body": json.dumps(body)}
-        if not (here and tell_early(self.cloud.client(), fields, device_id=device)):
-            store_event(fields, device_id=device)
+        return {"event_id": "e1", "kind": "snapshot", "body": json.dumps(body)}
 
     def request(self, request_id: str = "r1") -> SnapshotRequest:
         """What the box was asked, stored or not."""

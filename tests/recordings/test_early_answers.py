@@ -76,13 +76,14 @@ def test_what_went_wrong_at_the_box_is_there_as_early(desk: Desk) -> None:
     assert SnapshotOrder.objects.get().message == "The disk is full."
 
 
-@pytest.mark.parametrize("step", ["xgroup_create", "xreadgroup", "time", "xadd", "set", "execute"])
+@pytest.mark.parametrize("step", ["xgroup_create", "xreadgroup", "time", "xadd", "xread", "set", "execute"])
 def test_a_kill_between_any_two_steps_costs_no_answer_and_makes_one_picture(desk: Desk, step: str) -> None:
     desk.ask()
     desk.cloud.die_before = step
 
     def begin() -> None:
         desk.step()
+        desk.step()  # listens
         desk.box_answers(store=False)
         desk.run()
 

@@ -23,6 +23,7 @@ from detection.hub.ingest import Ingest
 from detection.hub.push import LivePusher
 from detection.hub.stats import StatsRelay
 from detection.hub.status import StatusReader
+from detection.hub.store import tell_early
 from detection.models import Alert
 from detection.notifying.states import IDLE_S as BROKER_SECONDS
 from detection.notifying.states import MqttStates
@@ -112,7 +113,7 @@ class Command(BaseCommand):
         backtests = BackTestRunner()
         brokers = MqttStates()
         commands = connect(settings.CLOUD_REDIS_URL)
-        orders = Orders(connect(settings.CLOUD_REDIS_URL))
+        orders = Orders(connect(settings.CLOUD_REDIS_URL), tell_early)
         escalator = Escalator(clock=timezone.now, changed=alerts_changed)
         steps: list[tuple[str, Step, float]] = [
             ("reconcile", reconciler.step, RECONCILE_SECONDS),
