@@ -218,8 +218,10 @@ _objects = {
         "access_key": S3_ACCESS_KEY_ID or None,
         "secret_key": S3_SECRET_ACCESS_KEY or None,
         "file_overwrite": True,
-        "addressing_style": "path" if S3_ENDPOINT_URL else "auto",
-        "signature_version": "s3v4",  # botocore still signs links the older way in some regions, which new buckets refuse
+        # By itself botocore signs links for a host without the region, and in some regions in the older way: buckets of
+        # newer regions, and new buckets, refuse those.
+        "addressing_style": "path" if S3_ENDPOINT_URL else "virtual",
+        "signature_version": "s3v4",
     },
 }
 STORAGES = {

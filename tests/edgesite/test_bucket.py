@@ -89,18 +89,38 @@ def test_urls_are_those_of_the_library_signed_by_the_one_client(bucket: BucketSt
     assert "response-content-type=text" in asked
 
 
-def test_links_are_signed_as_all_buckets_accept() -> None:
-    """Buckets that are younger than June 2020 refuse what botocore signs by itself in the oldest regions."""
+@pytest.mark.parametrize(
+    ("region", "name", "host", "path"),
+    [
+        ("us-east-1", "shop", "shop.s3.amazonaws.com", f"/{KEY}"),
+        (None, "shop", "shop.s3.amazonaws.com", f"/{KEY}"),
+        ("eu-central-1", "shop", "shop.s3.eu-central-1.amazonaws.com", f"/{KEY}"),
+        ("af-south-1", "shop", "shop.s3.af-south-1.amazonaws.com", f"/{KEY}"),
+        ("af-south-1", "a.shop", "s3.af-south-1.amazonaws.com", f"/a.shop/{KEY}"),  # no certificate is for two dots
+    ],
+)
+def test_links_are_signed_as_all_buckets_accept(region: str | None, name: str, host: str, path: str) -> None:
+    """Buckets that are younger than June 2020 refuse what botocore signs by itself in the oldest regions; those of regions
+    younger than March 2019 what it signs for a host without the region.
+    """
     given: dict[str, Any] = {
         **dict[str, Any](product._objects)["OPTIONS"],
-        "bucket_name": "shop",
+        "bucket_name": name,
         "access_key": "a",
         "secret_key": "b",
+        "region_name": region,
     }
-    for region in ("us-east-1", None):
-        asked = parse_qs(urlsplit(BucketStorage(**given | {"region_name": region}).url(KEY, expire=3600)).query)
+    made = BucketStorage(**given)
+    for link in (
+        made.url(KEY, expire=3600),
+        made.client.generate_presigned_url("put_object", Params={"Bucket": name, "Key": KEY}),
+    ):
+        at = urlsplit(link)
+        asked = parse_qs(at.query)
+        assert (at.netloc, at.path) == (host, path)
         assert asked["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
         assert asked["X-Amz-Expires"] == ["3600"]
+        assert asked["X-Amz-Credential"][0].split("/")[2] == (region or "us-east-1")
 
 
 class Wire:
