@@ -77,6 +77,7 @@ class Snapshots:
 
     def prepare(self, command: Command, left_s: float) -> Callable[[], None]:
         """Makes the picture; what it answers stores it and tells, or tells why there is none."""
+        ends = time.monotonic() + left_s
         try:
             key, put, jpeg, told = self._made(command, left_s)
         except SnapshotError as error:
@@ -84,14 +85,14 @@ class Snapshots:
         except Exception:  # whatever FFmpeg and OpenCV raise: the hub must not wait for nothing
             log.exception("snapshot failed", request_id=command.request_id)
             return partial(self._tell, command, _error(NOT_ENCODED))
-        return partial(self._give, command, key, put, jpeg, told)
+        return partial(self._give, command, partial(_store, key, put, jpeg, ends=ends), told)
 
     def refuse(self, command: Command) -> None:
         self._tell(command, _error(BUSY))
 
-    def _give(self, command: Command, key: str, put: Future[Put], jpeg: bytes, told: dict[str, Any]) -> None:
+    def _give(self, command: Command, store: Callable[[], None], told: dict[str, Any]) -> None:
         try:
-            _store(key, put, jpeg)
+            store()
         except SnapshotError as error:
             told = _error(str(error))
         except Exception:  # as above
@@ -153,13 +154,14 @@ def _error(message: str) -> dict[str, Any]:
     return {"status": "error", "at": None, "width": 0, "height": 0, "message": message[:500]}
 
 
-def _store(key: str, put: Future[Put], jpeg: bytes) -> None:
+def _store(key: str, put: Future[Put], jpeg: bytes, *, ends: float) -> None:
+    """Again only while somebody waits for it: until `ends`, of the monotonic clock. Raises SnapshotError."""
     for attempt in range(1, TRIES + 1):
         try:
             (put.result() if attempt == 1 else begin_put(key))(jpeg)
         except StorageError as error:
             log.warning("snapshot not stored", key=key, reason=str(error), attempt=attempt)
-            if not error.retryable or attempt == TRIES:
+            if not error.retryable or attempt == TRIES or time.monotonic() >= ends:
                 raise SnapshotError(NOT_STORED) from None
         else:
             return

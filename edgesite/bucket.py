@@ -13,13 +13,14 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 from django.core.files.base import File
 from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
 
 from edgesite import storage
 from edgesite.multipart import Multipart
+from edgesite.storage import StorageError
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSResponse
@@ -198,6 +199,8 @@ def _put_signed(session: URLLib3Session, url: str, content_type: str, content: b
     request = AWSRequest("PUT", url, {"Content-Type": content_type, "Content-MD5": checksum}, content)
     try:
         answer: AWSResponse = session.send(request.prepare())
+    except (ConnectTimeoutError, ReadTimeoutError):  # whose texts hold the URL, and with it the permission
+        raise StorageError("the bucket does not answer", retryable=True) from None
     except BotoCoreError:
         return False
     return bool(answer.status_code == 200)

@@ -117,7 +117,9 @@ class SignsAhead(Protocol):
     """A storage of which the way to an object can be opened before the object is there."""
 
     def sign_ahead(self, key: str) -> Callable[[bytes], bool] | None:
-        """What stores it within a minute; False: it has not, and the ordinary way may, or says why not."""
+        """What stores it within a minute; False: it has not, and the ordinary way may, or says why not. Raises StorageError
+        where that would only wait once more.
+        """
 
 
 def begin_put(key: str) -> Callable[[bytes], None]:

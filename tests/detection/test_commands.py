@@ -119,6 +119,12 @@ def test_storing_is_tried_twice(box: Box) -> None:
     assert len(box.failures) == 1
 
 
+def test_storing_is_not_tried_again_when_nobody_waits_any_more(box: Box) -> None:
+    box.failures = [StorageError("x", retryable=True)] * 2
+    assert box.obey(left_s=0.0)["message"] == snapshots.NOT_STORED
+    assert len(box.failures) == 1
+
+
 @pytest.mark.parametrize("key", ["", "/x", "a/../b", "a//b", 7, None, "x" * 501])
 def test_a_key_that_leaves_its_folder_stores_nothing(box: Box, key: Any) -> None:
     assert box.obey(key=key)["message"] == snapshots.BAD_KEY

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from botocore.exceptions import EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from django.core.files.base import ContentFile
 from storages.backends.s3 import S3Storage
 
@@ -170,6 +170,19 @@ def test_what_that_request_does_not_store_goes_the_ordinary_way(
     wire.answer = answer
     storage.begin_put(KEY)(b"1")
     assert (len(wire.sent), server.calls, server.objects) == (1, ["put"], {KEY: b"1"})
+
+
+@pytest.mark.parametrize("error", [ConnectTimeoutError, ReadTimeoutError])
+def test_a_bucket_that_does_not_answer_is_not_asked_at_once_again(
+    server: FakeS3, wire: Wire, error: type[ConnectTimeoutError | ReadTimeoutError]
+) -> None:
+    """Each of the ordinary way's three tries would wait for a minute. Who reads the log is not given the permission."""
+    put = storage.begin_put(KEY)
+    wire.answer = error(endpoint_url="http://s3.example.org/shop?X-Amz-Signature=abc")
+    with pytest.raises(storage.StorageError) as told:
+        put(b"1")
+    assert (len(wire.sent), server.calls, told.value.retryable) == (1, [], True)
+    assert "Signature" not in str(told.value)
 
 
 @pytest.mark.parametrize("given", [{"object_parameters": {"ACL": "private"}}, {"gzip": True}, {}])
