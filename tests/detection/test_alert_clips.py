@@ -112,6 +112,28 @@ def test_a_box_uploads_its_own_clips_only() -> None:
     assert grant_for(Device.objects.get(pk="box-1"), KEY.replace("e1", "e9")) is None
 
 
+def test_it_is_taken_also_when_its_camera_is_another_boxs_by_now_or_deleted() -> None:
+    tell(1, "recording", stopped_at=None)
+    Camera.objects.filter(pk="vid1").update(device_id="box-2")
+    assert tell(2, "uploading", object_name=KEY) == "e1"
+    assert grant_for(Device.objects.get(pk="box-1"), KEY) is not None
+    Camera.objects.filter(pk="vid1").delete()
+    storage.put(KEY, ContentFile(b"a clip..."))
+    done(3)
+    assert AlertClip.objects.get().state == "completed"
+    assert f'src="/api/media/{KEY}"' in page(browser("admin"))
+
+
+def test_a_box_shows_nobody_the_clip_of_another_box_by_naming_its_key() -> None:
+    AlertClip.objects.create(
+        alert_id="e9", camera_id="vid1", device_id="box-2", revision=1, state="completed", object_name=KEY
+    )
+    done()
+    clip = AlertClip.objects.get(alert_id="e1")
+    assert (clip.state, clip.object_name) == ("failed", "")
+    assert not may_see(make_person("ann", "viewer", sites=[Site.objects.get(name="Kitchen")]), KEY)
+
+
 def test_it_goes_with_its_alert(django_capture_on_commit_callbacks: Any) -> None:
     storage.put(KEY, ContentFile(b"a clip..."))
     done()
