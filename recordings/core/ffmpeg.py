@@ -8,8 +8,9 @@ https://ffmpeg.org/ffmpeg-formats.html#concat-1, https://ffmpeg.org/ffmpeg-forma
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from urllib.parse import unquote, urlsplit
 
 from edgesite.core.urls import MASK, mask_url
@@ -116,27 +117,53 @@ def encoding(tool: Tool) -> list[str]:
     ]  # fmt: skip
 
 
-def clip_call(tool: Tool, *, listing: str, target: str, seconds: float, size: tuple[int, int] | None) -> Call:
-    """One MP4, its index first, of the files in a listing. size: encode to these sides; None: copy."""
-    how = ["-c:v", "copy"]
+def clip_call(
+    tool: Tool, *, listings: Mapping[str, bool], target: str, seconds: float, size: tuple[int, int] | None
+) -> Call:
+    """One MP4, its index first, of the files in some listings, one behind the other, with whether there is sound in each.
+
+    All files of a listing are of one codec. size: encode to these sides; None: copy, which takes one listing.
+    """
+    read = [["-f", "concat", "-safe", "0", "-protocol_whitelist", "file", "-i", f"file:{name}"] for name in listings]
+    how = ["-map", "0:v:0", "-map", "0:a:0?", "-c:a", "copy", "-c:v", "copy"]
     if size is not None:
         width, height = (max(2, side // 2 * 2) for side in size)
         fit = f"scale={width}:{height}:force_original_aspect_ratio=decrease,pad={width}:{height}:-1:-1"
-        how = ["-c:v", "libx264", "-preset", tool.preset, "-pix_fmt", "yuv420p", "-vf", fit]
+        how = ["-map", "0:v:0", "-map", "0:a:0?", "-c:a", "copy", "-vf", fit]
+        if len(listings) > 1:
+            how = _joined(list(listings.values()), f"{fit},setsar=1")
+        how += ["-c:v", "libx264", "-preset", tool.preset, "-pix_fmt", "yuv420p"]
     argv = [
-        *_head(tool), "-f", "concat", "-safe", "0", "-protocol_whitelist", "file", "-i", f"file:{listing}",
-        "-map", "0:v:0", "-map", "0:a:0?", "-c:a", "copy", *how, "-t", f"{seconds:.3f}", "-movflags", "+faststart",
-        "-f", "mp4", "-y", f"file:{target}",
+        *_head(tool), *chain(*read), *how, "-t", f"{seconds:.3f}", "-movflags", "+faststart", "-f", "mp4", "-y",
+        f"file:{target}",
     ]  # fmt: skip
     return Call(argv)
 
 
-def clip_listing(files: Sequence[tuple[str, float]], *, copied: bool = False) -> str:
+def _joined(sound: Sequence[bool], fit: str) -> list[str]:
+    """Where the codec changes nothing but pictures and waves can be put one behind the other; silence where there is none."""
+    graph, inputs, made = list[str](), "", ["[v]"]
+    for number, has_sound in enumerate(sound):
+        graph.append(f"[{number}:v:0]{fit}[v{number}]")
+        inputs += f"[v{number}]"
+        if any(sound):
+            graph.append(f"[{number}:a:0]anull[a{number}]" if has_sound else f"anullsrc=d=0.1[a{number}]")
+            inputs += f"[a{number}]"
+    if any(sound):
+        made.append("[a]")
+    graph.append(f"{inputs}concat=n={len(sound)}:v=1:a={len(made) - 1}{''.join(made)}")
+    return ["-filter_complex", ";".join(graph), *chain(*(("-map", pad) for pad in made)), "-c:a", "aac"]
+
+
+def clip_listing(files: Sequence[tuple[str, float]], *, copied: bool = False, like: str = "") -> str:
     """The list for `clip_call`: absolute paths and the seconds that each of them lasts.
 
     copied: nothing is decoded, so it need not be found out how many pictures a second each file has: half of the work.
+    like: a file that has all streams, where the first one lacks some: ffmpeg takes no others than its list begins with.
     """
     lines = ["ffconcat version 1.0"]
+    if like:  # none of its packets
+        lines += [f"file {quoted(f'file:{like}')}", "outpoint 0", "duration 0"]
     for path, seconds in files:
         lines.append(f"file {quoted(f'file:{path}')}")
         lines += ["option fpsprobesize 0"] if copied else []

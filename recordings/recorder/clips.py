@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
@@ -72,7 +73,7 @@ def make_clip(segments: Sequence[Segment], *, folder: Path, target: Path, end: f
     """
     found = contents(segments, folder=folder, stop=stop)
     make_folder(target.parent)
-    listing, draft, rescued = target.with_suffix(".txt"), target.with_suffix(".draft"), dict[str, Path]()
+    listings, draft, rescued = dict[str, bool](), target.with_suffix(".draft"), dict[str, Path]()
     try:
         for segment in (s for s in segments if s.path in found and not found[s.path].whole):
             rescued[segment.path] = target.with_suffix(f".{len(rescued)}.rescued")
@@ -83,18 +84,28 @@ def make_clip(segments: Sequence[Segment], *, folder: Path, target: Path, end: f
             raise ClipError("no segment can be read", retryable=False)
         first = found[pieces[0].path].kind
         copied = all(c.kind == first for c in found.values()) and first.codec == "h264" and first.pixels in PLAYABLE
-        files = [(str(rescued.get(s.path, folder / s.path)), s.end - s.start) for s in pieces]
-        seconds = sum(length for _, length in files) - max(0.0, pieces[-1].end - end)
-        listing.write_text(clip_listing(files, copied=copied), encoding="utf-8")
+        for _, group in groupby(pieces, key=lambda s: found[s.path].kind.codec):  # a list of files has one codec
+            files = [(rescued.get(s.path, folder / s.path), s.end - s.start, found[s.path].sound) for s in group]
+            name = target.with_suffix(f".{len(listings)}.txt")
+            listings[str(name)] = any(sound for *_, sound in files)
+            name.write_text(_listing(files, copied=copied), encoding="utf-8")
+        seconds = sum(s.end - s.start for s in pieces) - max(0.0, pieces[-1].end - end)
         size = None if copied else (first.width, first.height)
-        call = clip_call(tool, listing=str(listing), target=str(draft), seconds=max(0.1, seconds), size=size)
+        call = clip_call(tool, listings=listings, target=str(draft), seconds=max(0.1, seconds), size=size)
         run_tool(call.argv, stop)
         left_out, left = tuple(s for s in segments if s.path not in found), damaged(pieces, found)
         clip = finish_clip(draft, target, copied=copied, left_out=len(left_out), damaged=len(left))
         return replace(clip, left_out=left_out, left=left)
     finally:
-        for file in (listing, draft, *rescued.values()):
+        for file in (draft, *map(Path, listings), *rescued.values()):
             file.unlink(missing_ok=True)
+
+
+def _listing(files: Sequence[tuple[Path, float, bool]], *, copied: bool) -> str:
+    """Of files, the seconds that each lasts, and whether there is sound in it."""
+    heard = next((str(file) for file, _, sound in files if sound), "")
+    like = heard if heard != str(files[0][0]) else ""
+    return clip_listing([(str(file), seconds) for file, seconds, _ in files], copied=copied, like=like)
 
 
 def contents(segments: Sequence[Segment], *, folder: Path, stop: Ending) -> dict[str, Content]:

@@ -34,12 +34,13 @@ class Kind:
 @dataclass(frozen=True, slots=True)
 class Content:
     """left: what of the segment can be played; itself, where nothing is missing. whole: whether the file can be read to its
-    end and each packet is whole: ffmpeg ends a clip at the first that is not, without an error.
+    end and each packet is whole: ffmpeg ends a clip at the first that is not, without an error. sound: whether it has any.
     """
 
     kind: Kind
     left: tuple[Segment, ...]
     whole: bool
+    sound: bool
 
 
 class Formats:
@@ -73,12 +74,13 @@ def content_of(segment: Segment, *, folder: Path, formats: Formats) -> Content |
                 return None
             context = container.streams.video[0].codec_context
             kind = _kind(context, formats.of(file, context))
+            sound = bool(container.streams.audio)
             packets, ended = _packets(container, _length_bytes(kind))
     except (av.FFmpegError, OSError, ValueError):  # the last: what is no MP4 takes no options of streams
         return None
     missing = unreadable(packets, seconds=segment.end - segment.start) if packets else [(0.0, float("inf"))]
     left = tuple(parts(segment, missing)) if missing else (segment,)
-    return Content(kind, left, ended and all(packet.whole for packet in packets)) if left else None
+    return Content(kind, left, ended and all(packet.whole for packet in packets), sound) if left else None
 
 
 def rescue(file: Path, target: Path) -> bool:
