@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
+import structlog
 from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from botocore.httpsession import URLLib3Session
     from botocore.response import StreamingBody
     from mypy_boto3_s3.client import S3Client
+
+log = structlog.get_logger(__name__)
 
 # Checksums that only newer servers know are left out: what matters is compared when it is read back. No tries of boto's own:
 # whoever uploads goes on with the next part later.
@@ -203,6 +206,10 @@ def _put_signed(session: URLLib3Session, url: str, content_type: str, content: b
         raise StorageError("the bucket does not answer", retryable=True) from None
     except BotoCoreError:
         return False
+    if answer.status_code >= 500:
+        raise StorageError(f"the bucket answered {answer.status_code}", retryable=True)
+    if answer.status_code != 200:  # a wrong clock or region, which the ordinary way may hide
+        log.warning("permission to store was not accepted", status=answer.status_code)
     return bool(answer.status_code == 200)
 
 

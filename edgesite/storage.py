@@ -34,7 +34,8 @@ class StorageError(Exception):
 
 def check_key(key: str) -> str:
     """A relative key without empty, `.` or `..` parts. Raises StorageError."""
-    if not KEY.fullmatch(key) or any(part in ("", ".", "..") for part in key.split("/")):
+    is_long = len(key.encode(errors="surrogatepass")) > 1024  # bytes, which is the most that S3 takes
+    if is_long or not KEY.fullmatch(key) or any(part in ("", ".", "..") for part in key.split("/")):
         raise StorageError(f"{key!r} is not a storage key", retryable=False)
     return key
 
@@ -117,9 +118,7 @@ class SignsAhead(Protocol):
     """A storage of which the way to an object can be opened before the object is there."""
 
     def sign_ahead(self, key: str) -> Callable[[bytes], bool] | None:
-        """What stores it within a minute; False: it has not, and the ordinary way may, or says why not. Raises StorageError
-        where that would only wait once more.
-        """
+        """What stores it within a minute; False: the ordinary way may. Raises StorageError where that would wait in vain."""
 
 
 def begin_put(key: str) -> Callable[[bytes], None]:

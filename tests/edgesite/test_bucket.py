@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, NoCredentialsError, ReadTimeoutError
 from django.core.files.base import ContentFile
 from storages.backends.s3 import S3Storage
+from structlog.testing import capture_logs
 
 from edgesite import settings as product
 from edgesite import storage
@@ -163,13 +164,22 @@ def test_an_object_that_was_signed_ahead_is_one_request_with_its_checksum(server
     assert server.calls == []
 
 
-@pytest.mark.parametrize("answer", [403, 400, 503, 307, EndpointConnectionError(endpoint_url="x")])
+@pytest.mark.parametrize("answer", [403, 400, 307, EndpointConnectionError(endpoint_url="x")])
 def test_what_that_request_does_not_store_goes_the_ordinary_way(
     server: FakeS3, wire: Wire, answer: int | Exception
 ) -> None:
     wire.answer = answer
-    storage.begin_put(KEY)(b"1")
+    with capture_logs() as logs:
+        storage.begin_put(KEY)(b"1")
     assert (len(wire.sent), server.calls, server.objects) == (1, ["put"], {KEY: b"1"})
+    assert [line["status"] for line in logs] == [answer] * isinstance(answer, int)
+
+
+def test_a_bucket_that_has_too_much_to_do_is_asked_once_a_try(server: FakeS3, wire: Wire) -> None:
+    wire.answer = 503
+    with pytest.raises(storage.StorageError, match="503") as told:
+        storage.begin_put(KEY)(b"1")
+    assert (len(wire.sent), server.calls, told.value.retryable) == (1, [], True)
 
 
 @pytest.mark.parametrize("error", [ConnectTimeoutError, ReadTimeoutError])

@@ -61,7 +61,8 @@ def test_putting_again_replaces_the_object(media: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "./a", "a/.", "a\\b", "a\nb", "a\x00b", "x" * 501]
+    "key",
+    ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "./a", "a/.", "a\\b", "a\nb", "a\x00b", "x" * 501, "漢" * 342],
 )
 def test_what_is_no_key_is_refused_for_good(media: Path, key: str) -> None:
     for act in (lambda: put(key, b"x"), lambda: open_object(key), lambda: exists(key)):
