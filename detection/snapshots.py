@@ -77,15 +77,14 @@ class Snapshots:
 
     def prepare(self, command: Command, left_s: float) -> Callable[[], None]:
         """Makes the picture; what it answers stores it and tells, or tells why there is none."""
-        ends = time.monotonic() + left_s
         try:
-            key, put, jpeg, told = self._made(command, left_s)
+            store, told = self._made(command, left_s)
         except SnapshotError as error:
             return partial(self._tell, command, _error(str(error)))
         except Exception:  # whatever FFmpeg and OpenCV raise: the hub must not wait for nothing
             log.exception("snapshot failed", request_id=command.request_id)
             return partial(self._tell, command, _error(NOT_ENCODED))
-        return partial(self._give, command, partial(_store, key, put, jpeg, ends=ends), told)
+        return partial(self._give, command, store, told)
 
     def refuse(self, command: Command) -> None:
         self._tell(command, _error(BUSY))
@@ -100,9 +99,9 @@ class Snapshots:
             told = _error(NOT_STORED)
         self._tell(command, told)
 
-    def _made(self, command: Command, left_s: float) -> tuple[str, Future[Put], bytes, dict[str, Any]]:
-        """Key, what stores under it (made ready while the picture is made), picture, and what to say of it."""
-        key = command.body.get("key")
+    def _made(self, command: Command, left_s: float) -> tuple[Callable[[], None], dict[str, Any]]:
+        """What stores the picture, made ready while that is made, and what to say of it."""
+        ends, key = time.monotonic() + left_s, command.body.get("key")
         try:
             checked = storage.check_key(key if isinstance(key, str) else "")
         except StorageError:
@@ -110,7 +109,7 @@ class Snapshots:
         frame = self._frame(str(command.body.get("camera_id", "")), left_s)
         put = self._opener.submit(begin_put, checked)
         jpeg = frame.jpeg(quality=QUALITY, max_width=frame.width, max_height=frame.height)
-        return checked, put, jpeg, {
+        return partial(_store, checked, put, jpeg, ends=ends), {
             "status": "ok", "at": round(frame.timestamp, 3), "width": frame.width, "height": frame.height, "message": "",
         }  # fmt: skip
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import threading
-from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -20,7 +18,7 @@ from storages.backends.s3 import S3Storage
 from storages.utils import clean_name
 
 from edgesite import storage
-from edgesite.multipart import Multipart
+from edgesite.multipart import Multipart, content_md5
 from edgesite.storage import StorageError
 
 if TYPE_CHECKING:
@@ -163,8 +161,7 @@ class BucketStorage(S3Storage):  # type: ignore[misc]  # django-storages has no 
         session = getattr(getattr(self.client, "_endpoint", None), "http_session", None)
         if session is None or self.gzip or set(about) != {"ContentType"}:
             return None
-        where = {"Bucket": self.bucket_name, "Key": self._normalize_name(clean_name(key))}
-        url = self.client.generate_presigned_url("put_object", Params=where | about, ExpiresIn=SIGNED_S)
+        url = self._signed("put_object", key, SIGNED_S, about)
         return partial(_put_signed, session, url, str(about["ContentType"]))
 
     def url(
@@ -177,9 +174,12 @@ class BucketStorage(S3Storage):  # type: ignore[misc]  # django-storages has no 
         """Signed by the client that is there: django-storages makes another one in every thread."""
         if parameters or http_method or self.custom_domain or not self.querystring_auth:
             return str(super().url(name, parameters, expire, http_method))
-        about = {"Bucket": self.bucket_name, "Key": self._normalize_name(clean_name(name))}
-        seconds = self.querystring_expire if expire is None else expire
-        return self.client.generate_presigned_url("get_object", Params=about, ExpiresIn=seconds)
+        return self._signed("get_object", name, self.querystring_expire if expire is None else expire, {})
+
+    def _signed(self, act: str, name: str, seconds: int, about: Mapping[str, Any]) -> str:
+        """A permission to do this with the object, for whoever has it."""
+        where = {"Bucket": self.bucket_name, "Key": self._normalize_name(clean_name(name))}
+        return self.client.generate_presigned_url(act, Params={**where, **about}, ExpiresIn=seconds)
 
     # -- edgesite.storage.InParts ----------------------------------------------------------------------------------------
 
@@ -198,8 +198,8 @@ class BucketStorage(S3Storage):  # type: ignore[misc]  # django-storages has no 
 
 
 def _put_signed(session: URLLib3Session, url: str, content_type: str, content: bytes) -> bool:
-    checksum = b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
-    request = AWSRequest("PUT", url, {"Content-Type": content_type, "Content-MD5": checksum}, content)
+    headers = {"Content-Type": content_type, "Content-MD5": content_md5(content)}
+    request = AWSRequest("PUT", url, headers, content)
     try:
         answer: AWSResponse = session.send(request.prepare())
     except (ConnectTimeoutError, ReadTimeoutError):  # whose texts hold the URL, and with it the permission

@@ -62,6 +62,11 @@ class _Body(io.BytesIO):
         return super().read(size)
 
 
+def content_md5(content: bytes) -> str:
+    """As `Content-MD5` says it, by which a bucket refuses what was spoiled on its way."""
+    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+
+
 @dataclass(slots=True)
 class Multipart:
     """Of one bucket. Errors are StorageError, all `retryable`; OSError when the file cannot be read."""
@@ -167,9 +172,8 @@ class Multipart:
         content = source.read(begun.length(number))
         if len(content) != begun.length(number):
             raise StorageError(f"{begun.key}: the file became shorter", retryable=True)
-        checksum = base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
         answer = self.client.upload_part(
-            Bucket=self.bucket, Key=begun.key, UploadId=begun.upload_id, PartNumber=number, ContentMD5=checksum,
+            Bucket=self.bucket, Key=begun.key, UploadId=begun.upload_id, PartNumber=number, ContentMD5=content_md5(content),
             Body=_Body(content, stop),
         )  # fmt: skip
         return answer["ETag"]

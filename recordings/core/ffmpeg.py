@@ -155,16 +155,16 @@ def _joined(sound: Sequence[bool], fit: str) -> list[str]:
     return ["-filter_complex", ";".join(graph), *chain(*(("-map", pad) for pad in made)), "-c:a", "aac"]
 
 
-def clip_listing(files: Sequence[tuple[str, float]], *, copied: bool = False, like: str = "") -> str:
-    """The list for `clip_call`: absolute paths and the seconds that each of them lasts.
+def clip_listing(files: Sequence[tuple[str, float, bool]], *, copied: bool = False) -> str:
+    """The list for `clip_call`: absolute paths, the seconds that each of them lasts, and whether there is sound in it.
 
     copied: nothing is decoded, so it need not be found out how many pictures a second each file has: half of the work.
-    like: a file that has all streams, where the first one lacks some: ffmpeg takes no others than its list begins with.
     """
     lines = ["ffconcat version 1.0"]
-    if like:  # none of its packets
-        lines += [f"file {quoted(f'file:{like}')}", "outpoint 0", "duration 0"]
-    for path, seconds in files:
+    loud = next((path for path, _, sound in files if sound), "")
+    if loud and not files[0][2]:  # ffmpeg takes no other streams than its list begins with: none of that one's packets
+        lines += [f"file {quoted(f'file:{loud}')}", "outpoint 0", "duration 0"]
+    for path, seconds, _ in files:
         lines.append(f"file {quoted(f'file:{path}')}")
         lines += ["option fpsprobesize 0"] if copied else []
         lines.append(f"duration {seconds:.6f}")

@@ -85,10 +85,10 @@ def make_clip(segments: Sequence[Segment], *, folder: Path, target: Path, end: f
         first = found[pieces[0].path].kind
         copied = all(c.kind == first for c in found.values()) and first.codec == "h264" and first.pixels in PLAYABLE
         for _, group in groupby(pieces, key=lambda s: found[s.path].kind.codec):  # a list of files has one codec
-            files = [(rescued.get(s.path, folder / s.path), s.end - s.start, found[s.path].sound) for s in group]
+            files = [(str(rescued.get(s.path, folder / s.path)), s.end - s.start, found[s.path].sound) for s in group]
             name = target.with_suffix(f".{len(listings)}.txt")
             listings[str(name)] = any(sound for *_, sound in files)
-            name.write_text(_listing(files, copied=copied), encoding="utf-8")
+            name.write_text(clip_listing(files, copied=copied), encoding="utf-8")
         seconds = sum(s.end - s.start for s in pieces) - max(0.0, pieces[-1].end - end)
         size = None if copied else (first.width, first.height)
         call = clip_call(tool, listings=listings, target=str(draft), seconds=max(0.1, seconds), size=size)
@@ -99,13 +99,6 @@ def make_clip(segments: Sequence[Segment], *, folder: Path, target: Path, end: f
     finally:
         for file in (draft, *map(Path, listings), *rescued.values()):
             file.unlink(missing_ok=True)
-
-
-def _listing(files: Sequence[tuple[Path, float, bool]], *, copied: bool) -> str:
-    """Of files, the seconds that each lasts, and whether there is sound in it."""
-    heard = next((str(file) for file, _, sound in files if sound), "")
-    like = heard if heard != str(files[0][0]) else ""
-    return clip_listing([(str(file), seconds) for file, seconds, _ in files], copied=copied, like=like)
 
 
 def contents(segments: Sequence[Segment], *, folder: Path, stop: Ending) -> dict[str, Content]:

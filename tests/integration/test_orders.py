@@ -181,9 +181,8 @@ def test_with_a_bucket_an_answer_survives_whoever_ends_before_it_is_stored(
         office.until(lambda: not office.pending(), seconds=5, what="what was told is stored")
         office.ask(request_id="early", cos_path="shop/early.jpg")
         office.orders.step()
-        office.orders = Orders(
-            connect(office.line.server.url()), tell_early
-        )  # and here, while the box takes the picture
+        # And here, while the box takes the picture.
+        office.orders = Orders(connect(office.line.server.url()), tell_early)
         wait_until(office.line.ingest.step, seconds=5, what="an answer that nobody awaits")
         assert office.redis.get(redis_keys.snap_result("early")) is None
         assert office.answer("early")["status"] == "ok"

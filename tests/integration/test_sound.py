@@ -107,19 +107,8 @@ def test_a_clip_holds_all_of_its_pieces_wherever_sound_begins_or_the_codec_chang
     if codec != "h264":  # what no browser plays is encoded
         first = folder / f"{names[0]}.mp4"
         first.rename(tmp_path / "h264.mp4")
-        again = [
-            "ffmpeg",
-            "-i",
-            str(tmp_path / "h264.mp4"),
-            "-frames:v",
-            "16",
-            "-c:v",
-            codec,
-            "-c:a",
-            "copy",
-            str(first),
-        ]
-        subprocess.run(again, check=True, capture_output=True, timeout=30)
+        again = ["ffmpeg", "-i", str(tmp_path / "h264.mp4"), "-frames:v", "16", "-c:v", codec, "-c:a", "copy"]
+        subprocess.run([*again, str(first)], check=True, capture_output=True, timeout=30)
     segments, at = list[Segment](), 0.0
     for name in names:
         length = (4.0, 2.0)[int(name[-1])]

@@ -65,12 +65,12 @@ def test_no_line_keeps_a_secret(said: str) -> None:
 
 
 def test_a_listing_quotes_its_files() -> None:
-    listing = clip_listing([("/v/o'hara/1.mp4", 4.0), ("/v/2.mp4", 3.5)])
+    listing = clip_listing([("/v/o'hara/1.mp4", 4.0, False), ("/v/2.mp4", 3.5, False)])
     assert listing.splitlines() == [
         "ffconcat version 1.0", r"file 'file:/v/o'\''hara/1.mp4'", "duration 4.000000", "file 'file:/v/2.mp4'",
         "duration 3.500000",
     ]  # fmt: skip
-    like = clip_listing([("/v/1.mp4", 4.0)], like="/v/2.mp4")
-    assert like.splitlines()[1:5] == ["file 'file:/v/2.mp4'", "outpoint 0", "duration 0", "file 'file:/v/1.mp4'"]
-    copied = clip_listing([("/v/1.mp4", 4.0)], copied=True)
+    later = clip_listing([("/v/1.mp4", 4.0, False), ("/v/2.mp4", 3.5, True)])
+    assert later.splitlines()[1:5] == ["file 'file:/v/2.mp4'", "outpoint 0", "duration 0", "file 'file:/v/1.mp4'"]
+    copied = clip_listing([("/v/1.mp4", 4.0, True)], copied=True)
     assert copied.splitlines()[1:] == ["file 'file:/v/1.mp4'", "option fpsprobesize 0", "duration 4.000000"]
